@@ -1,0 +1,1 @@
+"""Interactions: each one is a table of coefficients and a set of nuclear amplitudes."""

@@ -1,0 +1,110 @@
+"""What an interaction tells the rest of the library.
+
+A neutrino of energy E hits a nucleus of mass M, which recoils with T, and a particle of mass m leaves. For every
+interaction of the three papers
+
+    dσ/dT = P(T) Σ_terms ± c T^j E^k Σ_h Re[a_h* b_h],      P(T) = (2MT + m_med²)^−p,
+
+where a and b are two of the interaction's nuclear amplitudes (proton part × F_p + neutron part × F_n), h runs over
+the helicity states of the beam and the sign of an odd term flips for antineutrinos. A `Process` holds the terms;
+amplitudes are polynomials in the couplings, so counts are too.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cevns_fast import _validate as validate
+from cevns_fast.nuclei import Nuclide
+
+Floats = NDArray[np.float64]
+Complexes = NDArray[np.complex128]
+Batch = float | Floats  # one number for each interaction of a batch, or one for all
+
+# Amplitudes of a batch: complex128[n or 1, helicities, amplitudes, 2 (proton, neutron)], for each monomial
+# (a tuple of exponents) in the couplings that are left open.
+Exponents = tuple[int, ...]
+AmplitudePolynomial = Mapping[Exponents, Complexes]
+
+
+@dataclass(frozen=True)
+class Term:
+    """One monomial of a cross section: c T^j E^k Re[a* b]."""
+
+    first: int
+    second: int
+    T_power: int
+    E_power: int
+    coefficient: Batch
+    odd: bool = False  # the sign flips for antineutrinos
+
+
+@dataclass(frozen=True)
+class Process:
+    """νN → XN at tree or loop level, for a batch of interactions of one kind."""
+
+    final_mass: Batch
+    terms: tuple[Term, ...]
+    propagator_power: int = 0
+    mediator_mass: Batch = 0.0
+
+
+class Interaction(ABC):
+    """Base of all interactions: immutable, compared by value.
+
+    A new interaction is a frozen dataclass with `processes` and `amplitudes`; `docs` has a worked example.
+    """
+
+    #: Couplings that may be left open in scans, with what they are.
+    couplings: ClassVar[Mapping[str, str]] = {}
+    #: The couplings that `templates` opens if it is not told which.
+    default_couplings: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    @abstractmethod
+    def processes(cls, batch: Sequence[Self], nuclide: Nuclide) -> tuple[Process, ...]:
+        """The processes on a nuclide, with coefficients for every interaction of the batch."""
+
+    @classmethod
+    @abstractmethod
+    def amplitudes(
+        cls, batch: Sequence[Self], nuclide: Nuclide, couplings: Sequence[str], phases: Mapping[str, complex]
+    ) -> tuple[AmplitudePolynomial, ...]:
+        """For each process, the amplitudes as polynomials in the open couplings."""
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with other parameters.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown or a value is refused.
+        """
+        own = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        validate.unknown_fields(type(self).__name__, changes, own)
+        return type(self)(**{**own, **changes})
+
+    @classmethod
+    def check_couplings(cls, couplings: Iterable[str], phases: Mapping[str, complex]) -> tuple[str, ...]:
+        """The names, if all can be left open and the phases are theirs; `ValueError` otherwise."""
+        names = tuple(couplings)
+        for name in names:
+            validate.choice("coupling", name, cls.couplings)
+        if len(set(names)) != len(names):
+            raise ValueError(f"couplings = {names}: each may be named once")
+        for name, phase in phases.items():
+            validate.choice("phases", name, names)
+            if abs(abs(validate.coupling(f"phase of {name}", phase)) - 1) > 1e-12:
+                raise ValueError(f"phase of {name} = {phase!r}: must be a complex number of modulus 1")
+        return names
+
+
+def of_batch(batch: Sequence[Any], name: str) -> Batch:
+    """One field of all interactions of a batch; a plain number, which is faster, if there is one."""
+    if len(batch) == 1:
+        return float(getattr(batch[0], name))
+    return np.array([getattr(each, name) for each in batch], dtype=np.float64)

@@ -1,0 +1,328 @@
+"""A singlet fermion χ produced through dimension-6 operators: Chang & Liao 2020 (CL)."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from operator import attrgetter
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+
+from cevns_fast import _validate as validate
+from cevns_fast.constants import ALPHA, G_FERMI, M_W, SIN2_THETA_W
+from cevns_fast.interactions.process import AmplitudePolynomial, Complexes, Interaction, Process, Term, of_batch
+from cevns_fast.nuclei import Nuclide
+from cevns_fast.nucleon import QUARK_MASSES, scalar_coupling, tensor_coupling, vector_coupling
+
+Coupling = complex | tuple[complex, complex]
+
+# The Higgs vacuum expectation value that belongs to G_F, MeV.
+HIGGS_VEV = (math.sqrt(2) * G_FERMI) ** -0.5
+
+# The dipole's prefactor, MeV. CL write s_W M_W for e v_H / 2, which it equals at tree level only.
+DIPOLE_PREFACTORS = {
+    "s_W M_W": math.sqrt(SIN2_THETA_W) * M_W,
+    "e v_H/2": math.sqrt(4 * math.pi * ALPHA) * HIGGS_VEV / 2,
+}
+
+A, S, V, T = range(4)  # the nuclear amplitudes: dipole, scalar, vector, tensor
+
+
+@dataclass(frozen=True)
+class EFTConvention:
+    """The choices in which CL Eq. (2) as printed and as corrected differ.
+
+    Attributes
+    ----------
+    dipole_prefactor : {"e v_H/2", "s_W M_W"}
+        37280.4 MeV with α(0), or 38648.5 MeV: 7.5% more in rate.
+    vector_interference : bool
+        Whether the vector coupling interferes with the others, ∝ m_χ; the paper leaves that out.
+    """
+
+    dipole_prefactor: Literal["e v_H/2", "s_W M_W"] = "e v_H/2"
+    vector_interference: bool = True
+
+    PUBLISHED: ClassVar["EFTConvention"]
+    CORRECTED: ClassVar["EFTConvention"]
+
+    def __post_init__(self) -> None:
+        validate.choice("dipole_prefactor", self.dipole_prefactor, DIPOLE_PREFACTORS)
+        if not isinstance(self.vector_interference, bool):
+            raise ValueError(f"vector_interference = {self.vector_interference!r}: must be True or False")
+
+
+EFTConvention.PUBLISHED = EFTConvention("s_W M_W", vector_interference=False)
+EFTConvention.CORRECTED = EFTConvention()
+VARIANTS = {"published": EFTConvention.PUBLISHED, "corrected": EFTConvention.CORRECTED}
+
+_QUARK_COUPLINGS = ("C_S", "D_P", "C_V", "D_A", "C_T")
+
+
+@dataclass(frozen=True)
+class SingletEFT(Interaction):
+    """νN → χN through a dipole, scalar, vector or tensor contact interaction, CL Eqs. (1)–(7).
+
+    Attributes
+    ----------
+    m_chi : float
+        Mass of χ, MeV, >= 0.
+    a_M, a_E : complex
+        Magnetic and electric dipole, dimensionless.
+    C_S, D_P, C_V, D_A, C_T : complex or (u, d)
+        Scalar, pseudoscalar, vector, axial and tensor couplings to quarks, in units of G_F/√2; a number
+        is the coupling to both u and d.
+    helicity : {"summed", "left"}
+        CL Eq. (2) sums over both neutrino helicities without the factor 1/2; a beam is left-handed, which
+        for one real coupling halves the rate.
+    variant : {"corrected", "published"} or EFTConvention
+        Physics choices in which the paper is improved upon; see `EFTConvention`.
+    quark_masses : (float, float)
+        m_u and m_d in CL Eq. (3), MeV.
+
+    Raises
+    ------
+    ValueError
+        If a mass is negative or not finite, a coupling is not a finite number or pair, or a name is unknown.
+
+    Notes
+    -----
+    W.-F. Chang and J. Liao, Phys. Rev. D 102 (2020) 075004, arXiv:2002.10275, Eq. (2), and the three
+    interference terms of the vector coupling that it lacks.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> eft = cf.SingletEFT(m_chi=10.0, C_V=0.1)
+    >>> eft.nuclear_couplings(cf.nuclide("Cs133"))["C_V"]
+    (39.9+0j)
+    """
+
+    m_chi: float
+    a_M: complex = 0.0
+    C_S: Coupling = 0.0
+    C_V: Coupling = 0.0
+    C_T: Coupling = 0.0
+    a_E: complex = 0.0
+    D_P: Coupling = 0.0
+    D_A: Coupling = 0.0
+    helicity: Literal["summed", "left"] = "summed"
+    variant: Literal["corrected", "published"] | EFTConvention = "corrected"
+    quark_masses: tuple[float, float] = QUARK_MASSES
+
+    couplings: ClassVar[Mapping[str, str]] = {
+        "a_M": "magnetic dipole",
+        "C_S": "scalar",
+        "C_V": "vector",
+        "C_T": "tensor",
+        "a_E": "electric dipole",
+        "D_P": "pseudoscalar",
+        "D_A": "axial",
+        **{f"{name}_{quark}": f"{name} of the {quark} quark" for name in _QUARK_COUPLINGS for quark in "ud"},
+    }
+    default_couplings: ClassVar[tuple[str, ...]] = ("a_M", "C_S", "C_V", "C_T")
+
+    def __post_init__(self) -> None:
+        validate.number("m_chi", self.m_chi, minimum=0.0)
+        validate.choice("helicity", self.helicity, ("summed", "left"))
+        if not isinstance(self.variant, EFTConvention):
+            validate.choice("variant", self.variant, VARIANTS)
+        if not isinstance(self.quark_masses, tuple | list) or len(self.quark_masses) != 2:
+            raise ValueError(f"quark_masses = {self.quark_masses!r}: must be the pair (m_u, m_d)")
+        for name, mass in zip("ud", self.quark_masses, strict=True):
+            validate.number(f"quark_masses: m_{name}", mass, positive=True)
+        object.__setattr__(self, "quark_masses", tuple(map(float, self.quark_masses)))
+        for name in ("a_M", "a_E"):
+            validate.coupling(name, getattr(self, name))
+        for name in _QUARK_COUPLINGS:
+            value = getattr(self, name)
+            if isinstance(value, tuple | list | np.ndarray):
+                if len(value) != 2:
+                    raise ValueError(f"{name} = {value!r}: must be a number or the pair (u, d)")
+                object.__setattr__(self, name, tuple(value))
+                for quark, each in zip("ud", value, strict=True):
+                    validate.coupling(f"{name}_{quark}", each)
+            else:
+                validate.coupling(name, value)
+
+    @property
+    def convention(self) -> EFTConvention:
+        """The variant spelled out."""
+        return self.variant if isinstance(self.variant, EFTConvention) else VARIANTS[self.variant]
+
+    def nuclear_couplings(self, nuclide: Nuclide) -> dict[str, complex]:
+        """Couplings of a nucleus at q² = 0, CL Eqs. (3)–(5).
+
+        Parameters
+        ----------
+        nuclide : Nuclide
+
+        Returns
+        -------
+        dict of str to complex
+            ``C_S``, ``D_P``, ``C_V``, ``D_A`` and ``C_T``, dimensionless.
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> unit = cf.SingletEFT(m_chi=0.0, C_S=1.0, C_T=1.0)
+        >>> couplings = unit.nuclear_couplings(cf.nuclide("Cs133"))
+        >>> round(couplings["C_S"].real, 2), round(couplings["C_T"].real, 2)
+        (2192.18, 41.23)
+        """
+        values = self._values()
+        found = {}
+        for name, per_nucleon in (
+            ("C_S", scalar_coupling(nuclide, *values["C_S"], self.quark_masses)),
+            ("D_P", scalar_coupling(nuclide, *values["D_P"], self.quark_masses)),
+            ("C_V", vector_coupling(nuclide, *values["C_V"])),
+            ("D_A", vector_coupling(nuclide, *values["D_A"])),
+            ("C_T", tensor_coupling(nuclide, *values["C_T"])),
+        ):
+            found[name] = complex(sum(per_nucleon))
+        return found
+
+    def _values(self) -> dict[str, tuple[complex, ...]]:
+        """All couplings: dipoles as (a,), the others as (u, d)."""
+        values: dict[str, tuple[complex, ...]] = {"a_M": (complex(self.a_M),), "a_E": (complex(self.a_E),)}
+        for name in _QUARK_COUPLINGS:
+            value: Coupling = getattr(self, name)
+            pair = value if isinstance(value, tuple) else (value, value)
+            values[name] = tuple(map(complex, pair))
+        return values
+
+    @classmethod
+    def processes(cls, batch: Sequence[Self], nuclide: Nuclide) -> tuple[Process, ...]:
+        """CL Eq. (2), term by term; Z and the prefactor of the dipole are in its amplitude."""
+        M, m = nuclide.mass, of_batch(batch, "m_chi")
+        m2 = m * m
+        G2 = G_FERMI**2
+        SS = G2 * M / (4 * math.pi)
+        VV = G2 * M / (2 * math.pi)
+        TT = 4 * G2 * M / math.pi
+        AA = 2 * G2 / (math.pi * M)
+        AT = G2 * M / (math.sqrt(2) * math.pi)
+        AS = -math.sqrt(2) * G2 * M / math.pi
+        ST = -G2 * M / (2 * math.pi)
+        # The vector's interferences: absent from CL, see docs/errata.
+        interference = np.array([float(each.convention.vector_interference) for each in batch])
+        mix = float(interference[0]) * m if len(batch) == 1 else interference * m
+        VS = G2 * M / (2 * math.pi) * mix
+        VA = -G2 * M / (math.sqrt(2) * math.pi) * mix
+        VT = -3 * G2 * M / (2 * math.pi) * mix
+        terms = (
+            Term(S, S, 0, -2, SS * m2 / 2),
+            Term(S, S, 1, -2, SS * (M + m2 / (4 * M))),
+            Term(S, S, 2, -2, SS / 2),
+            Term(V, V, 0, 0, VV),
+            Term(V, V, 0, -1, -VV * m2 / (2 * M)),
+            Term(V, V, 0, -2, -VV * m2 / 4),
+            Term(V, V, 1, -1, -VV),
+            Term(V, V, 1, -2, -VV * (M / 2 - m2 / (4 * M))),
+            Term(V, V, 2, -2, VV / 2),
+            Term(T, T, 0, 0, TT),
+            Term(T, T, 0, -1, -TT * m2 / (2 * M)),
+            Term(T, T, 0, -2, -TT * m2 / 8),
+            Term(T, T, 1, -1, -TT),
+            Term(T, T, 1, -2, -TT * (M / 4 - m2 / (8 * M))),
+            Term(T, T, 2, -2, TT / 4),
+            Term(A, A, 0, -1, -AA * M),
+            Term(A, A, 0, -2, AA * m2 / 4),
+            Term(A, A, -1, 0, AA * M),
+            Term(A, A, -1, -1, -AA * m2 / 2),
+            Term(A, A, -1, -2, -AA * (M * m2 / 4 - m2 * m2 / (8 * M))),
+            Term(A, A, -2, -2, -AA * m2 * m2 / 8),
+            Term(A, T, 1, -2, 2 * AT),
+            Term(A, T, 0, -2, -AT * m2 / M),
+            Term(A, T, -1, -2, -AT * m2 * m2 / (M * M)),
+            Term(A, S, 0, -1, AS, odd=True),
+            Term(A, S, 1, -2, -AS / 2, odd=True),
+            Term(A, S, 0, -2, -AS * m2 / (4 * M), odd=True),
+            Term(S, T, 1, -1, 2 * ST, odd=True),
+            Term(S, T, 2, -2, -ST, odd=True),
+            Term(S, T, 1, -2, -ST * m2 / (2 * M), odd=True),
+            Term(S, V, 0, -1, VS, odd=True),
+            Term(S, V, 1, -2, -VS / 2, odd=True),
+            Term(S, V, 0, -2, -VS * m2 / (4 * M), odd=True),
+            Term(A, V, 0, -2, VA * (1 - m2 / (2 * M * M))),
+            Term(A, V, 1, -2, -VA / M),
+            Term(A, V, -1, -2, VA * m2 / (2 * M)),
+            Term(V, T, 1, -2, VT),
+            Term(V, T, 0, -2, VT * m2 / (2 * M)),
+        )
+        return (Process(m, terms),)
+
+    @classmethod
+    def amplitudes(
+        cls, batch: Sequence[Self], nuclide: Nuclide, couplings: Sequence[str], phases: Mapping[str, complex]
+    ) -> tuple[AmplitudePolynomial, ...]:
+        """The fixed couplings' amplitudes, and those of one unit of each open coupling."""
+        # A scan over masses repeats one set of couplings: their amplitudes are computed once.
+        keys = [_WITHOUT_MASS(each) for each in batch]
+        distinct = dict(zip(keys, batch, strict=True))
+        rows = dict(zip(distinct, range(len(distinct)), strict=True))
+        spread = slice(None) if len(distinct) == 1 else np.array([rows[key] for key in keys])
+        constant = (0,) * len(couplings)
+        found = {constant: np.stack([each._fixed(nuclide, tuple(couplings)) for each in distinct.values()])[spread]}
+        for i, name in enumerate(couplings):
+            exponents = (*constant[:i], 1, *constant[i + 1 :])
+            phase = complex(phases.get(name, 1.0))
+            found[exponents] = np.stack([each._unit(nuclide, name, phase) for each in distinct.values()])[spread]
+        return (found,)
+
+    def _fixed(self, nuclide: Nuclide, opened: tuple[str, ...]) -> Complexes:
+        """Amplitudes of the couplings that are not open."""
+        values = self._values()
+        for name in opened:
+            base, _, quark = name.partition("_")[2].partition("_")
+            key = f"{name[0]}_{base}"
+            if not quark:
+                values[key] = (0j,) * len(values[key])
+            else:
+                u, d = values[key]
+                values[key] = (0j, d) if quark == "u" else (u, 0j)
+        return self._chiral(nuclide, values)
+
+    def _unit(self, nuclide: Nuclide, name: str, phase: complex) -> Complexes:
+        """Amplitudes of one unit of a coupling."""
+        values: dict[str, tuple[complex, ...]] = {key: (0j,) * len(v) for key, v in self._values().items()}
+        if name in values:
+            values[name] = (phase,) * len(values[name])
+        else:
+            values[name[:-2]] = (phase, 0j) if name.endswith("_u") else (0j, phase)
+        return self._chiral(nuclide, values)
+
+    def _chiral(self, nuclide: Nuclide, values: Mapping[str, tuple[complex, ...]]) -> Complexes:
+        """Amplitudes of the beam's helicity states."""
+        prefactor = DIPOLE_PREFACTORS[self.convention.dipole_prefactor]
+        flat = tuple(x for name in ("a_M", "a_E", *_QUARK_COUPLINGS) for x in values[name])
+        return _chiral_amplitudes(nuclide, flat, prefactor, self.helicity == "summed", self.quark_masses)
+
+
+_WITHOUT_MASS = attrgetter(*(f.name for f in fields(SingletEFT) if f.name != "m_chi"))
+
+
+@lru_cache(maxsize=4096)
+def _chiral_amplitudes(
+    nuclide: Nuclide,
+    flat: tuple[complex, ...],
+    dipole_prefactor: float,
+    both_helicities: bool,
+    quark_masses: tuple[float, float],
+) -> Complexes:
+    """Amplitudes (A, S, V, T) of left- and right-handed neutrinos, complex128[2, 4, 2].
+
+    A left-handed neutrino sees S = C_S* − iD_P*, V = C_V* − D_A*, A = a_M* − ia_E*, T = C_T*, a right-handed
+    one the opposite signs, and either contributes half of CL Eq. (2): together they are the paper's sum.
+    """
+    a_M, a_E, S_u, S_d, P_u, P_d, V_u, V_d, A_u, A_d, T_u, T_d = (x.conjugate() for x in flat)
+    amplitudes = np.zeros((2, 4, 2), dtype=np.complex128)
+    for h, sign in enumerate((-1, 1)[: 1 + both_helicities]):
+        amplitudes[h, A, 0] = nuclide.Z * dipole_prefactor * (a_M + sign * 1j * a_E)
+        amplitudes[h, S] = scalar_coupling(nuclide, S_u + sign * 1j * P_u, S_d + sign * 1j * P_d, quark_masses)
+        amplitudes[h, V] = vector_coupling(nuclide, V_u + sign * A_u, V_d + sign * A_d)
+        amplitudes[h, T] = tensor_coupling(nuclide, T_u, T_d)
+    amplitudes *= math.sqrt(0.5)
+    amplitudes.setflags(write=False)
+    return amplitudes
