@@ -1,0 +1,57 @@
+"""Coherent neutrino–nucleus scattering and the production of new fermions, fast.
+
+A source, a detector and an interaction become templates; templates become counts, χ², limits and scans.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Public names and their homes. The façade is lazy: numba and scipy load when something is computed.
+_HOMES = {
+    "constants": ("",),
+    "reference": ("",),
+    "nuclei": ("HelmFormFactor", "Nuclide", "PointNucleus", "Target", "helm_form_factor", "nuclide"),
+    "sources": ("FluxComponent", "PionDecayAtRest"),
+    "detectors": (
+        "Detector",
+        "GammaSmearing",
+        "GaussianSmearing",
+        "LogisticAcceptance",
+        "PoissonSmearing",
+        "Response",
+        "Table",
+    ),
+    "experiments": (
+        "Background",
+        "BackgroundRate",
+        "Experiment",
+        "StandardModelFraction",
+        "available_experiments",
+        "load",
+    ),
+    "interactions.standard_model": ("StandardModel",),
+    "interactions.singlet_eft": ("EFTConvention", "SingletEFT"),
+    "rates": ("Templates", "differential_cross_section", "event_rate", "recoil_spectrum", "templates"),
+    "likelihood": ("Likelihood",),
+    "limits": ("LimitCurve", "limit_scan"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names if name}
+_MODULES = tuple(home for home, names in _HOMES.items() if names == ("",))
+
+__all__ = [*_HOME_OF, *_MODULES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name in _HOME_OF:
+        value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

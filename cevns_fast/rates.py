@@ -1,0 +1,550 @@
+"""Templates, event rates, recoil spectra and cross sections."""
+
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cevns_fast import _validate as validate
+from cevns_fast import quadrature
+from cevns_fast._kernels.rates import LOWEST_T_POWER, Table, recoil_limits
+from cevns_fast._kernels.rates import templates as templates_kernel
+from cevns_fast._validate import Floats
+from cevns_fast.constants import MEV2_CM2
+from cevns_fast.experiments import Experiment
+from cevns_fast.interactions.process import AmplitudePolynomial, Complexes, Exponents, Interaction, Process
+from cevns_fast.interactions.standard_model import StandardModel
+from cevns_fast.nuclei import FormFactor, HelmFormFactor, Nuclide
+from cevns_fast.quadrature import IntegrationTarget
+
+WithStandardModel = bool | StandardModel
+DEFAULT_RTOL = 1e-11
+
+
+@dataclass(frozen=True, eq=False)
+class CountPolynomial:
+    """Counts of a batch of interactions as a polynomial in open couplings.
+
+    Attributes
+    ----------
+    couplings : tuple of str
+    exponents : tuple of tuple of int
+        One monomial each.
+    values : float64[n, monomials, n_bins]
+    imaginary : float64[n, monomials, n_bins]
+        What multiplies Im(x_i* x_j) of complex couplings in a mixed monomial x_i x_j.
+    """
+
+    couplings: tuple[str, ...]
+    exponents: tuple[Exponents, ...]
+    values: Floats
+    imaginary: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Templates:
+    """Counts as a polynomial in couplings: the Standard Model, and one template for each product of couplings.
+
+    Attributes
+    ----------
+    couplings : tuple of str
+        The open couplings.
+    standard_model : float64[n_bins]
+        Counts of the Standard Model (zeros if it was left out) and of whatever no open coupling multiplies.
+    pairs : tuple of tuple of str
+        The couplings whose product multiplies each template: ("a_M", "C_S"), ("y_bar",) * 4, …
+    values : float64[n_pairs, n_bins]
+        With a leading axis for a list of interactions.
+    """
+
+    couplings: tuple[str, ...]
+    standard_model: Floats
+    pairs: tuple[tuple[str, ...], ...]
+    values: Floats
+    imaginary: Floats
+
+    def counts(self, couplings: Mapping[str, complex]) -> Floats:
+        """Counts per bin for values of the open couplings; those not named are zero.
+
+        Raises
+        ------
+        ValueError
+            If a coupling is not open, or not a finite number.
+        """
+        for name, value in couplings.items():
+            validate.choice("coupling", name, self.couplings)
+            validate.coupling(name, value)
+        x = {name: complex(couplings.get(name, 0.0)) for name in self.couplings}
+        real, imaginary = np.empty(len(self.pairs)), np.zeros(len(self.pairs))
+        for i, pair in enumerate(self.pairs):
+            if len(pair) == 2:
+                product = x[pair[0]].conjugate() * x[pair[1]]
+                real[i], imaginary[i] = product.real, product.imag
+            else:
+                real[i] = math.prod(x[name].real for name in pair)
+                if any(x[name].imag for name in pair):
+                    raise ValueError(f"{pair[0]} = {x[pair[0]]!r}: must be real")
+        return self.standard_model + real @ self.values + imaginary @ self.imaginary
+
+
+def count_polynomial(
+    experiment: Experiment,
+    batch: Sequence[Interaction],
+    couplings: Sequence[str] = (),
+    phases: Mapping[str, complex] | None = None,
+    *,
+    rtol: float = DEFAULT_RTOL,
+    threads: int = 1,
+) -> CountPolynomial:
+    """Counts of interactions of one kind, as a polynomial in the couplings that are left open."""
+    kind = type(batch[0])
+    names = kind.check_couplings(couplings, phases or {})
+    plan = quadrature.quadrature(experiment.source, experiment.detector, rtol)
+    nuclides = {t.nuclide: None for t in plan.targets}
+    processes = {n: kind.processes(batch, n) for n in nuclides}
+    amplitudes = {n: kind.amplitudes(batch, n, names, phases or {}) for n in nuclides}
+    norm = experiment.detector.nuclei * experiment.fluence * MEV2_CM2
+    per_process: list[dict[Exponents, list[Floats]]] = []
+    channel_lists = []
+    for i, process in enumerate(processes[plan.targets[0].nuclide]):
+        channels = list(dict.fromkeys((t.first, t.second) for t in process.terms))
+        weights = [_weights(amplitudes[t.nuclide][i], t, channels) for t in plan.targets]
+        per_process.append(
+            {e: [w[e] * norm[t.index] for w, t in zip(weights, plan.targets, strict=True)] for e in weights[0]}
+        )
+        channel_lists.append(channels)
+    exponents = sorted({e for p in per_process for e in p}, key=lambda e: (sum(e), tuple(-x for x in e)))
+    # One row of the kernel's result for each monomial, and a second where complex couplings see more.
+    complex_ones = [e for e in exponents if any(np.any(w[..., 1]) for p in per_process for w in p.get(e, []))]
+    rows = [(e, 0) for e in exponents] + [(e, 1) for e in complex_ones]
+    out = np.zeros((len(batch), len(rows), experiment.n_bins))
+    for i, (by_monomial, channels) in enumerate(zip(per_process, channel_lists, strict=True)):
+        parts = [
+            (row, target, c, weight[:, c, part])
+            for row, (e, part) in enumerate(rows)
+            for target, weight in enumerate(by_monomial.get(e, []))
+            for c in range(len(channels))
+            if weight[:, c, part].any()
+        ]
+        if parts:
+            per_target = [processes[t.nuclide][i] for t in plan.targets]
+            _run_process(experiment, plan, per_target, channels, parts, out, threads)
+    imaginary = np.zeros((len(batch), len(exponents), experiment.n_bins))
+    for i, e in enumerate(complex_ones):
+        imaginary[:, exponents.index(e)] = out[:, len(exponents) + i]
+    return CountPolynomial(names, tuple(exponents), out[:, : len(exponents)], imaginary)
+
+
+def _run_process(
+    experiment: Experiment,
+    plan: quadrature.Quadrature,
+    per_target: list[Process],
+    channels: list[tuple[int, int]],
+    parts: list[tuple[int, int, int, Floats]],
+    out: Floats,
+    threads: int,
+) -> None:
+    """Add one process on all targets to out[n, rows, n_bins]."""
+    n, terms = len(out), per_target[0].terms
+    lanes = tuple(dict.fromkeys((t.odd, t.E_power) for t in terms))
+    slots = list(dict.fromkeys((t.T_power - LOWEST_T_POWER, lanes.index((t.odd, t.E_power))) for t in terms))
+    coefficient = np.array([np.broadcast_arrays(*(np.atleast_1d(t.coefficient) for t in p.terms)) for p in per_target])
+    table = Table(
+        final_mass=np.broadcast_to(np.asarray(per_target[0].final_mass, dtype=np.float64), n).copy(),
+        mediator_mass=np.broadcast_to(np.asarray(per_target[0].mediator_mass, dtype=np.float64), n).copy(),
+        propagator_power=per_target[0].propagator_power,
+        slot_power=np.array([j for j, _ in slots]),
+        slot_lane=np.array([lane for _, lane in slots]),
+        term_channel=np.array([channels.index((t.first, t.second)) for t in terms]),
+        term_slot=np.array([slots.index((t.T_power - LOWEST_T_POWER, lanes.index((t.odd, t.E_power)))) for t in terms]),
+        coefficient=np.ascontiguousarray(np.swapaxes(coefficient, 1, 2)),
+        part_row=np.array([row for row, _, _, _ in parts]),
+        part_target=np.array([target for _, target, _, _ in parts]),
+        part_channel=np.array([channel for _, _, channel, _ in parts]),
+        weight=np.ascontiguousarray(np.stack(np.broadcast_arrays(*(w for *_, w in parts)), axis=1)),
+    )
+    if plan.reaches_zero:
+        _refuse_infrared(table, [t.T_power for t in terms])
+    moments = quadrature.flux(experiment.source, lanes)
+    in_ranges(lambda a, b: templates_kernel(moments, plan.plan, table, a, b, out), n, threads)
+
+
+def _refuse_infrared(table: Table, T_powers: list[int]) -> None:
+    """A rate that diverges at T = 0 has no value there."""
+    for i in np.flatnonzero(table.final_mass == 0):
+        propagator = 2 * table.propagator_power if table.mediator_mass[i] == 0 else 0
+        row = table.coefficient[:, min(i, table.coefficient.shape[1] - 1)]
+        if any(np.any(row[:, t]) and j - propagator < 0 for t, j in enumerate(T_powers)):
+            raise ValueError(
+                "m_chi = 0.0: the rate diverges at zero recoil, which this detector sees; "
+                "m_chi, the lowest bin or recoil_threshold must be > 0"
+            )
+
+
+def in_ranges(run: Any, n: int, threads: int) -> None:
+    """Run a kernel over 0 … n − 1, split between threads; each index writes its own output."""
+    if threads <= 1 or n < 2:
+        run(0, n)
+        return
+    edges = np.linspace(0, n, min(threads, n) + 1).astype(int).tolist()
+    with ThreadPoolExecutor(len(edges) - 1) as pool:
+        list(pool.map(run, edges[:-1], edges[1:]))
+
+
+def _weights(
+    amplitudes: AmplitudePolynomial, target: IntegrationTarget, channels: list[tuple[int, int]]
+) -> dict[Exponents, Floats]:
+    """What multiplies each channel, by monomial: Σ_h Re[a_h* b_h] and its complex partner, [n or 1, channels, 2]."""
+    kept = {e: a for e, a in amplitudes.items() if a.any()} or dict(list(amplitudes.items())[:1])
+    exponents = list(kept)
+    stack = np.stack(np.broadcast_arrays(*kept.values()))  # [monomials, n, helicities, amplitudes, 2]
+    grams: list[Complexes] = []
+    for p, q in {"both": ((2, 2),), "pp": ((0, 0),), "nn": ((1, 1),), "pn": ((0, 1), (1, 0))}[target.form_factors]:
+        left, right = (stack.sum(axis=-1) if i == 2 else stack[..., i] for i in (p, q))
+        grams.append(np.einsum("inha,jnhb->ijnab", left.conj(), right))
+    gram = sum(grams[1:], grams[0])
+    first, second = (np.array(index) for index in zip(*channels, strict=True))
+    picked = gram[..., first, second]  # [monomials, monomials, n, channels]
+    found: dict[Exponents, Floats] = {}
+    for i, left_exponents in enumerate(exponents):
+        for j in range(i, len(exponents)):
+            key = tuple(a + b for a, b in zip(left_exponents, exponents[j], strict=True))
+            if i == j:
+                value = np.stack([picked[i, i].real, np.zeros_like(picked[i, i].real)], axis=-1)
+            else:
+                value = np.stack(
+                    [(picked[i, j] + picked[j, i]).real, (picked[i, j] - picked[j, i]).imag], axis=-1
+                )
+            found[key] = found[key] + value if key in found else value
+    return found
+
+
+@lru_cache(maxsize=256)
+def _standard_model(source: Any, detector: Any, exposure: float, model: StandardModel, rtol: float) -> Floats:
+    """Counts of the Standard Model, read-only."""
+    bare = Experiment("", source, detector, exposure, None, np.zeros(detector.n_bins))
+    counts = count_polynomial(bare, [model], rtol=rtol).values[0, 0].copy()
+    counts.setflags(write=False)
+    return counts
+
+
+def standard_model_counts(experiment: Experiment, model: WithStandardModel, rtol: float = DEFAULT_RTOL) -> Floats:
+    """Counts of the Standard Model that goes with an interaction: the default one, a stated one or none."""
+    if model is False:
+        return np.zeros(experiment.n_bins)
+    if model is not True and not isinstance(model, StandardModel):
+        raise ValueError(f"standard_model = {model!r}: must be True, False or a StandardModel")
+    chosen = StandardModel() if model is True else model
+    return _standard_model(experiment.source, experiment.detector, experiment.exposure, chosen, rtol)
+
+
+def check_experiment(experiment: Any) -> None:
+    """`ValueError` unless it is an experiment."""
+    if not isinstance(experiment, Experiment):
+        raise ValueError(f"experiment = {experiment!r}: must be an Experiment, e.g. cevns_fast.load(...)")
+
+
+def checked_interactions(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: Any = 1) -> list[Interaction]:
+    """The interactions as a list; `ValueError` for arguments of the wrong kind."""
+    if not 1e-14 <= validate.number("rtol", rtol) <= 1e-2:
+        raise ValueError(f"rtol = {rtol!r}: must be from 1e-14 to 1e-2")
+    if not isinstance(threads, int) or threads < 1:
+        raise ValueError(f"threads = {threads!r}: must be a whole number >= 1")
+    found = [interaction] if isinstance(interaction, Interaction) else list(interaction)
+    if not found:
+        raise ValueError("interaction = []: must hold at least one interaction")
+    for each in found:
+        if not isinstance(each, Interaction):
+            raise ValueError(f"interaction = {each!r}: must be an interaction, e.g. cevns_fast.SingletEFT(...)")
+    return found
+
+
+def templates(
+    experiment: Experiment,
+    interaction: Interaction | Sequence[Interaction],
+    couplings: Sequence[str] | None = None,
+    *,
+    phases: Mapping[str, complex] | None = None,
+    standard_model: WithStandardModel = True,
+    rtol: float = DEFAULT_RTOL,
+    threads: int = 1,
+) -> Templates:
+    """Counts as a polynomial in couplings.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    interaction : Interaction or sequence of Interaction
+        One, or several of the same kind (a scan over masses), which adds a leading axis to the values.
+    couplings : sequence of str, optional
+        The couplings to leave open; the interaction's values of the others stay fixed. By default all those
+        of `interaction.default_couplings`.
+    phases : mapping of str to complex, optional
+        Fixed complex directions of open couplings, of modulus 1.
+    standard_model : bool or StandardModel
+        Whether, and with which weak mixing angle, the Standard Model is included.
+    rtol : float
+        Accuracy of the integrals.
+    threads : int
+        Threads to use; results do not depend on their number.
+
+    Returns
+    -------
+    Templates
+
+    Raises
+    ------
+    ValueError
+        If an argument is refused, or the interactions are of different kinds.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> t = cf.templates(cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=10.0))
+    >>> len(t.pairs), t.values.shape
+    (10, (10, 12))
+    """
+    check_experiment(experiment)
+    batch = checked_interactions(interaction, rtol, threads)
+    kind = type(batch[0])
+    if any(type(each) is not kind for each in batch):
+        raise ValueError("interaction: all interactions of a list must be of one kind")
+    names = kind.default_couplings if couplings is None else tuple(couplings)
+    polynomial = count_polynomial(experiment, batch, names, phases, rtol=rtol, threads=threads)
+    include = False if kind is StandardModel else standard_model
+    constant = np.broadcast_to(standard_model_counts(experiment, include, rtol), (len(batch), experiment.n_bins))
+    pairs, rows = [], []
+    for i, exponents in enumerate(polynomial.exponents):
+        if not any(exponents):
+            constant = constant + polynomial.values[:, i]
+        else:
+            pairs.append(tuple(n for n, e in zip(names, exponents, strict=True) for _ in range(e)))
+            rows.append(i)
+    values, imaginary = polynomial.values[:, rows], polynomial.imaginary[:, rows]
+    if isinstance(interaction, Interaction):
+        constant, values, imaginary = constant[0], values[0], imaginary[0]
+    return Templates(names, np.array(constant), tuple(pairs), values, imaginary)
+
+
+def event_rate(
+    experiment: Experiment,
+    interaction: Interaction | Sequence[Interaction],
+    *,
+    standard_model: WithStandardModel = True,
+    rtol: float = DEFAULT_RTOL,
+    threads: int = 1,
+) -> Floats:
+    """Expected counts per bin, without backgrounds.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    interaction : Interaction or sequence of Interaction
+        A list is computed in one kernel call for each kind of interaction in it.
+    standard_model : bool or StandardModel
+        Whether, and with which weak mixing angle, the Standard Model is added to new physics.
+    rtol : float
+        Accuracy of the integrals, relative to the sum of the absolute values of a bin's terms.
+    threads : int
+        Threads to use; results do not depend on their number.
+
+    Returns
+    -------
+    float64[n_bins] or float64[n, n_bins]
+
+    Raises
+    ------
+    ValueError
+        If an argument is refused.
+
+    Notes
+    -----
+    Chang & Liao 2020, Eq. (10).
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> round(float(cf.event_rate(csi, cf.StandardModel()).sum()))
+    166
+    """
+    check_experiment(experiment)
+    batch = checked_interactions(interaction, rtol, threads)
+    result = np.empty((len(batch), experiment.n_bins))
+    for kind in dict.fromkeys(map(type, batch)):
+        rows = [i for i, each in enumerate(batch) if type(each) is kind]
+        polynomial = count_polynomial(experiment, [batch[i] for i in rows], rtol=rtol, threads=threads)
+        include = False if kind is StandardModel else standard_model
+        result[rows] = polynomial.values[:, 0] + standard_model_counts(experiment, include, rtol)
+    return result[0] if isinstance(interaction, Interaction) else result
+
+
+def _spectrum_terms(process: Process, amplitudes: AmplitudePolynomial, odd_sign: float) -> list[tuple[int, int, Complexes]]:
+    """Terms of a cross section as (j, k, c × [pp, pn, nn weights])."""
+    a = next(iter(amplitudes.values()))[0]  # [helicities, amplitudes, 2]
+    found = []
+    for term in process.terms:
+        x, y = a[:, term.first].conj(), a[:, term.second]
+        weights = [np.sum(x[:, 0] * y[:, 0]), np.sum(x[:, 0] * y[:, 1] + x[:, 1] * y[:, 0]), np.sum(x[:, 1] * y[:, 1])]
+        sign = odd_sign if term.odd else 1.0
+        found.append((term.T_power, term.E_power, sign * float(np.asarray(term.coefficient)) * np.real(weights)))
+    return found
+
+
+def differential_cross_section(
+    interaction: Interaction,
+    nuclide: Nuclide,
+    E: ArrayLike,
+    T: ArrayLike,
+    *,
+    antineutrino: bool = False,
+    form_factor: FormFactor | None = None,
+) -> Floats | float:
+    """dσ/dT of the interaction alone, with form factors.
+
+    Parameters
+    ----------
+    interaction : Interaction
+        Pass a `StandardModel` for the Standard Model.
+    nuclide : Nuclide
+    E : array_like
+        Neutrino energy, MeV, > 0.
+    T : array_like
+        Recoil energy, MeV, >= 0; broadcasts against E.
+    antineutrino : bool
+    form_factor : HelmFormFactor or PointNucleus, optional
+
+    Returns
+    -------
+    float or ndarray
+        cm²/MeV; 0 outside the kinematically allowed range.
+
+    Raises
+    ------
+    ValueError
+        If an argument is refused.
+
+    Notes
+    -----
+    Chang & Liao 2020, Eq. (2), and the equation each interaction names.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> cs = cf.nuclide("Cs133")
+    >>> f"{cf.differential_cross_section(cf.StandardModel(), cs, E=30.0, T=0.005):.3e}"
+    '7.183e-37'
+    """
+    if not isinstance(interaction, Interaction):
+        raise ValueError(f"interaction = {interaction!r}: must be an interaction, e.g. cevns_fast.SingletEFT(...)")
+    if not isinstance(nuclide, Nuclide):
+        raise ValueError(f"nuclide = {nuclide!r}: must be a Nuclide, e.g. cevns_fast.nuclide('Cs133')")
+    energies, recoils = np.broadcast_arrays(validate.array("E", E, minimum=0.0), validate.array("T", T, minimum=0.0))
+    factor = HelmFormFactor() if form_factor is None else form_factor
+    kind = type(interaction)
+    result = np.zeros(energies.shape)
+    safe_T, safe_E = np.where(recoils > 0, recoils, 1.0), np.where(energies > 0, energies, 1.0)
+    F_p, F_n = factor.proton(nuclide, recoils), factor.neutron(nuclide, recoils)
+    products = np.stack([F_p * F_p, F_p * F_n, F_n * F_n])
+    for process, amplitudes in zip(
+        kind.processes([interaction], nuclide), kind.amplitudes([interaction], nuclide, (), {}), strict=True
+    ):
+        mass = float(np.asarray(process.final_mass))
+        allowed = _allowed(energies, recoils, mass, nuclide.mass)
+        value = np.zeros(energies.shape)
+        for j, k, weights in _spectrum_terms(process, amplitudes, -1.0 if antineutrino else 1.0):
+            if not np.any(weights):
+                continue
+            power = safe_T**j if j < 0 else recoils**j
+            value += power * safe_E**k * np.tensordot(weights, products, axes=1)
+        propagator = (2 * nuclide.mass * recoils + float(np.asarray(process.mediator_mass)) ** 2) ** process.propagator_power
+        result += np.where(allowed, value / propagator, 0.0)
+    result *= MEV2_CM2
+    return float(result) if result.ndim == 0 else result
+
+
+def _allowed(E: Floats, T: Floats, m: float, M: float) -> NDArray[np.bool_]:
+    """Whether T lies between T_min and T_max."""
+    limits = np.array([recoil_limits(float(e), m, M) for e in E.ravel()]).reshape(*E.shape, 2)
+    return cast("NDArray[np.bool_]", (T >= limits[..., 0]) & (T <= limits[..., 1]) & (limits[..., 1] > 0))
+
+
+def recoil_spectrum(
+    experiment: Experiment,
+    interaction: Interaction,
+    T: ArrayLike,
+    *,
+    standard_model: WithStandardModel = True,
+) -> Floats | float:
+    """dN/dT of an experiment's exposure, before acceptance and smearing.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    interaction : Interaction
+    T : array_like
+        Recoil energy, MeV, > 0.
+    standard_model : bool or StandardModel
+        Whether the Standard Model is added to new physics.
+
+    Returns
+    -------
+    float or ndarray
+        Counts per MeV, summed over nuclides and neutrino species.
+
+    Raises
+    ------
+    ValueError
+        If an argument is refused.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> round(cf.recoil_spectrum(csi, cf.StandardModel(), T=0.010) / 1000, 1)  # counts per keV at 10 keV
+    32.9
+    """
+    check_experiment(experiment)
+    checked_interactions(interaction)
+    recoils = validate.array("T", T, minimum=0.0)
+    if np.any(recoils == 0):
+        raise ValueError("T = 0.0: must be > 0")
+    parts = [interaction]
+    if not isinstance(interaction, StandardModel) and standard_model is not False:
+        standard_model_counts(experiment, standard_model)  # refuses what is not a model
+        parts.append(StandardModel() if standard_model is True else standard_model)
+    flat = recoils.ravel()
+    result = np.zeros(flat.size)
+    nuclei = experiment.detector.nuclei * experiment.fluence * MEV2_CM2
+    for part in parts:
+        for nuclide, amount in zip(experiment.detector.target.nuclides, nuclei, strict=True):
+            result += amount * _spectrum(experiment, part, nuclide, flat)
+    return float(result[0]) if recoils.ndim == 0 else result.reshape(recoils.shape)
+
+
+def _spectrum(experiment: Experiment, interaction: Interaction, nuclide: Nuclide, T: Floats) -> Floats:
+    """Σ_components ∫dE φ(E) dσ/dT for one nucleus and unit fluence, MeV⁻³."""
+    kind, M = type(interaction), nuclide.mass
+    factor = experiment.detector.form_factor
+    F_p, F_n = factor.proton(nuclide, T), factor.neutron(nuclide, T)
+    products = np.stack([F_p * F_p, F_p * F_n, F_n * F_n])
+    result = np.zeros(T.size)
+    for process, amplitudes in zip(
+        kind.processes([interaction], nuclide), kind.amplitudes([interaction], nuclide, (), {}), strict=True
+    ):
+        m2 = float(np.asarray(process.final_mass)) ** 2
+        lanes = tuple(dict.fromkeys((t.odd, t.E_power) for t in process.terms))
+        flux = quadrature.flux(experiment.source, lanes)
+        E = (np.sqrt(T * (T + 2 * M)) + T) / 2 * (1 + m2 / (2 * M * T))
+        moments = quadrature.moments_at(flux, E)
+        value = np.zeros(T.size)
+        for term, (j, _, weights) in zip(process.terms, _spectrum_terms(process, amplitudes, 1.0), strict=True):
+            lane = lanes.index((term.odd, term.E_power))
+            value += T**j * moments[lane] * np.tensordot(weights, products, axes=1)
+        result += value / (2 * M * T + float(np.asarray(process.mediator_mass)) ** 2) ** process.propagator_power
+    return result
