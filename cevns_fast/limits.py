@@ -1,0 +1,186 @@
+"""Limits on one coupling, for one interaction or a scan over masses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from cevns_fast import _validate as validate
+from cevns_fast._kernels import profile
+from cevns_fast._validate import Floats
+from cevns_fast.experiments import Experiment
+from cevns_fast.interactions.process import Interaction
+from cevns_fast.likelihood import Likelihood, Systems
+from cevns_fast.rates import (
+    DEFAULT_RTOL,
+    WithStandardModel,
+    checked_interactions,
+    count_polynomial,
+    in_ranges,
+    standard_model_counts,
+)
+
+# Couplings are tried on both sides of zero, in units of the one that doubles the prediction: evenly near that
+# unit, logarithmically far from it, up to 10⁵ times. A χ² of low-degree polynomials has no finer structure.
+_GRID = np.sinh(np.linspace(-12.0, 12.0, 241))
+_MOST_INTERVALS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class LimitCurve:
+    """Limits on a coupling for a list of interactions.
+
+    Attributes
+    ----------
+    coupling : str
+    upper : float64[n]
+        The largest |c| that is allowed; inf where nothing is excluded.
+    intervals : tuple of float64[k, 2]
+        For each interaction, the allowed ranges of c.
+    best_fit : float64[n]
+        The c of the smallest χ², over both signs.
+    chi2_min : float64[n]
+    delta_chi2 : float
+        The threshold.
+    """
+
+    coupling: str
+    upper: Floats
+    intervals: tuple[Floats, ...]
+    best_fit: Floats
+    chi2_min: Floats
+    delta_chi2: float
+
+
+def threshold(cl: float | None, delta_chi2: float | None, degrees_of_freedom: int = 1) -> float:
+    """Δχ² of a confidence level, or the one that is stated; exactly one must be given."""
+    if (cl is None) == (delta_chi2 is None):
+        raise ValueError(f"cl = {cl!r}, delta_chi2 = {delta_chi2!r}: exactly one must be given")
+    if delta_chi2 is not None:
+        return validate.number("delta_chi2", delta_chi2, positive=True)
+    if not 0 < validate.number("cl", cl) < 1:
+        raise ValueError(f"cl = {cl!r}: must be between 0 and 1")
+    return float(stats.chi2.ppf(cl, degrees_of_freedom))
+
+
+def limit_scan(
+    experiment: Experiment | Sequence[Experiment],
+    interactions: Interaction | Sequence[Interaction],
+    coupling: str,
+    *,
+    cl: float | None = None,
+    delta_chi2: float | None = None,
+    phase: complex = 1.0,
+    standard_model: WithStandardModel = True,
+    rtol: float = DEFAULT_RTOL,
+    threads: int = 1,
+) -> LimitCurve:
+    """Limits on one coupling.
+
+    Parameters
+    ----------
+    experiment : Experiment or sequence of Experiment
+        Several are a joint fit, each with its own nuisances.
+    interactions : Interaction or sequence of Interaction
+        All of one kind: a scan over masses is a list. Their other couplings stay as they are; the value of
+        the scanned one is ignored.
+    coupling : str
+        One of the interaction's `couplings`.
+    cl : float, optional
+        Confidence level for one degree of freedom; 0.90 if neither this nor `delta_chi2` is given.
+    delta_chi2 : float, optional
+        Threshold above the minimum over real values of both signs.
+    phase : complex
+        Direction of the coupling in the complex plane, of modulus 1.
+    standard_model : bool or StandardModel
+    rtol : float
+        Accuracy of the counts.
+    threads : int
+
+    Returns
+    -------
+    LimitCurve
+
+    Raises
+    ------
+    ValueError
+        If an argument is refused, or the interactions are of different kinds.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> curve = cf.limit_scan(csi, [cf.SingletEFT(m_chi=m) for m in (1.0, 40.0, 60.0)], "C_V", cl=0.90)
+    >>> [float(f"{c:.3g}") for c in curve.upper]
+    [0.108, 0.216, inf]
+    """
+    listed = [experiment] if isinstance(experiment, Experiment) else list(experiment)
+    batch = checked_interactions(interactions, rtol, threads)
+    kind = type(batch[0])
+    if any(type(each) is not kind for each in batch):
+        raise ValueError("interactions: all interactions of a list must be of one kind")
+    level = threshold(0.90 if cl is None and delta_chi2 is None else cl, delta_chi2)
+    like = Likelihood(listed, standard_model=standard_model)
+    polynomials = [
+        _powers(e, batch, coupling, phase, standard_model, rtol, threads) for e in like.experiments
+    ]  # each float64[n, powers, n_bins]
+    highest = max(p.shape[1] for p in polynomials)
+    polynomials = [np.pad(p, ((0, 0), (0, highest - p.shape[1]), (0, 0))) for p in polynomials]
+    systems = Systems.of(like.statistics)
+    n = len(batch)
+    fixed, predicted = [np.zeros((n, highest, 0))], [np.zeros((n, highest, 0))]
+    for statistic, polynomial in zip(like.statistics, polynomials, strict=True):
+        if statistic.predicts_variance:
+            predicted.append(polynomial)
+        else:
+            fixed.append(polynomial @ statistic.operator.T)
+    fixed_terms = np.ascontiguousarray(np.concatenate(fixed, axis=2))
+    predicted_terms = np.ascontiguousarray(np.concatenate(predicted, axis=2))
+    scale = np.min([_unit(p) for p in polynomials], axis=0)
+    lows, highs = np.full((n, _MOST_INTERVALS), np.nan), np.full((n, _MOST_INTERVALS), np.nan)
+    summary = np.empty((n, 3))
+    in_ranges(
+        lambda a, b: profile.limits(
+            systems.fixed, fixed_terms, systems.predicted, predicted_terms, scale, level, _GRID, a, b,
+            lows, highs, summary,
+        ),
+        n,
+        threads,
+    )  # fmt: skip
+    counts = summary[:, 0].astype(int)
+    intervals = tuple(np.stack([lows[i, :k], highs[i, :k]], axis=1) for i, k in enumerate(counts))
+    upper = np.array([np.abs(each).max() for each in intervals])
+    return LimitCurve(coupling, upper, intervals, summary[:, 1].copy(), summary[:, 2].copy(), level)
+
+
+def _powers(
+    experiment: Experiment,
+    batch: Sequence[Interaction],
+    coupling: str,
+    phase: complex,
+    standard_model: Any,
+    rtol: float,
+    threads: int,
+) -> Floats:
+    """Counts as coefficients of powers of the coupling, float64[n, powers, n_bins], Standard Model included."""
+    phases = {} if phase == 1 else {coupling: phase}
+    polynomial = count_polynomial(experiment, batch, (coupling,), phases, rtol=rtol, threads=threads)
+    result = np.zeros((len(batch), 1 + max(e[0] for e in polynomial.exponents), experiment.n_bins))
+    for i, (power,) in enumerate(polynomial.exponents):
+        result[:, power] += polynomial.values[:, i]
+    result[:, 0] += standard_model_counts(experiment, standard_model, rtol)
+    return result
+
+
+def _unit(powers: Floats) -> Floats:
+    """The coupling at which the highest power equals the constant part (or one count), per interaction."""
+    top = powers.shape[1] - 1
+    if top == 0:
+        return np.ones(len(powers))
+    leading = np.abs(powers[:, top]).sum(axis=1)
+    constant = np.abs(powers[:, 0]).sum(axis=1) + 1.0
+    with np.errstate(divide="ignore", over="ignore"):
+        unit = (constant / leading) ** (1 / top)
+    return np.where(np.isfinite(unit) & (leading > 0), unit, 1.0)
