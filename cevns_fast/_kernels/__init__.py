@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: float64, C-contiguous, MeV; no validation, no Python objects."""
