@@ -12,8 +12,16 @@ __version__ = "0.1.0"
 _HOMES = {
     "constants": ("",),
     "reference": ("",),
+    "kinematics": (
+        "minimum_neutrino_energy",
+        "recoil_range",
+        "scattering_angle",
+        "scattering_angle_extremum",
+        "threshold_energy",
+    ),
     "nuclei": ("HelmFormFactor", "Nuclide", "PointNucleus", "Target", "helm_form_factor", "nuclide"),
-    "sources": ("FluxComponent", "PionDecayAtRest"),
+    "spectra": ("TabulatedSpectrum",),
+    "sources": ("FluxComponent", "PionDecayAtRest", "Reactor", "TabulatedSource"),
     "detectors": (
         "Detector",
         "GammaSmearing",
@@ -33,9 +41,14 @@ _HOMES = {
     ),
     "interactions.standard_model": ("StandardModel",),
     "interactions.singlet_eft": ("EFTConvention", "SingletEFT"),
+    "interactions.scalar_mediator": ("ScalarMediator",),
+    "interactions.loop_functions": ("F_G", "LoopFunctions", "loop_functions"),
+    "interactions.vector_mediator": ("LoopConvention", "VectorMediator"),
     "rates": ("Templates", "differential_cross_section", "event_rate", "recoil_spectrum", "templates"),
     "likelihood": ("Likelihood",),
     "limits": ("LimitCurve", "limit_scan"),
+    "scans": ("correlation_scan",),
+    "scan_result": ("Contours", "Scan", "open_scan"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names if name}
 _MODULES = tuple(home for home, names in _HOMES.items() if names == ("",))

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from cevns_fast import _validate as validate
 from cevns_fast._kernels import profile
 from cevns_fast._validate import Floats
 from cevns_fast.experiments import Experiment
@@ -21,6 +19,7 @@ from cevns_fast.rates import (
     in_ranges,
     standard_model_counts,
 )
+from cevns_fast.statistics import threshold
 
 # Couplings are tried on both sides of zero, in units of the one that doubles the prediction: evenly near that
 # unit, logarithmically far from it, up to 10⁵ times. A χ² of low-degree polynomials has no finer structure.
@@ -52,17 +51,6 @@ class LimitCurve:
     best_fit: Floats
     chi2_min: Floats
     delta_chi2: float
-
-
-def threshold(cl: float | None, delta_chi2: float | None, degrees_of_freedom: int = 1) -> float:
-    """Δχ² of a confidence level, or the one that is stated; exactly one must be given."""
-    if (cl is None) == (delta_chi2 is None):
-        raise ValueError(f"cl = {cl!r}, delta_chi2 = {delta_chi2!r}: exactly one must be given")
-    if delta_chi2 is not None:
-        return validate.number("delta_chi2", delta_chi2, positive=True)
-    if not 0 < validate.number("cl", cl) < 1:
-        raise ValueError(f"cl = {cl!r}: must be between 0 and 1")
-    return float(stats.chi2.ppf(cl, degrees_of_freedom))
 
 
 def limit_scan(
@@ -121,7 +109,7 @@ def limit_scan(
     kind = type(batch[0])
     if any(type(each) is not kind for each in batch):
         raise ValueError("interactions: all interactions of a list must be of one kind")
-    level = threshold(0.90 if cl is None and delta_chi2 is None else cl, delta_chi2)
+    level = threshold(0.90 if cl is None and delta_chi2 is None else cl, delta_chi2, 1)
     like = Likelihood(listed, standard_model=standard_model)
     polynomials = [
         _powers(e, batch, coupling, phase, standard_model, rtol, threads) for e in like.experiments

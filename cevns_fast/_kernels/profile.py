@@ -271,3 +271,28 @@ def limits(fixed, fixed_terms, predicted, predicted_terms, scale, threshold, gri
             highs[mass, found] = np.inf
             found += 1
         summary[mass, 0], summary[mass, 1], summary[mass, 2] = found, x[best], y[best]
+
+
+@njit
+def add_predicted(predicted, terms, powers, outer, y, start, stop, out):
+    """Add the χ² of systems whose variance is predicted at points (outer[i], y[j]), to out[i − start, j]."""
+    n_terms, n_bins = terms.shape
+    inner, n_columns = powers.shape[1] - 1, predicted.column.shape[0]
+    counts, work = np.empty(n_bins), np.empty((n_columns + 2, n_bins + n_columns))
+    row = np.empty((3, n_bins))
+    for i in range(start, stop):
+        for k in range(3):
+            for b in range(n_bins):
+                row[k, b] = 0.0
+        for t in range(n_terms):
+            factor = 1.0
+            for c in range(inner):
+                for _ in range(powers[t, c]):
+                    factor *= outer[i, c]
+            for b in range(n_bins):
+                row[powers[t, inner], b] += factor * terms[t, b]
+        for j in range(len(y)):
+            for b in range(n_bins):
+                counts[b] = (row[2, b] * y[j] + row[1, b]) * y[j] + row[0, b]
+            for system in range(len(predicted.scale_variance)):
+                out[i - start, j] += predicted_chi2(system, predicted, counts, work)

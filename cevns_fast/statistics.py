@@ -1,0 +1,16 @@
+"""Confidence levels."""
+
+from scipy import stats
+
+from cevns_fast import _validate as validate
+
+
+def threshold(cl: float | None, delta_chi2: float | None, degrees_of_freedom: int) -> float:
+    """Δχ² of a confidence level, or the one that is stated; exactly one must be given."""
+    if (cl is None) == (delta_chi2 is None):
+        raise ValueError(f"cl = {cl!r}, delta_chi2 = {delta_chi2!r}: exactly one must be given")
+    if delta_chi2 is not None:
+        return validate.number("delta_chi2", delta_chi2, positive=True)
+    if not 0 < validate.number("cl", cl) < 1:
+        raise ValueError(f"cl = {cl!r}: must be between 0 and 1")
+    return float(stats.chi2.ppf(cl, degrees_of_freedom))
