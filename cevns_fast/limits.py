@@ -35,7 +35,7 @@ class LimitCurve:
     ----------
     coupling : str
     upper : float64[n]
-        The largest |c| that is allowed; inf where nothing is excluded.
+        The largest ``|c|`` that is allowed; inf where nothing is excluded.
     intervals : tuple of float64[k, 2]
         For each interaction, the allowed ranges of c.
     best_fit : float64[n]
