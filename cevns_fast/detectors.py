@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, special
+from scipy import special
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
@@ -300,8 +300,13 @@ class Detector:
         for low, high in zip(cuts[:-1], cuts[1:], strict=True):
             panels = np.clip(grid, low, high)
             x = panels[:-1, :, None] + np.diff(panels, axis=0)[..., None] * nodes
+            dx = np.diff(panels, axis=0)[..., None] * weights
+            if low == 0:  # x^(shape − 1) is not smooth at 0, in v with x ∝ v⁸ it is
+                at_zero = panels[:-1] == 0
+                x = np.where(at_zero[..., None], panels[1:, :, None] * nodes**8, x)
+                dx = np.where(at_zero[..., None], panels[1:, :, None] * 8 * nodes**7 * weights, dx)
             density = _density(smearing, x, mean[:, None], width[:, None]) * self.response.accept(x)
-            integral = np.einsum("pmg,g,pm->m", density, weights, np.diff(panels, axis=0))
+            integral = np.sum(density * dx, axis=(0, 2))
             result[np.searchsorted(self.bins, low, side="right") - 1] += integral
         return result
 
@@ -318,9 +323,11 @@ class Detector:
             return 0.0
         if x > float(self.response.mean(np.array(maximum))):
             return math.inf
+        from scipy import optimize  # a slow import, for callable quenching only
+
         return float(
             optimize.brentq(
-                lambda T: float(self.response.mean(np.array(T))) - x, 0.0, maximum, xtol=1e-300, rtol=4e-16
+                lambda T: float(self.response.mean(np.array(T))) - x, 0.0, maximum, xtol=1e-300, rtol=1e-15
             )
         )
 
