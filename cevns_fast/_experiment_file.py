@@ -9,9 +9,11 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from cevns_fast import detectors, sources
+from cevns_fast import detectors, sources, spectra
 from cevns_fast._validate import Floats, unknown
+from cevns_fast.constants import SIN2_THETA_W
 from cevns_fast.data import read_table
+from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.nuclei import FormFactor, HelmFormFactor, PointNucleus, Target
 
 
@@ -25,9 +27,56 @@ class PionDecayAtRestTable(_Strict, tag="pion-decay-at-rest", tag_field="type"):
     distance: float
     neutrinos_per_proton: float = 0.08
 
-    def build(self) -> sources.PionDecayAtRest:
+    def build(self, folder: Path) -> sources.PionDecayAtRest:
         """The source."""
         return sources.PionDecayAtRest(self.distance, self.neutrinos_per_proton)
+
+
+class ReactorTable(_Strict, tag="reactor", tag_field="type"):
+    """[source] of a reactor experiment: thermal_power and distance, or total_flux."""
+
+    thermal_power: float | None = None
+    distance: float | None = None
+    total_flux: float | None = None
+    fission_fractions: dict[str, float] = msgspec.field(default_factory=lambda: dict(sources.TYPICAL_FRACTIONS))
+    high_energy: sources.HighEnergy = "huber-mueller"
+    low_energy: sources.LowEnergy = "vogel-engel"
+    energy_per_fission: float = 205.8
+    endpoint: float = 8.0
+
+    def build(self, folder: Path) -> sources.Reactor:
+        """The source."""
+        return sources.Reactor(**msgspec.structs.asdict(self))
+
+
+class TabulatedTable(_Strict, tag="tabulated", tag_field="type"):
+    """[source] with a spectrum as a CSV file: names of its columns, and what turns its energies into MeV.
+
+    Without total_flux the values are per cm², second and MeV.
+    """
+
+    file: str
+    energy: str
+    value: str
+    energy_unit: float = 1.0
+    interpolation: spectra.Interpolation = "linear"
+    uncertainty: float | str = 0.0  # relative, or the name of a column
+    total_flux: float | None = None
+    antineutrino: bool = True
+    species: str = "anti_nu_e"
+
+    def build(self, folder: Path) -> sources.TabulatedSource:
+        """The source."""
+        columns = read_table(folder / self.file)
+        E, values = (_column(columns, self.file, name) for name in (self.energy, self.value))
+        uncertainty: float | tuple[float, ...]
+        if isinstance(self.uncertainty, str):
+            uncertainty = tuple(_column(columns, self.file, self.uncertainty).tolist())
+        else:
+            uncertainty = self.uncertainty
+        points = tuple((E * self.energy_unit).tolist()), tuple(values.tolist())
+        spectrum = spectra.TabulatedSpectrum(*points, self.interpolation, uncertainty)
+        return sources.TabulatedSource(spectrum, self.total_flux, self.antineutrino, self.species)
 
 
 class LogisticTable(_Strict, tag="logistic", tag_field="type"):
@@ -163,20 +212,61 @@ class BackgroundTable(_Strict):
     uncertainty: float
 
 
-class DataTable(_Strict):
-    """[data]: a CSV file with `low`, `high` and either `coincidence` and `anticoincidence` or `observed`."""
+class SimulatedTable(_Strict):
+    """The truth behind simulated data."""
 
-    table: str
+    sin2_theta_w: float = SIN2_THETA_W
+
+
+class DataTable(_Strict):
+    """[data]: a CSV file with the bins' `low` and `high`, simulated data, or both.
+
+    Counted: `coincidence` and `anticoincidence`, or `observed` and perhaps `steady_state`. Simulated data come from the
+    stated truth; their table, if there is one, holds backgrounds only.
+    """
+
+    table: str | None = None
+    simulated: SimulatedTable | None = None
+
+    def columns(self, folder: Path, bins: tuple[float, ...]) -> dict[str, list[str]]:
+        """The table's columns, if there is one."""
+        if self.table is None:
+            if self.simulated is None:
+                raise ValueError("table, simulated: at least one must be there")
+            return {}
+        columns = read_table(folder / self.table)
+        low, high = (_column(columns, self.table, name) for name in ("low", "high"))
+        if low.tolist() != list(bins[:-1]) or high.tolist() != list(bins[1:]):
+            raise ValueError(f"{self.table}: low, high are not the detector's bins {bins}")
+        for name in ("observed", "coincidence", "anticoincidence"):
+            if self.simulated is not None and name in columns:
+                raise ValueError(f"{self.table}: column {name!r} beside simulated data")
+        return columns
+
+
+class SteadyStateTable(_Strict):
+    """[steady_state]: a constant rate, or a fraction of the Standard Model's counts spread evenly in energy."""
+
+    per_day_keV_kg: float | None = None
+    standard_model_fraction: float | None = None
 
 
 class UncertaintyTable(_Strict):
-    """[uncertainty]"""
+    """[uncertainty]; signal = "source" takes what a tabulated source states for its flux."""
 
-    signal: float
+    signal: float | Literal["source"]
     signal_on: Literal["prediction", "standard_model"] = "prediction"
     shape: float = 0.0
     variance: Literal["observed", "prediction"] = "observed"
     steady_state_weight: float = 2.0
+
+    def signal_of(self, source: Any) -> float:
+        """σ_α."""
+        if self.signal != "source":
+            return self.signal
+        if not isinstance(source, sources.TabulatedSource):
+            raise ValueError("signal = 'source': must be a number, only a tabulated source states an uncertainty")
+        return source.flux_uncertainty
 
 
 class ExperimentFile(_Strict):
@@ -185,33 +275,33 @@ class ExperimentFile(_Strict):
     description: str
     name: str
     exposure: float
-    source: PionDecayAtRestTable
+    source: PionDecayAtRestTable | ReactorTable | TabulatedTable
     detector: DetectorTable
     data: DataTable
     uncertainty: UncertaintyTable
     citation: str = ""
+    steady_state: SteadyStateTable = msgspec.field(default_factory=SteadyStateTable)
     background: list[BackgroundTable] = []
 
     def build(self, folder: Path) -> dict[str, Any]:
         """The arguments of `Experiment`."""
         from cevns_fast.experiments import Background
 
-        source = _named("source", self.source.build)
+        source = _named("source", lambda: self.source.build(folder))
         detector = _named("detector", lambda: self.detector.build(folder))
-        columns = read_table(folder / self.data.table)
+        columns = _named("data", lambda: self.data.columns(folder, detector.bins))
 
         def column(name: str) -> Floats:
-            return _column(columns, self.data.table, name)
+            return _column(columns, self.data.table or "[data] without a table", name)
 
-        low, high = column("low"), column("high")
-        if low.tolist() != list(detector.bins[:-1]) or high.tolist() != list(detector.bins[1:]):
-            raise ValueError(f"{self.data.table}: low, high are not the detector's bins {detector.bins}")
+        observed, tabulated = None, None
         if "coincidence" in columns:
-            steady_state = column("anticoincidence")
-            observed = column("coincidence") - steady_state
+            tabulated = column("anticoincidence")
+            observed = column("coincidence") - tabulated
         else:
-            observed = column("observed")
-            steady_state = column("steady_state") if "steady_state" in columns else np.zeros_like(observed)
+            tabulated = column("steady_state") if "steady_state" in columns else None
+            observed = column("observed") if self.data.simulated is None else None
+        truth = self.data.simulated or SimulatedTable()
         return {
             "name": self.name,
             "description": self.description,
@@ -220,14 +310,28 @@ class ExperimentFile(_Strict):
             "detector": detector,
             "exposure": self.exposure,
             "observed": observed,
-            "steady_state": steady_state,
+            "simulated_truth": _named("data", lambda: StandardModel(truth.sin2_theta_w)),
+            "steady_state": _named("steady_state", lambda: self._steady_state(tabulated, detector.n_bins)),
             "steady_state_weight": self.uncertainty.steady_state_weight,
             "backgrounds": tuple(Background(b.name, column(b.column), b.uncertainty) for b in self.background),
-            "signal_uncertainty": self.uncertainty.signal,
+            "signal_uncertainty": _named("uncertainty", lambda: self.uncertainty.signal_of(source)),
             "signal_uncertainty_on": self.uncertainty.signal_on,
             "shape_uncertainty": self.uncertainty.shape,
             "variance": self.uncertainty.variance,
         }
+
+    def _steady_state(self, tabulated: Floats | None, n_bins: int) -> Any:
+        """The steady-state background: tabulated, as a rate, as a fraction, or none."""
+        from cevns_fast.experiments import BackgroundRate, StandardModelFraction
+
+        rate, fraction = self.steady_state.per_day_keV_kg, self.steady_state.standard_model_fraction
+        if sum(x is not None for x in (tabulated, rate, fraction)) > 1:
+            raise ValueError("per_day_keV_kg, standard_model_fraction, a column of the data: at most one may be there")
+        if rate is not None:
+            return BackgroundRate(rate)
+        if fraction is not None:
+            return StandardModelFraction(fraction)
+        return np.zeros(n_bins) if tabulated is None else tabulated
 
 
 def _named(table: str, build: Any) -> Any:

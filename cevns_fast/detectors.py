@@ -299,6 +299,8 @@ class Detector:
         result = np.zeros((self.n_bins, mean.size))
         for low, high in zip(cuts[:-1], cuts[1:], strict=True):
             panels = np.clip(grid, low, high)
+            if low == 0:  # leave no edge near 0, where the density of a gamma is x^(shape − 1)
+                panels = np.where(panels < np.minimum(0.3 * mean, high), 0.0, panels)
             x = panels[:-1, :, None] + np.diff(panels, axis=0)[..., None] * nodes
             dx = np.diff(panels, axis=0)[..., None] * weights
             if low == 0:  # x^(shape − 1) is not smooth at 0, in v with x ∝ v⁸ it is

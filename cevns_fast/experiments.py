@@ -6,7 +6,7 @@ A built-in experiment is a TOML file beside its tables in `data/experiments`; a 
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -161,27 +161,33 @@ class Experiment:
         Parameters
         ----------
         **changes
-            Any attribute of the experiment or of its detector (`mass`, `bins`, `response`, `target`,
-            `form_factor`).
+            Any attribute of the experiment, of its detector (`mass`, `bins`, `response`, `target`, `form_factor`)
+            or of its source (`distance`, `total_flux`, …).
 
         Raises
         ------
         ValueError
-            If a name is unknown, or a value is refused by the experiment or detector.
+            If a name is unknown, or a value is refused by the experiment, detector or source.
 
         Examples
         --------
         >>> import cevns_fast as cf
         >>> cf.load("coherent-csi-2017").replace(signal_uncertainty=0.0).signal_uncertainty
         0.0
+        >>> conus = cf.load("conus-100kg").replace(thermal_power=None, distance=None, total_flux=2.5e13)
+        >>> conus.source.flux
+        25000000000000.0
         """
-        own = [f.name for f in fields(self)]
-        parts = [f.name for f in fields(self.detector)]
-        validate.unknown_fields("experiment", changes, own + parts)
-        inside = {name: value for name, value in changes.items() if name in parts}
+        own = {f.name for f in fields(self)}
+        parts: dict[str, Any] = {"detector": self.detector, "source": self.source}
+        # A source need not be a dataclass; it is then replaced as a whole.
+        names = {part: [f.name for f in fields(each) if f.init] for part, each in parts.items() if is_dataclass(each)}
+        validate.unknown_fields("experiment", changes, [*own, *(n for listed in names.values() for n in listed)])
         outside = {name: value for name, value in changes.items() if name in own}
-        if inside:
-            outside["detector"] = replace(outside.get("detector", self.detector), **inside)
+        for part, listed in names.items():
+            inside = {name: value for name, value in changes.items() if name in listed}
+            if inside:
+                outside[part] = replace(outside.get(part, parts[part]), **inside)
         return replace(self, **outside)
 
 

@@ -21,9 +21,10 @@ from cevns_fast.rates import (
 )
 from cevns_fast.statistics import threshold
 
-# Couplings are tried on both sides of zero, in units of the one that doubles the prediction: evenly near that
-# unit, logarithmically far from it, up to 10⁵ times. A χ² of low-degree polynomials has no finer structure.
-_GRID = np.sinh(np.linspace(-12.0, 12.0, 241))
+# Couplings are tried in units of the smallest one at which a power of it doubles the prediction: evenly near that
+# unit, logarithmically far from it, until e^12 times the unit of the highest power. A χ² of low-degree polynomials
+# has no finer structure.
+_STEP, _BEYOND, _FARTHEST = 0.1, 12.0, 40.0
 _MOST_INTERVALS = 8
 
 
@@ -126,12 +127,14 @@ def limit_scan(
             fixed.append(polynomial @ statistic.operator.T)
     fixed_terms = np.ascontiguousarray(np.concatenate(fixed, axis=2))
     predicted_terms = np.ascontiguousarray(np.concatenate(predicted, axis=2))
-    scale = np.min([_unit(p) for p in polynomials], axis=0)
+    nearest, highest_unit = (pick([_units(p)[i] for p in polynomials], axis=0) for i, pick in enumerate((np.min, np.max)))
+    even = not any(p[:, 1::2].any() for p in polynomials)
+    grid = _grid(float(np.log(highest_unit / nearest).max()), even)
     lows, highs = np.full((n, _MOST_INTERVALS), np.nan), np.full((n, _MOST_INTERVALS), np.nan)
     summary = np.empty((n, 3))
     in_ranges(
         lambda a, b: profile.limits(
-            systems.fixed, fixed_terms, systems.predicted, predicted_terms, scale, level, _GRID, a, b,
+            systems.fixed, fixed_terms, systems.predicted, predicted_terms, nearest, level, grid, a, b,
             lows, highs, summary,
         ),
         n,
@@ -139,6 +142,8 @@ def limit_scan(
     )  # fmt: skip
     counts = summary[:, 0].astype(int)
     intervals = tuple(np.stack([lows[i, :k], highs[i, :k]], axis=1) for i, k in enumerate(counts))
+    if even:
+        intervals = tuple(map(_mirrored, intervals))
     upper = np.array([np.abs(each).max() for each in intervals])
     return LimitCurve(coupling, upper, intervals, summary[:, 1].copy(), summary[:, 2].copy(), level)
 
@@ -162,13 +167,27 @@ def _powers(
     return result
 
 
-def _unit(powers: Floats) -> Floats:
-    """The coupling at which the highest power equals the constant part (or one count), per interaction."""
-    top = powers.shape[1] - 1
-    if top == 0:
-        return np.ones(len(powers))
-    leading = np.abs(powers[:, top]).sum(axis=1)
+def _units(powers: Floats) -> tuple[Floats, Floats]:
+    """Couplings at which a power of it equals the constant part (or one count): the smallest, the highest power's."""
     constant = np.abs(powers[:, 0]).sum(axis=1) + 1.0
-    with np.errstate(divide="ignore", over="ignore"):
-        unit = (constant / leading) ** (1 / top)
-    return np.where(np.isfinite(unit) & (leading > 0), unit, 1.0)
+    found = np.full((powers.shape[1], len(powers)), np.inf)
+    for power in range(1, powers.shape[1]):
+        leading = np.abs(powers[:, power]).sum(axis=1)
+        with np.errstate(divide="ignore", over="ignore"):
+            found[power] = (constant / leading) ** (1 / power)
+    smallest = found.min(axis=0)
+    smallest = np.where(np.isfinite(smallest), smallest, 1.0)
+    return smallest, np.where(np.isfinite(found[-1]), found[-1], smallest)
+
+
+def _grid(distance: float, even: bool) -> Floats:
+    """Couplings to try, in units of the nearest scale, when the highest power's is e^distance further."""
+    points = int(min(_BEYOND + max(distance, 0.0), _FARTHEST) / _STEP)
+    return np.sinh(_STEP * np.arange(0 if even else -points, points + 1))
+
+
+def _mirrored(positive: Floats) -> Floats:
+    """The allowed ranges of an even χ², from those of c >= 0, where "from −∞" stands for "from zero"."""
+    disjoint = positive[np.isfinite(positive[:, 0])]
+    around_zero = [[-high, high] for low, high in positive.tolist() if low == -np.inf]
+    return np.concatenate([-disjoint[::-1, ::-1], np.reshape(around_zero, (-1, 2)), disjoint])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cevns_fast import _validate as validate
 from cevns_fast.constants import M_NEUTRON, M_PROTON, SIN2_THETA_W
 from cevns_fast.nuclei import Nuclide
 
@@ -35,6 +36,75 @@ CHANG_LIAO = QuarkContent(
 
 # PDG 2018 (the edition CL cites), MeV at 2 GeV; the paper does not state its values.
 QUARK_MASSES = (2.2, 4.7)
+
+# Flavours in the order of every six-tuple of the vector mediator, and their masses, MeV: light quarks at 2 GeV,
+# c and b at their own scale (PDG 2022), t from the pole (PDG 2020). CLLS state none.
+QUARKS = ("u", "d", "s", "c", "b", "t")
+SIX_QUARK_MASSES = (2.16, 4.67, 93.4, 1270.0, 4180.0, 172760.0)
+
+
+@dataclass(frozen=True)
+class PartonContent:
+    """Scalar, gluon and twist-2 matrix elements of nucleons, CLLS Eqs. (11)–(13).
+
+    Attributes
+    ----------
+    mass_fraction_proton, mass_fraction_neutron : tuple of float
+        f_q of (u, d, s): the fraction of the nucleon's mass that each quark's mass term contributes.
+    twist2_proton, twist2_neutron : tuple of float
+        q(2) + q̄(2) of (u, d, s, c, b): the fraction of the nucleon's momentum that each flavour carries.
+    source : str
+        Where the numbers come from.
+
+    Examples
+    --------
+    >>> tuple(round(f_G, 4) for f_G in PARTON_CONTENTS["micrOMEGAs"].gluon_fraction)
+    (0.9209, 0.917)
+    """
+
+    mass_fraction_proton: tuple[float, float, float]
+    mass_fraction_neutron: tuple[float, float, float]
+    twist2_proton: tuple[float, float, float, float, float]
+    twist2_neutron: tuple[float, float, float, float, float]
+    source: str
+
+    def __post_init__(self) -> None:
+        for name, length in (("mass_fraction", 3), ("twist2", 5)):
+            for nucleon in ("proton", "neutron"):
+                field = f"{name}_{nucleon}"
+                values = validate.vector(field, getattr(self, field), length=length, minimum=0.0)
+                if values.sum() > 1:
+                    raise ValueError(f"{field} = {getattr(self, field)!r}: must add up to at most 1")
+                object.__setattr__(self, field, tuple(map(float, values)))
+
+    @property
+    def gluon_fraction(self) -> tuple[float, float]:
+        """f_G = 1 − Σ f_q of (proton, neutron): what gluons, and heavy quarks through them, contribute."""
+        return 1.0 - sum(self.mass_fraction_proton), 1.0 - sum(self.mass_fraction_neutron)
+
+
+# q(2) + q̄(2) at the Z mass from CTEQ PDFs, as in Hisano, Ishiwata & Nagata (1007.2601); neutron: u ↔ d.
+_TWIST2_PROTON = (0.254, 0.146, 0.052, 0.038, 0.024)
+_TWIST2_NEUTRON = (0.146, 0.254, 0.052, 0.038, 0.024)
+
+# CLLS take "the default values in micrOMEGAs" and cite the manuals of versions 2 and 5, whose defaults differ.
+# Neither has a fixed table of twist-2 moments.
+PARTON_CONTENTS = {
+    "micrOMEGAs": PartonContent(
+        mass_fraction_proton=(0.0153, 0.0191, 0.0447),
+        mass_fraction_neutron=(0.0110, 0.0273, 0.0447),
+        twist2_proton=_TWIST2_PROTON,
+        twist2_neutron=_TWIST2_NEUTRON,
+        source="micrOMEGAs 4 and 5, sources/common.c (1801.03509); CTEQ moments at the Z mass",
+    ),
+    "micrOMEGAs 2": PartonContent(
+        mass_fraction_proton=(0.023, 0.033, 0.26),
+        mass_fraction_neutron=(0.018, 0.042, 0.26),
+        twist2_proton=_TWIST2_PROTON,
+        twist2_neutron=_TWIST2_NEUTRON,
+        source="micrOMEGAs 2.2 (0803.2360); CTEQ moments at the Z mass",
+    ),
+}
 
 # Valence quarks: what the vector current counts. CL Eq. (4), CLLS Eq. (14).
 VECTOR_CHARGE_PROTON = (2.0, 1.0)

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from cevns_fast import piecewise
-from cevns_fast._kernels.rates import NODES, T_POWERS, Flux, Plan, Table
+from cevns_fast._kernels.rates import HORNER, NODES, T_POWERS, VECTOR, Flux, Plan, Table
 from cevns_fast._kernels import rates as kernel
 from cevns_fast._validate import Floats
 from cevns_fast.detectors import LARGEST_RECOIL, Detector
@@ -44,14 +44,15 @@ class Quadrature:
 
 @lru_cache(maxsize=128)
 def flux(source: Source, lanes: tuple[Lane, ...]) -> Flux:
-    """Moments of all flux components together, one lane for each parity and power of E."""
+    """Moments of all flux components together, a column for each parity and power of E."""
     components = source.components
     kinks = sorted({x for c in components for x in (*c.breakpoints, *(line[0] for line in c.lines))})
-    signs = [[-1.0 if odd and c.antineutrino else 1.0 for odd, _ in lanes] for c in components]
-    powers = np.array([k for _, k in lanes], dtype=np.float64)
+    distinct = tuple(dict.fromkeys(lanes))
+    signs = [[-1.0 if odd and c.antineutrino else 1.0 for odd, _ in distinct] for c in components]
+    powers = np.array([k for _, k in distinct], dtype=np.float64)
 
     def density(E: Floats) -> Floats:
-        total = np.zeros((len(lanes), E.size))
+        total = np.zeros((len(distinct), E.size))
         for component, sign in zip(components, signs, strict=True):
             if component.spectrum is None:
                 continue
@@ -67,19 +68,28 @@ def flux(source: Source, lanes: tuple[Lane, ...]) -> Flux:
         for energy, intensity in component.lines:
             lines.append((energy, intensity * np.array(sign) * energy**powers))
     moments = piecewise.moments(fitted, lines)
-    highest_first = np.ascontiguousarray(np.swapaxes(moments.coefficients[:, ::-1], 1, 2))
-    return Flux(moments.breaks, 1 / np.diff(moments.breaks), moments.value, highest_first, np.array(kinks))
+    pieces, count, _ = moments.coefficients.shape
+    columns = [distinct.index(lane) for lane in lanes]
+    value = np.zeros((pieces, _padded(len(lanes), VECTOR)))
+    coefficients = np.zeros((pieces, _padded(count, HORNER), value.shape[1]))
+    value[:, : len(lanes)] = moments.value[:, columns]
+    coefficients[:, -count:, : len(lanes)] = moments.coefficients[:, ::-1][:, :, columns]
+    return Flux(moments.breaks, 1 / np.diff(moments.breaks), value, coefficients)
+
+
+def _padded(n: int, multiple: int) -> int:
+    """The next multiple."""
+    return -(-n // multiple) * multiple
 
 
 def moments_at(moments: Flux, E: Floats) -> Floats:
-    """Flux moments above energies E, float64[lanes, len(E)]; 0 beyond the end point."""
+    """Flux moments above energies E, float64[lanes and padding, len(E)]; 0 beyond the end point."""
     x = np.clip(E, moments.breaks[0], moments.breaks[-1])
     piece = np.clip(np.searchsorted(moments.breaks, x, side="left") - 1, 0, len(moments.breaks) - 2)
-    right = moments.breaks[piece + 1]
-    t = (right - x) / (right - moments.breaks[piece])
-    p = moments.coefficients[piece, :, 0]
-    for d in range(1, moments.coefficients.shape[2]):
-        p = p * (2 * t - 1)[:, None] + moments.coefficients[piece, :, d]
+    t = (moments.breaks[piece + 1] - x) * moments.inverse_width[piece]
+    p = moments.coefficients[piece, 0]
+    for d in range(1, moments.coefficients.shape[1]):
+        p = p * (2 * t - 1)[:, None] + moments.coefficients[piece, d]
     return np.asarray(np.where(E > moments.breaks[-1], 0.0, (moments.value[piece] + t[:, None] * p).T))
 
 
@@ -91,7 +101,7 @@ def endpoint(source: Source) -> float:
 @lru_cache(maxsize=64)
 def quadrature(source: Source, detector: Detector, rtol: float) -> Quadrature:
     """The coarsest plan that agrees with its own refinement to `rtol` for probe masses and propagators."""
-    moments = flux(source, _PROBE_LANES)
+    moments = flux(source, _PROBE_LANES * T_POWERS)
     coarse = _build(source, detector, 1)
     sums = _probe(source, moments, coarse)
     for refinement in (2, 4, 8, 16):
@@ -112,6 +122,7 @@ def _probe(source: Source, moments: Flux, candidate: Quadrature) -> Floats:
     masses[1:] *= limit
     n_targets, n_lanes = len(plan.mass), len(_PROBE_LANES)
     slots = T_POWERS * n_lanes
+    each = np.eye(n_targets)[:, None, :, None] * np.ones(slots)  # a row for every slot of every target
     results = []
     for power in (0, 2):
         every = Table(
@@ -119,14 +130,9 @@ def _probe(source: Source, moments: Flux, candidate: Quadrature) -> Floats:
             mediator_mass=np.zeros_like(masses),
             propagator_power=power,
             slot_power=np.repeat(np.arange(T_POWERS), n_lanes),
-            slot_lane=np.tile(np.arange(n_lanes), T_POWERS),
-            term_channel=np.arange(slots),
-            term_slot=np.arange(slots),
-            coefficient=np.ones((n_targets, 1, slots)),
-            part_row=np.arange(n_targets * slots),
-            part_target=np.repeat(np.arange(n_targets), slots),
-            part_channel=np.tile(np.arange(slots), n_targets),
-            weight=np.ones((1, n_targets * slots)),
+            entry_row=np.arange(n_targets * slots),
+            entry_slot=np.tile(np.arange(slots), n_targets),
+            coefficient=each.reshape(n_targets, 1, n_targets * slots),
         )
         out = np.zeros((len(masses), n_targets * slots, plan_bins(plan)))
         kernel.templates(moments, plan, every, 0, len(masses), out)
@@ -198,58 +204,46 @@ def _build(source: Source, detector: Detector, refinement: int) -> Quadrature:
     if not cuts:  # no recoil reaches the bins: one panel that never gets weight
         cuts = [highest, 2 * highest]
     edges = _panel_edges(cuts, 2.0 ** (1 / refinement), refinement)
-    tau_cuts = np.sqrt(cuts)
+    taus = np.sqrt(edges)
     sharp = detector.response.smearing is None
 
-    def response(tau: Floats) -> Floats:
+    def feed(tau: Floats) -> Floats:
+        """What each target brings to each bin: form factors × response."""
         T = tau * tau
-        return detector.response.accept(detector.response.mean(T)) if sharp else detector.bin_response(T)
+        response = detector.response.accept(detector.response.mean(T))[None] if sharp else detector.bin_response(T)
+        forms = np.array([_form_factors(detector, t, T) for t in targets])
+        return np.asarray((forms[:, None] * response).reshape(-1, T.size))
 
-    fitted_response = piecewise.fit(response, tau_cuts.tolist(), floor=1e-14, name="detector response")
-    fitted_form = piecewise.fit(
-        lambda tau: np.array([_form_factors(detector, t, tau * tau) for t in targets]),
-        [float(tau_cuts[0]), float(tau_cuts[-1])],
-        floor=1e-15,
-        name="form factor",
-    )
-    middles = np.sqrt(0.5 * (edges[:-1] + edges[1:]))
+    fitted = piecewise.fit(feed, taus.tolist(), floor=1e-14, name="detector response × form factor")
+    n_panels, n_targets = len(edges) - 1, len(targets)
     if sharp:
-        observable = detector.response.mean(middles**2)
-        bins = np.searchsorted(detector.bins, observable, side="right") - 1
-        bins = np.clip(bins, 0, detector.n_bins - 1)
-        counts, outputs = np.ones_like(bins), np.zeros_like(bins)
+        observable = detector.response.mean(0.5 * (edges[:-1] + edges[1:]))
+        bins = np.clip(np.searchsorted(detector.bins, observable, side="right") - 1, 0, detector.n_bins - 1)
+        n_fed = 1
     else:
-        bins, counts = np.zeros(middles.size, dtype=np.int64), np.full(middles.size, detector.n_bins)
-        outputs = bins
-    n_panels, n_targets = middles.size, len(targets)
+        bins, n_fed = np.zeros(n_panels, dtype=np.int64), detector.n_bins
     x, w = np.polynomial.legendre.leggauss(NODES)
-    left, right = np.sqrt(edges[:-1, None]), np.sqrt(edges[1:, None])
+    left, right = taus[:-1, None], taus[1:, None]
     tau = 0.5 * (left + right) + 0.5 * (right - left) * x  # [panels, NODES], the same for every target
     T, dT = tau**2, (right - left) * w * tau
     masses = np.array([t.nuclide.mass for t in targets])[:, None, None]
-    shape = (n_targets, n_panels, NODES)
-    form = fitted_form(tau.ravel()).reshape(shape)
-    values = fitted_response(tau.ravel()).reshape(-1, n_panels, NODES)
-    cells = [values[outputs[p] : outputs[p] + counts[p], p] for p in range(n_panels)] * n_targets
-    cell_counts = np.tile(counts, n_targets)
+    fed = fitted(tau.ravel()).reshape(n_targets, n_fed, n_panels, NODES) * dT
     plan = Plan(
         mass=masses.ravel().copy(),
         first_panel=np.arange(n_targets + 1) * n_panels,
         low=np.tile(edges[:-1], n_targets),
         high=np.tile(edges[1:], n_targets),
         first_bin=np.tile(bins, n_targets),
-        bin_count=cell_counts,
-        first_cell=np.cumsum(cell_counts) - cell_counts,
-        first_output=np.tile(outputs, n_targets),
-        recoil=np.broadcast_to(T, shape).reshape(-1, NODES).copy(),
-        massless_energy=((np.sqrt(T * (T + 2 * masses)) + T) / 2).reshape(-1, NODES),
-        mass_factor=(1 / (2 * masses * T)).reshape(-1, NODES),
-        weight=np.ascontiguousarray((dT * form).reshape(-1, NODES)),
-        cell_response=np.ascontiguousarray(np.concatenate(cells)),
-        form_breaks=fitted_form.breaks,
-        form_coefficients=fitted_form.coefficients,
-        response_breaks=fitted_response.breaks,
-        response_coefficients=fitted_response.coefficients,
+        bin_count=np.full(n_targets * n_panels, n_fed),
+        first_cell=np.arange(n_targets * n_panels) * n_fed,
+        recoil=np.tile(T.ravel(), n_targets),
+        massless_energy=((np.sqrt(T * (T + 2 * masses)) + T) / 2).ravel(),
+        mass_factor=(1 / (2 * masses * T)).ravel(),
+        weight=np.ascontiguousarray(np.swapaxes(fed, 1, 2)).reshape(-1, NODES),
+        first_piece=np.tile(np.searchsorted(fitted.breaks, taus[:-1]), n_targets),
+        first_feed=np.repeat(np.arange(n_targets) * n_fed, n_panels),
+        feed_breaks=fitted.breaks,
+        feed_coefficients=np.ascontiguousarray(fitted.coefficients[:, ::-1]),
     )
     return Quadrature(plan, targets, bool(cuts[0] == 0.0))
 

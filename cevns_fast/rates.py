@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from operator import attrgetter
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +24,7 @@ from cevns_fast.nuclei import FormFactor, HelmFormFactor, Nuclide
 from cevns_fast.quadrature import IntegrationTarget
 
 WithStandardModel = bool | StandardModel
+Integers = NDArray[np.int64]
 DEFAULT_RTOL = 1e-11
 
 
@@ -109,72 +111,122 @@ def count_polynomial(
     processes = {n: kind.processes(batch, n) for n in nuclides}
     amplitudes = {n: kind.amplitudes(batch, n, names, phases or {}) for n in nuclides}
     norm = experiment.detector.nuclei * experiment.fluence * MEV2_CM2
-    per_process: list[dict[Exponents, list[Floats]]] = []
-    channel_lists = []
-    for i, process in enumerate(processes[plan.targets[0].nuclide]):
-        channels = list(dict.fromkeys((t.first, t.second) for t in process.terms))
-        weights = [_weights(amplitudes[t.nuclide][i], t, channels) for t in plan.targets]
-        per_process.append(
-            {e: [w[e] * norm[t.index] for w, t in zip(weights, plan.targets, strict=True)] for e in weights[0]}
-        )
-        channel_lists.append(channels)
-    exponents = sorted({e for p in per_process for e in p}, key=lambda e: (sum(e), tuple(-x for x in e)))
+    shapes = [_shape(process) for process in processes[plan.targets[0].nuclide]]
+    weights: list[dict[Exponents, Floats]] = []  # for each process, [targets, n or 1, channels, 2]
+    for i, shape in enumerate(shapes):
+        found = [_weights(amplitudes[t.nuclide][i], t, _channels(shape)) for t in plan.targets]
+        factors = norm[[t.index for t in plan.targets], None, None, None]
+        weights.append({e: np.array([w[e] for w in found]) * factors for e in found[0]})
+    present = [{e: w.any(axis=(0, 1)) for e, w in of_process.items()} for of_process in weights]
+    exponents = sorted({e for p in present for e in p}, key=lambda e: (sum(e), tuple(-x for x in e)))
     # One row of the kernel's result for each monomial, and a second where complex couplings see more.
-    complex_ones = [e for e in exponents if any(np.any(w[..., 1]) for p in per_process for w in p.get(e, []))]
+    complex_ones = [e for e in exponents if any(e in p and p[e][:, 1].any() for p in present)]
     rows = [(e, 0) for e in exponents] + [(e, 1) for e in complex_ones]
     out = np.zeros((len(batch), len(rows), experiment.n_bins))
-    for i, (by_monomial, channels) in enumerate(zip(per_process, channel_lists, strict=True)):
+    for i, shape in enumerate(shapes):
         parts = [
-            (row, target, c, weight[:, c, part])
+            (row, np.flatnonzero(present[i][e][:, part]), weights[i][e][..., part])
             for row, (e, part) in enumerate(rows)
-            for target, weight in enumerate(by_monomial.get(e, []))
-            for c in range(len(channels))
-            if weight[:, c, part].any()
+            if e in present[i]
         ]
-        if parts:
+        used = tuple((row, c) for row, channels, _ in parts for c in channels.tolist())
+        if used:
             per_target = [processes[t.nuclide][i] for t in plan.targets]
-            _run_process(experiment, plan, per_target, channels, parts, out, threads)
+            weight = np.concatenate([w[..., channels] for _, channels, w in parts], axis=-1)
+            _run_process(experiment, plan, per_target, _layout(shape, used), weight, out, threads)
     imaginary = np.zeros((len(batch), len(exponents), experiment.n_bins))
     for i, e in enumerate(complex_ones):
         imaginary[:, exponents.index(e)] = out[:, len(exponents) + i]
     return CountPolynomial(names, tuple(exponents), out[:, : len(exponents)], imaginary)
 
 
+Shape = tuple[tuple[int, int, int, bool, int], ...]  # (first, second, T_power, odd, E_power) of each term
+_shape_of_term = attrgetter("first", "second", "T_power", "odd", "E_power")
+
+
+def _shape(process: Process) -> Shape:
+    """What all batches of a kind of interaction have in common."""
+    return tuple(map(_shape_of_term, process.terms))
+
+
+@lru_cache(maxsize=256)
+def _channels(shape: Shape) -> tuple[tuple[int, int], ...]:
+    """The products of two amplitudes that occur."""
+    return tuple(dict.fromkeys((first, second) for first, second, *_ in shape))
+
+
+class _Layout(NamedTuple):
+    """How a process becomes a table: an entry is one term in one row of the result."""
+
+    lanes: tuple[quadrature.Lane, ...]  # of each slot
+    slot_power: Integers
+    row: Integers  # of each entry
+    slot: Integers
+    term: Integers
+    part: Integers  # among the pairs (row, channel) in use
+    T_powers: tuple[int, ...]
+
+
+@lru_cache(maxsize=256)
+def _layout(shape: Shape, used: tuple[tuple[int, int], ...]) -> _Layout:
+    """The layout for pairs (row, channel)."""
+    channels = _channels(shape)
+    slots = list(dict.fromkeys(of_term[2:] for of_term in shape))
+    entries = [
+        (row, slots.index(of_term[2:]), term, part)
+        for part, (row, channel) in enumerate(used)
+        for term, of_term in enumerate(shape)
+        if of_term[:2] == channels[channel]
+    ]
+    row, slot, term, part = np.array(entries).T.copy()
+    return _Layout(
+        tuple((odd, k) for _, odd, k in slots),
+        np.array([j - LOWEST_T_POWER for j, _, _ in slots]),
+        row, slot, term, part,
+        tuple(shape[i][2] for i in term),
+    )  # fmt: skip
+
+
 def _run_process(
     experiment: Experiment,
     plan: quadrature.Quadrature,
     per_target: list[Process],
-    channels: list[tuple[int, int]],
-    parts: list[tuple[int, int, int, Floats]],
+    layout: _Layout,
+    weight: Floats,
     out: Floats,
     threads: int,
 ) -> None:
-    """Add one process on all targets to out[n, rows, n_bins]."""
-    n, terms = len(out), per_target[0].terms
-    lanes = tuple(dict.fromkeys((t.odd, t.E_power) for t in terms))
-    slots = list(dict.fromkeys((t.T_power - LOWEST_T_POWER, lanes.index((t.odd, t.E_power))) for t in terms))
-    coefficient = np.array([np.broadcast_arrays(*(np.atleast_1d(t.coefficient) for t in p.terms)) for p in per_target])
+    """Add one process, with weights [targets, n or 1, parts], to out[n, rows, n_bins]."""
+    n = len(out)
+    columns = [_coefficients(process)[layout.term] * w.T[layout.part] for process, w in zip(per_target, weight, strict=True)]
     table = Table(
-        final_mass=np.broadcast_to(np.asarray(per_target[0].final_mass, dtype=np.float64), n).copy(),
-        mediator_mass=np.broadcast_to(np.asarray(per_target[0].mediator_mass, dtype=np.float64), n).copy(),
+        final_mass=np.full(n, per_target[0].final_mass, dtype=np.float64),
+        mediator_mass=np.full(n, per_target[0].mediator_mass, dtype=np.float64),
         propagator_power=per_target[0].propagator_power,
-        slot_power=np.array([j for j, _ in slots]),
-        slot_lane=np.array([lane for _, lane in slots]),
-        term_channel=np.array([channels.index((t.first, t.second)) for t in terms]),
-        term_slot=np.array([slots.index((t.T_power - LOWEST_T_POWER, lanes.index((t.odd, t.E_power)))) for t in terms]),
-        coefficient=np.ascontiguousarray(np.swapaxes(coefficient, 1, 2)),
-        part_row=np.array([row for row, _, _, _ in parts]),
-        part_target=np.array([target for _, target, _, _ in parts]),
-        part_channel=np.array([channel for _, _, channel, _ in parts]),
-        weight=np.ascontiguousarray(np.stack(np.broadcast_arrays(*(w for *_, w in parts)), axis=1)),
+        slot_power=layout.slot_power,
+        entry_row=layout.row,
+        entry_slot=layout.slot,
+        coefficient=np.ascontiguousarray(np.array(columns).swapaxes(1, 2)),
     )
     if plan.reaches_zero:
-        _refuse_infrared(table, [t.T_power for t in terms])
-    moments = quadrature.flux(experiment.source, lanes)
+        _refuse_infrared(table, layout.T_powers)
+    moments = quadrature.flux(experiment.source, layout.lanes)
     in_ranges(lambda a, b: templates_kernel(moments, plan.plan, table, a, b, out), n, threads)
 
 
-def _refuse_infrared(table: Table, T_powers: list[int]) -> None:
+def _coefficients(process: Process) -> Floats:
+    """Coefficients of all terms, [terms, n or 1]."""
+    values = [term.coefficient for term in process.terms]
+    n = max(map(np.size, values)) if any(isinstance(value, np.ndarray) for value in values) else 1
+    if n == 1:
+        return np.array(values, dtype=np.float64).reshape(-1, 1)
+    found = np.empty((len(values), n))
+    for i, value in enumerate(values):
+        found[i] = value
+    return found
+
+
+def _refuse_infrared(table: Table, T_powers: Sequence[int]) -> None:
     """A rate that diverges at T = 0 has no value there."""
     for i in np.flatnonzero(table.final_mass == 0):
         propagator = 2 * table.propagator_power if table.mediator_mass[i] == 0 else 0
@@ -197,7 +249,7 @@ def in_ranges(run: Any, n: int, threads: int) -> None:
 
 
 def _weights(
-    amplitudes: AmplitudePolynomial, target: IntegrationTarget, channels: list[tuple[int, int]]
+    amplitudes: AmplitudePolynomial, target: IntegrationTarget, channels: Sequence[tuple[int, int]]
 ) -> dict[Exponents, Floats]:
     """What multiplies each channel, by monomial: Σ_h Re[a_h* b_h] and its complex partner, [n or 1, channels, 2]."""
     kept = {e: a for e, a in amplitudes.items() if a.any()} or dict(list(amplitudes.items())[:1])
@@ -318,14 +370,14 @@ def templates(
     polynomial = count_polynomial(experiment, batch, names, phases, rtol=rtol, threads=threads)
     include = False if kind is StandardModel else standard_model
     constant = np.broadcast_to(standard_model_counts(experiment, include, rtol), (len(batch), experiment.n_bins))
-    pairs, rows = [], []
-    for i, exponents in enumerate(polynomial.exponents):
-        if not any(exponents):
-            constant = constant + polynomial.values[:, i]
-        else:
-            pairs.append(tuple(n for n, e in zip(names, exponents, strict=True) for _ in range(e)))
-            rows.append(i)
-    values, imaginary = polynomial.values[:, rows], polynomial.imaginary[:, rows]
+    # The constant monomial, if there is one, is the first.
+    first = int(not any(polynomial.exponents[0]))
+    constant = constant + polynomial.values[:, :first].sum(axis=1)
+    pairs = [
+        tuple(n for n, e in zip(names, exponents, strict=True) for _ in range(e))
+        for exponents in polynomial.exponents[first:]
+    ]
+    values, imaginary = polynomial.values[:, first:], polynomial.imaginary[:, first:]
     if isinstance(interaction, Interaction):
         constant, values, imaginary = constant[0], values[0], imaginary[0]
     return Templates(names, np.array(constant), tuple(pairs), values, imaginary)

@@ -36,7 +36,7 @@ class EFTConvention:
     Attributes
     ----------
     dipole_prefactor : {"e v_H/2", "s_W M_W"}
-        37280.4 MeV with α(0), or 38648.5 MeV: 7.5% more in rate.
+        37280.4 MeV with α(0), or 38648.8 MeV: 7.5% more in rate.
     vector_interference : bool
         Whether the vector coupling interferes with the others, ∝ m_χ; the paper leaves that out.
     """
@@ -206,8 +206,10 @@ class SingletEFT(Interaction):
         AS = -math.sqrt(2) * G2 * M / math.pi
         ST = -G2 * M / (2 * math.pi)
         # The vector's interferences: absent from CL, see docs/errata.
-        interference = np.array([float(each.convention.vector_interference) for each in batch])
-        mix = float(interference[0]) * m if len(batch) == 1 else interference * m
+        if len({each.variant for each in batch}) == 1:
+            mix = m if batch[0].convention.vector_interference else 0.0 * m
+        else:
+            mix = m * np.array([each.convention.vector_interference for each in batch])
         VS = G2 * M / (2 * math.pi) * mix
         VA = -G2 * M / (math.sqrt(2) * math.pi) * mix
         VT = -3 * G2 * M / (2 * math.pi) * mix
@@ -259,10 +261,13 @@ class SingletEFT(Interaction):
     ) -> tuple[AmplitudePolynomial, ...]:
         """The fixed couplings' amplitudes, and those of one unit of each open coupling."""
         # A scan over masses repeats one set of couplings: their amplitudes are computed once.
-        keys = [_WITHOUT_MASS(each) for each in batch]
-        distinct = dict(zip(keys, batch, strict=True))
-        rows = dict(zip(distinct, range(len(distinct)), strict=True))
-        spread = slice(None) if len(distinct) == 1 else np.array([rows[key] for key in keys])
+        keys = list(map(_WITHOUT_MASS, batch))
+        if keys.count(keys[0]) == len(keys):  # by identity, which is faster than hashing
+            distinct, spread = {keys[0]: batch[0]}, slice(None)
+        else:
+            distinct = dict(zip(keys, batch, strict=True))
+            rows = dict(zip(distinct, range(len(distinct)), strict=True))
+            spread = np.array([rows[key] for key in keys])
         constant = (0,) * len(couplings)
         found = {constant: np.stack([each._fixed(nuclide, tuple(couplings)) for each in distinct.values()])[spread]}
         for i, name in enumerate(couplings):
