@@ -288,7 +288,7 @@ class Detector:
 
     def _smeared(self, mean: Floats, smearing: GaussianSmearing | GammaSmearing) -> Floats:
         """Gauss–Legendre over each bin, in panels no wider than the smearing."""
-        nodes, weights = np.polynomial.legendre.leggauss(20)
+        nodes, weights = np.polynomial.legendre.leggauss(32)
         nodes, weights = (nodes + 1) / 2, weights / 2
         cuts = sorted({*self.bins, *(x for x in _breakpoints(self.response.acceptance))})
         cuts = [x for x in cuts if self.bins[0] <= x <= self.bins[-1]]
