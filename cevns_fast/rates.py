@@ -117,7 +117,7 @@ def count_polynomial(
         found = [_weights(amplitudes[t.nuclide][i], t, _channels(shape)) for t in plan.targets]
         factors = norm[[t.index for t in plan.targets], None, None, None]
         weights.append({e: np.array([w[e] for w in found]) * factors for e in found[0]})
-    present = [{e: w.any(axis=(0, 1)) for e, w in of_process.items()} for of_process in weights]
+    present = [{e: np.asarray(w.any(axis=(0, 1))) for e, w in of_process.items()} for of_process in weights]
     exponents = sorted({e for p in present for e in p}, key=lambda e: (sum(e), tuple(-x for x in e)))
     # One row of the kernel's result for each monomial, and a second where complex couplings see more.
     complex_ones = [e for e in exponents if any(e in p and p[e][:, 1].any() for p in present)]
@@ -198,7 +198,10 @@ def _run_process(
 ) -> None:
     """Add one process, with weights [targets, n or 1, parts], to out[n, rows, n_bins]."""
     n = len(out)
-    columns = [_coefficients(process)[layout.term] * w.T[layout.part] for process, w in zip(per_target, weight, strict=True)]
+    columns = [
+        _coefficients(process)[layout.term] * w.T[layout.part]
+        for process, w in zip(per_target, weight, strict=True)
+    ]
     table = Table(
         final_mass=np.full(n, per_target[0].final_mass, dtype=np.float64),
         mediator_mass=np.full(n, per_target[0].mediator_mass, dtype=np.float64),

@@ -6,7 +6,7 @@ breakpoint falls inside a panel: only there is anything but the flux moments eva
 self-contained, so that numba's cache can never combine it with an older version of another file.
 
 The innermost loops run over slots, the pairs (j, k) of a table: they are contiguous, have no tail because slots are
-padded, and serve six nodes at a time, which is what LLVM turns into good vector code.
+padded, and serve the six nodes of a panel at a time, which is what LLVM turns into good vector code.
 """
 
 import math
@@ -56,7 +56,7 @@ class Plan(NamedTuple):
     first_piece: Integers  # [panels]: where a panel begins among the pieces of `feed_breaks`
     first_feed: Integers  # [panels]: where it begins among the outputs
     feed_breaks: Floats  # [pieces + 1]: form factors × bin responses as piecewise polynomials in τ
-    feed_coefficients: Floats  # [pieces, degree + 1, outputs]
+    feed_coefficients: Floats  # [pieces, degree + 1, outputs], highest power first
 
 
 class Table(NamedTuple):
@@ -155,7 +155,7 @@ def _new_panel(plan, slot_power, nodes, panel, target, low, high, place, cell, w
 
 
 @njit(fastmath={"contract"})
-def _sum_panels(flux, nodes, queue, count, m2, M, mediator2, propagator_power, t, u, moments, sums):
+def _sum_panels(flux, nodes, queue, count, m2, M, mediator2, propagator_power, t, u, w, moments, sums):
     """Add the queued panels to the sums of their bins, sums[bin, slot]."""
     n_slots, piece = flux.value.shape[1], 0
     for q in range(count):
@@ -169,23 +169,29 @@ def _sum_panels(flux, nodes, queue, count, m2, M, mediator2, propagator_power, t
             t[n] = min((high - E) * inverse_width, 1.0)  # no neutrinos below the lowest energy
             u[n] = 2.0 * t[n] - 1.0
         moments[:] = 0.0
+        # Scalars, and nodes written out: LLVM would check anew whether u and the moments overlap.
+        u0, u1, u2, u3, u4, u5 = u[0], u[1], u[2], u[3], u[4], u[5]
         for at in range(0, flux.coefficients.shape[1], HORNER):
             for s in range(n_slots):
                 a, b = flux.coefficients[piece, at, s], flux.coefficients[piece, at + 1, s]
                 c, d = flux.coefficients[piece, at + 2, s], flux.coefficients[piece, at + 3, s]
-                for n in range(NODES):
-                    moments[n, s] = (((moments[n, s] * u[n] + a) * u[n] + b) * u[n] + c) * u[n] + d
-        for b in range(queue.bin_count[q]):
-            cell, fed = queue.cell[q] + b, queue.first_bin[q] + b
+                moments[0, s] = (((moments[0, s] * u0 + a) * u0 + b) * u0 + c) * u0 + d
+                moments[1, s] = (((moments[1, s] * u1 + a) * u1 + b) * u1 + c) * u1 + d
+                moments[2, s] = (((moments[2, s] * u2 + a) * u2 + b) * u2 + c) * u2 + d
+                moments[3, s] = (((moments[3, s] * u3 + a) * u3 + b) * u3 + c) * u3 + d
+                moments[4, s] = (((moments[4, s] * u4 + a) * u4 + b) * u4 + c) * u4 + d
+                moments[5, s] = (((moments[5, s] * u5 + a) * u5 + b) * u5 + c) * u5 + d
+        for k in range(queue.bin_count[q]):
+            cell, fed = queue.cell[q] + k, queue.first_bin[q] + k
             for n in range(NODES):
-                u[n] = nodes.weight[cell, n]
+                w[n] = nodes.weight[cell, n]
             for _ in range(propagator_power):
                 for n in range(NODES):
-                    u[n] /= 2.0 * M * nodes.recoil[first + n] + mediator2
+                    w[n] /= 2.0 * M * nodes.recoil[first + n] + mediator2
             for s in range(n_slots):
                 total, value = 0.0, flux.value[piece, s]
                 for n in range(NODES):
-                    total += u[n] * nodes.power[first + n, s] * (value + t[n] * moments[n, s])
+                    total += w[n] * nodes.power[first + n, s] * (value + t[n] * moments[n, s])
                 sums[fed, s] += total
 
 
@@ -219,7 +225,7 @@ def templates(flux, plan, table, start, stop, out):
         np.empty((n_cells + NEW_PANELS * widest, NODES)),
     )  # fmt: skip
     known = NODES * n_panels
-    work, t, u = np.empty(T_POWERS), np.empty(NODES), np.empty(NODES)
+    work, t, u, w = np.empty(T_POWERS), np.empty(NODES), np.empty(NODES), np.empty(NODES)
     for k in range(known):
         nodes.recoil[k], nodes.massless_energy[k] = plan.recoil[k], plan.massless_energy[k]
         nodes.mass_factor[k] = plan.mass_factor[k]
@@ -270,7 +276,9 @@ def templates(flux, plan, table, start, stop, out):
                     left = right
                     if left == plan.high[p]:
                         p += 1
-                _sum_panels(flux, nodes, queue, count, m2, M, mediator2, table.propagator_power, t, u, moments, sums)
+                _sum_panels(
+                    flux, nodes, queue, count, m2, M, mediator2, table.propagator_power, t, u, w, moments, sums
+                )  # fmt: skip
             for b in range(n_bins):
                 for s in range(n_slots):
                     slots[s, b] = sums[b, s]
