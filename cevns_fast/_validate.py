@@ -49,7 +49,8 @@ def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
 def unknown(value: Any, options: Iterable[str]) -> str:
     """The second half of an error about a name that does not exist."""
     known = list(options)
-    close = difflib.get_close_matches(str(value), known, n=1, cutoff=0.5)
+    same = [option for option in known if option.lower() == str(value).lower()]
+    close = same or difflib.get_close_matches(str(value), known, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}must be one of {', '.join(map(repr, known))}"
 

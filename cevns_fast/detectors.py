@@ -247,6 +247,10 @@ class Detector:
         if isinstance(self.response.smearing, PoissonSmearing) and np.any(edges != np.round(edges)):
             raise ValueError(f"bins = {self.bins}: must be whole numbers for a Poisson-smeared observable")
         self.response.accept(np.linspace(edges[0], edges[-1], 257))  # a bad acceptance is refused at once
+        if callable(self.response.quenching):  # and so is a bad quenching
+            grid = np.geomspace(1e-6, LARGEST_RECOIL, 2000)
+            if np.any(np.diff(self.response.mean(grid)) < 0):
+                raise ValueError("quenching: the mean observable must not fall with recoil energy")
 
     @property
     def n_bins(self) -> int:
@@ -260,7 +264,7 @@ class Detector:
 
     def bin_response(self, T: ArrayLike) -> Floats:
         """Probability that a recoil of T (MeV) is counted in each bin, float64[n_bins, len(T)]."""
-        T = validate.vector("T", np.atleast_1d(np.asarray(T, dtype=np.float64)), minimum=0.0)
+        T = validate.vector("T", np.atleast_1d(np.asarray(T)), minimum=0.0)
         mean = self.response.mean(T)
         smearing = self.response.smearing
         if smearing is None:
@@ -349,10 +353,6 @@ def _response_breakpoints(detector: Detector) -> tuple[float, ...]:
     """Breakpoints of quenching, and images of bin edges and acceptance breakpoints if nothing smears."""
     response = detector.response
     found = {*_breakpoints(response.quenching), response.recoil_threshold}
-    if callable(response.quenching):
-        grid = np.geomspace(1e-6, LARGEST_RECOIL, 2000)
-        if np.any(np.diff(response.mean(grid)) < 0):
-            raise ValueError("quenching: the mean observable must not fall with recoil energy")
     if response.smearing is None:
         for x in (*detector.bins, *_breakpoints(response.acceptance)):
             found.add(detector.recoil_at(x, LARGEST_RECOIL))

@@ -132,6 +132,8 @@ class Target:
         """Build from elements (natural isotopes) and nuclides with their counts per formula unit."""
         table = _nuclides()
         elements = list(dict.fromkeys(key.rstrip("0123456789") for key in table))
+        if not composition:
+            raise ValueError(f"composition of {name} = {{}}: must name at least one element or nuclide")
         nuclides: list[Nuclide] = []
         counts: list[float] = []
         for key, count in composition.items():

@@ -1,4 +1,4 @@
-"""Templates, event rates, recoil spectra and cross sections."""
+"""Templates and event rates."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,21 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from cevns_fast import _validate as validate
 from cevns_fast import quadrature
-from cevns_fast._kernels.rates import LOWEST_T_POWER, Table, recoil_limits
+from cevns_fast._kernels.rates import LOWEST_T_POWER, Table
 from cevns_fast._kernels.rates import templates as templates_kernel
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
 from cevns_fast.experiments import Experiment
 from cevns_fast.interactions.process import AmplitudePolynomial, Complexes, Exponents, Interaction, Process
 from cevns_fast.interactions.standard_model import StandardModel
-from cevns_fast.nuclei import FormFactor, HelmFormFactor, Nuclide
 from cevns_fast.quadrature import IntegrationTarget
 
 WithStandardModel = bool | StandardModel
@@ -437,169 +436,3 @@ def event_rate(
         include = False if kind is StandardModel else standard_model
         result[rows] = polynomial.values[:, 0] + standard_model_counts(experiment, include, rtol)
     return result[0] if isinstance(interaction, Interaction) else result
-
-
-def _spectrum_terms(process: Process, amplitudes: AmplitudePolynomial, odd_sign: float) -> list[tuple[int, int, Complexes]]:
-    """Terms of a cross section as (j, k, c × [pp, pn, nn weights])."""
-    a = next(iter(amplitudes.values()))[0]  # [helicities, amplitudes, 2]
-    found = []
-    for term in process.terms:
-        x, y = a[:, term.first].conj(), a[:, term.second]
-        weights = [np.sum(x[:, 0] * y[:, 0]), np.sum(x[:, 0] * y[:, 1] + x[:, 1] * y[:, 0]), np.sum(x[:, 1] * y[:, 1])]
-        sign = odd_sign if term.odd else 1.0
-        found.append((term.T_power, term.E_power, sign * float(np.asarray(term.coefficient)) * np.real(weights)))
-    return found
-
-
-def differential_cross_section(
-    interaction: Interaction,
-    nuclide: Nuclide,
-    E: ArrayLike,
-    T: ArrayLike,
-    *,
-    antineutrino: bool = False,
-    form_factor: FormFactor | None = None,
-) -> Floats | float:
-    """dσ/dT of the interaction alone, with form factors.
-
-    Parameters
-    ----------
-    interaction : Interaction
-        Pass a `StandardModel` for the Standard Model.
-    nuclide : Nuclide
-    E : array_like
-        Neutrino energy, MeV, > 0.
-    T : array_like
-        Recoil energy, MeV, >= 0; broadcasts against E.
-    antineutrino : bool
-    form_factor : HelmFormFactor or PointNucleus, optional
-
-    Returns
-    -------
-    float or ndarray
-        cm²/MeV; 0 outside the kinematically allowed range.
-
-    Raises
-    ------
-    ValueError
-        If an argument is refused.
-
-    Notes
-    -----
-    Chang & Liao 2020, Eq. (2), and the equation each interaction names.
-
-    Examples
-    --------
-    >>> import cevns_fast as cf
-    >>> cs = cf.nuclide("Cs133")
-    >>> f"{cf.differential_cross_section(cf.StandardModel(), cs, E=30.0, T=0.005):.3e}"
-    '7.183e-37'
-    """
-    if not isinstance(interaction, Interaction):
-        raise ValueError(f"interaction = {interaction!r}: must be an interaction, e.g. cevns_fast.SingletEFT(...)")
-    if not isinstance(nuclide, Nuclide):
-        raise ValueError(f"nuclide = {nuclide!r}: must be a Nuclide, e.g. cevns_fast.nuclide('Cs133')")
-    energies, recoils = np.broadcast_arrays(validate.array("E", E, minimum=0.0), validate.array("T", T, minimum=0.0))
-    factor = HelmFormFactor() if form_factor is None else form_factor
-    kind = type(interaction)
-    result = np.zeros(energies.shape)
-    safe_T, safe_E = np.where(recoils > 0, recoils, 1.0), np.where(energies > 0, energies, 1.0)
-    F_p, F_n = factor.proton(nuclide, recoils), factor.neutron(nuclide, recoils)
-    products = np.stack([F_p * F_p, F_p * F_n, F_n * F_n])
-    for process, amplitudes in zip(
-        kind.processes([interaction], nuclide), kind.amplitudes([interaction], nuclide, (), {}), strict=True
-    ):
-        mass = float(np.asarray(process.final_mass))
-        allowed = _allowed(energies, recoils, mass, nuclide.mass)
-        value = np.zeros(energies.shape)
-        for j, k, weights in _spectrum_terms(process, amplitudes, -1.0 if antineutrino else 1.0):
-            if not np.any(weights):
-                continue
-            power = safe_T**j if j < 0 else recoils**j
-            value += power * safe_E**k * np.tensordot(weights, products, axes=1)
-        propagator = (2 * nuclide.mass * recoils + float(np.asarray(process.mediator_mass)) ** 2) ** process.propagator_power
-        result += np.where(allowed, value / propagator, 0.0)
-    result *= MEV2_CM2
-    return float(result) if result.ndim == 0 else result
-
-
-def _allowed(E: Floats, T: Floats, m: float, M: float) -> NDArray[np.bool_]:
-    """Whether T lies between T_min and T_max."""
-    limits = np.array([recoil_limits(float(e), m, M) for e in E.ravel()]).reshape(*E.shape, 2)
-    return cast("NDArray[np.bool_]", (T >= limits[..., 0]) & (T <= limits[..., 1]) & (limits[..., 1] > 0))
-
-
-def recoil_spectrum(
-    experiment: Experiment,
-    interaction: Interaction,
-    T: ArrayLike,
-    *,
-    standard_model: WithStandardModel = True,
-) -> Floats | float:
-    """dN/dT of an experiment's exposure, before acceptance and smearing.
-
-    Parameters
-    ----------
-    experiment : Experiment
-    interaction : Interaction
-    T : array_like
-        Recoil energy, MeV, > 0.
-    standard_model : bool or StandardModel
-        Whether the Standard Model is added to new physics.
-
-    Returns
-    -------
-    float or ndarray
-        Counts per MeV, summed over nuclides and neutrino species.
-
-    Raises
-    ------
-    ValueError
-        If an argument is refused.
-
-    Examples
-    --------
-    >>> import cevns_fast as cf
-    >>> csi = cf.load("coherent-csi-2017")
-    >>> round(cf.recoil_spectrum(csi, cf.StandardModel(), T=0.010) / 1000, 1)  # counts per keV at 10 keV
-    32.9
-    """
-    check_experiment(experiment)
-    checked_interactions(interaction)
-    recoils = validate.array("T", T, minimum=0.0)
-    if np.any(recoils == 0):
-        raise ValueError("T = 0.0: must be > 0")
-    parts = [interaction]
-    if not isinstance(interaction, StandardModel) and standard_model is not False:
-        standard_model_counts(experiment, standard_model)  # refuses what is not a model
-        parts.append(StandardModel() if standard_model is True else standard_model)
-    flat = recoils.ravel()
-    result = np.zeros(flat.size)
-    nuclei = experiment.detector.nuclei * experiment.fluence * MEV2_CM2
-    for part in parts:
-        for nuclide, amount in zip(experiment.detector.target.nuclides, nuclei, strict=True):
-            result += amount * _spectrum(experiment, part, nuclide, flat)
-    return float(result[0]) if recoils.ndim == 0 else result.reshape(recoils.shape)
-
-
-def _spectrum(experiment: Experiment, interaction: Interaction, nuclide: Nuclide, T: Floats) -> Floats:
-    """Σ_components ∫dE φ(E) dσ/dT for one nucleus and unit fluence, MeV⁻³."""
-    kind, M = type(interaction), nuclide.mass
-    factor = experiment.detector.form_factor
-    F_p, F_n = factor.proton(nuclide, T), factor.neutron(nuclide, T)
-    products = np.stack([F_p * F_p, F_p * F_n, F_n * F_n])
-    result = np.zeros(T.size)
-    for process, amplitudes in zip(
-        kind.processes([interaction], nuclide), kind.amplitudes([interaction], nuclide, (), {}), strict=True
-    ):
-        m2 = float(np.asarray(process.final_mass)) ** 2
-        lanes = tuple(dict.fromkeys((t.odd, t.E_power) for t in process.terms))
-        flux = quadrature.flux(experiment.source, lanes)
-        E = (np.sqrt(T * (T + 2 * M)) + T) / 2 * (1 + m2 / (2 * M * T))
-        moments = quadrature.moments_at(flux, E)
-        value = np.zeros(T.size)
-        for term, (j, _, weights) in zip(process.terms, _spectrum_terms(process, amplitudes, 1.0), strict=True):
-            lane = lanes.index((term.odd, term.E_power))
-            value += T**j * moments[lane] * np.tensordot(weights, products, axes=1)
-        result += value / (2 * M * T + float(np.asarray(process.mediator_mass)) ** 2) ** process.propagator_power
-    return result

@@ -80,8 +80,7 @@ class GridProblem:
             part = out[row - start : row - start + last - first]
             problem = self.problem(interaction)
             if self.free:
-                free = np.arange(len(self.axes), len(self.axes) + len(self.free))
-                plane.fill_profiled(problem, outer, y, free, 0, len(outer), part)
+                plane.fill_profiled(problem, outer, y, 0, len(outer), part)
             else:
                 if len(self.scale_variance):
                     plane.fill(problem, outer, y, 0, len(outer), part)
@@ -95,9 +94,8 @@ class GridProblem:
     def minimum(self, interaction: int, start: Floats) -> tuple[Floats, float]:
         """The χ² minimum over all couplings near a point: position and value."""
         z = np.array(start, dtype=np.float64)
-        every = np.arange(len(self.couplings) + len(self.free))
         if not len(self.predicted.data):
-            return z, float(plane.minimise(self.problem(interaction), z, every))
+            return z, float(plane.minimum(self.problem(interaction), z))
         from scipy import optimize
 
         unit = np.where(z != 0, np.abs(z), [np.abs(a).max() * 1e-3 for a in self.axes])

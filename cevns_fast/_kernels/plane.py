@@ -1,9 +1,9 @@
 """χ² over grids of couplings, and minimised over further ones.
 
-Counts are polynomials of degree two in each coupling, so along the last axis a whitened prediction is
-n₀ + n₁ y + n₂ y². The vectors n₂, n₁, n₀ and the data are reduced to a 4 × 4 triangle once a row: the cost of a point
-depends neither on the number of bins nor on that of terms, and explicit residuals keep every digit at couplings far
-beyond the bound. This file is self-contained, see rates.py.
+Counts are polynomials of degree two in the couplings, so along any line a whitened prediction is n₀ + n₁ t + n₂ t².
+The vectors n₂, n₁, n₀ and the data are reduced to a 4 × 4 triangle once a line: the cost of a point depends neither
+on the number of bins nor on that of terms, and explicit residuals keep every digit at couplings far beyond the bound.
+A row of a grid is such a line, and so is a step of a minimisation. This file is self-contained, see rates.py.
 """
 
 import math
@@ -16,6 +16,12 @@ from cevns_fast._kernels.jit import njit
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+
+_GOLDEN = 0.6180339887498949
+_BETWEEN = 6  # points tried between two extrema of a sum's parts
+_STEPS = 60  # Newton steps from one start: quadratic convergence needs a few
+_ROUNDS = 10  # searches from a new best point
 
 
 class Problem(NamedTuple):
@@ -50,278 +56,298 @@ def _triangle(vectors, R):
 
 
 @njit
-def _row_vectors(problem, system, point, inner, vectors):
-    """n₂, n₁, n₀ along coupling `inner` with the others at `point`, and the data."""
-    terms = problem.terms[system]
-    for r in range(terms.shape[1]):
+def _line(problem, system, z, direction, vectors, R):
+    """The triangle of n₂, n₁, n₀ along z + t direction and the data, of one system."""
+    n_terms, rows = problem.terms.shape[1], problem.terms.shape[2]
+    for r in range(rows):
         vectors[0, r], vectors[1, r], vectors[2, r] = 0.0, 0.0, 0.0
         vectors[3, r] = problem.data[system, r]
-    for t in range(terms.shape[0]):
-        factor = 1.0
-        for c in range(len(point)):
-            if c != inner:
-                for _ in range(problem.powers[t, c]):
-                    factor *= point[c]
-        target = 2 - problem.powers[t, inner]
-        for r in range(terms.shape[1]):
-            vectors[target, r] += factor * terms[t, r]
+    for t in range(n_terms):
+        f0, f1, f2 = 1.0, 0.0, 0.0  # the monomial as a polynomial in t
+        for c in range(len(z)):
+            for _ in range(problem.powers[t, c]):
+                f2 = f2 * z[c] + f1 * direction[c]
+                f1 = f1 * z[c] + f0 * direction[c]
+                f0 *= z[c]
+        for r in range(rows):
+            value = problem.terms[system, t, r]
+            vectors[0, r] += f2 * value
+            vectors[1, r] += f1 * value
+            vectors[2, r] += f0 * value
+    _triangle(vectors, R)
 
 
 @njit(fastmath={"contract"})
-def _fill_row(R, scale_variance, y, out):
-    """χ² along a row."""
+def _fill_line(R, scale_variance, t, out):
+    """χ² along a line. Every operation here is paid once a point."""
     a2, a1, a0, d0 = R[0, 0], R[0, 1], R[0, 2], R[0, 3]
     b1, b0, d1 = R[1, 1], R[1, 2], R[1, 3]
     c0, d2 = R[2, 2], R[2, 3]
     rest = R[3, 3] * R[3, 3]
-    inverse = 1.0 / scale_variance if scale_variance > 0.0 else 0.0
-    for j in range(len(y)):
-        n0 = (a2 * y[j] + a1) * y[j] + a0
-        n1 = b1 * y[j] + b0
-        dn = d0 * n0 + d1 * n1 + d2 * c0
-        nn = n0 * n0 + n1 * n1 + c0 * c0
-        s = (scale_variance * dn + 1.0) / (scale_variance * nn + 1.0)
-        e0, e1, e2 = d0 - s * n0, d1 - s * n1, d2 - s * c0
-        out[j] = e0 * e0 + e1 * e1 + e2 * e2 + rest + (s - 1.0) * (s - 1.0) * inverse
+    pull = 1.0 / math.sqrt(scale_variance) if scale_variance > 0.0 else 0.0
+    v0, v1, v2 = scale_variance * d0, scale_variance * d1, scale_variance * d2 * c0 + 1.0
+    w2 = scale_variance * c0 * c0 + 1.0
+    for j in range(len(t)):
+        n0 = (a2 * t[j] + a1) * t[j] + a0
+        n1 = b1 * t[j] + b0
+        s = (v1 * n1 + (v0 * n0 + v2)) / (scale_variance * (n1 * n1 + n0 * n0) + w2)
+        e0, e1, e2, e3 = d0 - s * n0, d1 - s * n1, d2 - s * c0, (s - 1.0) * pull
+        out[j] = e0 * e0 + (e1 * e1 + (e2 * e2 + (e3 * e3 + rest)))
 
 
 @njit
 def fill(problem, outer, y, start, stop, out):
     """χ² at points (outer[i], y[j]) for i = start … stop − 1, into out[i − start, j]."""
-    rows = problem.terms.shape[2]
-    vectors, R, extra = np.empty((4, rows)), np.zeros((4, 4)), np.empty(len(y))
     inner = problem.powers.shape[1] - 1
-    point = np.empty(inner + 1)
+    vectors, R, extra = np.empty((4, problem.terms.shape[2])), np.zeros((4, 4)), np.empty(len(y))
+    z, direction = np.zeros(inner + 1), np.zeros(inner + 1)
+    direction[inner] = 1.0
     for i in range(start, stop):
         for c in range(inner):
-            point[c] = outer[i, c]
+            z[c] = outer[i, c]
         for system in range(len(problem.scale_variance)):
-            _row_vectors(problem, system, point, inner, vectors)
-            _triangle(vectors, R)
-            if system == 0:
-                _fill_row(R, problem.scale_variance[system], y, out[i - start])
-            else:
-                _fill_row(R, problem.scale_variance[system], y, extra)
+            _line(problem, system, z, direction, vectors, R)
+            row = out[i - start] if system == 0 else extra
+            _fill_line(R, problem.scale_variance[system], y, row)
+            if system > 0:
                 for j in range(len(y)):
                     out[i - start, j] += extra[j]
 
 
 @njit
-def real_roots(c, roots):
-    """Real roots with a change of sign of Σ c[k] x^k, in increasing order; their number.
+def real_roots(c, degree, roots):
+    """Real roots of Σ c[k] x^k at which its sign changes, in increasing order; their number.
 
-    Roots of each derivative separate those of the one before, so every bracket holds exactly one.
+    Roots of each derivative separate those of the one before, so every bracket holds at most one.
     """
-    degree = len(c) - 1
     largest = 0.0
     for k in range(degree + 1):
         largest = max(largest, abs(c[k]))
-    while degree > 0 and abs(c[degree]) <= 1e-300 + 1e-17 * largest:
+    while degree > 0 and abs(c[degree]) <= 1e-17 * largest:
         degree -= 1
     if degree == 0:
         return 0
     bound = 0.0
     for k in range(degree):
         bound = max(bound, abs(c[k] / c[degree]))
-    bound += 1.0
-    poly, edges = np.empty(degree + 1), np.empty(degree + 2)
+    bound += 1.0  # Cauchy's
     found = 0
     for level in range(1, degree + 1):  # the derivative of order degree − level, of degree `level`
-        for k in range(level + 1):
-            value = c[k + degree - level]
-            for i in range(degree - level):
-                value *= k + 1 + i
-            poly[k] = value
-        edges[0] = -bound
-        for k in range(found):
-            edges[k + 1] = roots[k]
-        edges[found + 1] = bound
-        n_edges, found = found + 2, 0
-        for e in range(n_edges - 1):
-            a, b = edges[e], edges[e + 1]
-            fa, fb = _polynomial(poly, level, a), _polynomial(poly, level, b)
-            if fa == 0.0 and e > 0 or fa * fb >= 0.0:
-                continue
-            # Illinois' regula falsi inside a shrinking bracket, bisecting when it stalls.
-            for step in range(200):
-                x = (a * fb - b * fa) / (fb - fa) if step % 3 < 2 else 0.5 * (a + b)
-                if not a < x < b:
-                    x = 0.5 * (a + b)
-                if x <= a or x >= b:
-                    break
-                fx = _polynomial(poly, level, x)
-                if fx == 0.0:
-                    a, b = x, x
-                    break
-                if (fx < 0.0) == (fa < 0.0):
-                    a, fa = x, fx
-                else:
-                    b, fb = x, fx
-            roots[found] = 0.5 * (a + b)
-            found += 1
+        order, known, found = degree - level, found, 0
+        a, (fa, _) = -bound, _derivative_at(c, degree, order, -bound)
+        above = roots[0]
+        for edge in range(known + 1):
+            b = above if edge < known else bound
+            if edge + 1 < known:
+                above = roots[edge + 1]  # before a root of this level takes its place
+            fb, _ = _derivative_at(c, degree, order, b)
+            if (fa < 0.0 < fb) or (fb < 0.0 < fa):
+                roots[found] = _bracketed_root(c, degree, order, a, b, fa < 0.0)
+                found += 1
+            a, fa = b, fb
     return found
 
 
 @njit
-def _polynomial(c, degree, x):
-    """Horner."""
-    value = c[degree]
-    for k in range(degree - 1, -1, -1):
-        value = value * x + c[k]
-    return value
+def _derivative_at(c, degree, order, x):
+    """The derivative of that order of Σ c[k] x^k, and the next one, both over order!."""
+    value, slope = 0.0, 0.0
+    for k in range(degree, order - 1, -1):
+        factor = c[k]  # times the binomial coefficient (k over order)
+        for i in range(order):
+            factor *= (k - i) / (i + 1.0)
+        slope = slope * x + value
+        value = value * x + factor
+    return value, slope
 
 
 @njit
-def _line(problem, z, direction, coefficients):
-    """Counts along z + t direction: coefficients[system, power 0 … 2, rows], exact for quadratic counts."""
-    n_systems, n_terms, rows = problem.terms.shape
-    for system in range(n_systems):
-        for k in range(3):
-            for r in range(rows):
-                coefficients[system, k, r] = 0.0
-    for t in range(n_terms):
-        f0, f1, f2 = 1.0, 0.0, 0.0  # the monomial as a polynomial in t
-        for c in range(len(z)):
-            for _ in range(problem.powers[t, c]):
-                f0, f1, f2 = f0 * z[c], f1 * z[c] + f0 * direction[c], f2 * z[c] + f1 * direction[c]
-        for system in range(n_systems):
-            for r in range(rows):
-                value = problem.terms[system, t, r]
-                coefficients[system, 0, r] += f0 * value
-                coefficients[system, 1, r] += f1 * value
-                coefficients[system, 2, r] += f2 * value
+def _bracketed_root(c, degree, order, a, b, rising):
+    """Newton's iteration in a shrinking bracket, bisecting when it leaves or dawdles."""
+    x = 0.5 * (a + b)
+    for step in range(200):
+        f, slope = _derivative_at(c, degree, order, x)
+        if (f < 0.0) == rising:
+            a = x
+        else:
+            b = x
+        moved = x - f / slope if slope != 0.0 else a
+        if not a < moved < b or step % 8 == 7:
+            moved = 0.5 * (a + b)
+        if abs(moved - x) <= 1e-16 * abs(x) or f == 0.0:
+            break
+        x = moved
+    return x
 
 
 @njit
-def _chi2_on_line(problem, coefficients, t):
-    """χ² at a point of a line."""
-    total, rows = 0.0, problem.terms.shape[2]
-    for system in range(len(problem.scale_variance)):
-        dn, nn = 0.0, 0.0
-        for r in range(rows):
-            n = (coefficients[system, 2, r] * t + coefficients[system, 1, r]) * t + coefficients[system, 0, r]
-            dn += problem.data[system, r] * n
-            nn += n * n
-        variance = problem.scale_variance[system]
-        s = (variance * dn + 1.0) / (variance * nn + 1.0)
-        for r in range(rows):
-            n = (coefficients[system, 2, r] * t + coefficients[system, 1, r]) * t + coefficients[system, 0, r]
-            total += (problem.data[system, r] - s * n) ** 2
+def _chi2_on_line(triangles, scale_variance, t):
+    """χ² of all systems at a point of a line."""
+    total = 0.0
+    for system in range(len(scale_variance)):
+        R, variance = triangles[system], scale_variance[system]
+        n0, n1, n2 = (R[0, 0] * t + R[0, 1]) * t + R[0, 2], R[1, 1] * t + R[1, 2], R[2, 2]
+        s = variance * (R[0, 3] * n0 + R[1, 3] * n1 + R[2, 3] * n2) + 1.0
+        s /= variance * (n0 * n0 + n1 * n1 + n2 * n2) + 1.0
+        total += (R[0, 3] - s * n0) ** 2 + (R[1, 3] - s * n1) ** 2 + (R[2, 3] - s * n2) ** 2 + R[3, 3] ** 2
         if variance > 0.0:
             total += (s - 1.0) ** 2 / variance
     return total
 
 
 @njit
-def _stationary(problem, system, coefficients, roots):
+def _extrema(R, variance, poly, roots):
     """Where one system's χ² is stationary on a line: roots of d·n' (1 + σ² n·n) − (1 + σ² d·n) n·n', of degree 4."""
-    a, b, c = coefficients[system, 0], coefficients[system, 1], coefficients[system, 2]
-    d, variance = problem.data[system], problem.scale_variance[system]
-    aa = ab = ac = bb = bc = cc = da = db = dc = 0.0
-    for r in range(len(d)):
-        aa += a[r] * a[r]
-        ab += a[r] * b[r]
-        ac += a[r] * c[r]
-        bb += b[r] * b[r]
-        bc += b[r] * c[r]
-        cc += c[r] * c[r]
-        da += d[r] * a[r]
-        db += d[r] * b[r]
-        dc += d[r] * c[r]
-    # In units in which the quadratic part is as large as the rest, or the coefficients span too many decades.
-    scale = 1.0
+    aa, ab, ac, bb, bc, cc, da, db, dc = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for r in range(3):  # n = a + b t + c t²
+        a, b, c, d = R[r, 2], R[r, 1], R[r, 0], R[r, 3]
+        aa, ab, ac, bb, bc, cc = aa + a * a, ab + a * b, ac + a * c, bb + b * b, bc + b * c, cc + c * c
+        da, db, dc = da + d * a, db + d * b, dc + d * c
+    # In units of t in which the parts of n are alike, or the coefficients span too many decades.
+    unit = 1.0
     if cc > 0.0:
-        scale = ((1.0 + aa + dc * dc / cc) / cc) ** 0.25
+        unit = ((1.0 + aa + dc * dc / cc) / cc) ** 0.25
     elif bb > 0.0:
-        scale = math.sqrt((1.0 + aa) / bb)
-    b1, c1 = scale, scale * scale
-    ab, ac, bb, bc, cc, db, dc = ab * b1, ac * c1, bb * c1, bc * b1 * c1, cc * c1 * c1, db * b1, dc * c1
-    nn = (1.0 + variance * aa, variance * 2 * ab, variance * (bb + 2 * ac), variance * 2 * bc, variance * cc)
-    dn = (1.0 + variance * da, variance * db, variance * dc)
-    n_dn = (ab, bb + 2 * ac, 3 * bc, 2 * cc)
-    poly = np.zeros(5)
-    for i in range(5):
-        poly[i] += db * nn[i]
-        if i < 4:
-            poly[i + 1] += 2 * dc * nn[i]
-    for i in range(3):
-        for j in range(4):
-            if i + j < 5:
-                poly[i + j] -= dn[i] * n_dn[j]
-    count = real_roots(poly, roots)
+        unit = math.sqrt((1.0 + aa) / bb)
+    unit2 = unit * unit
+    ab, ac, bb, db, dc = ab * unit, ac * unit2, bb * unit2, db * unit, dc * unit2
+    bc, cc = bc * unit2 * unit, cc * unit2 * unit2
+    v = variance
+    q0, q1, q2, q3, q4 = 1.0 + v * aa, 2.0 * v * ab, v * (bb + 2.0 * ac), 2.0 * v * bc, v * cc  # 1 + σ² n·n
+    p0, p1, p2 = 1.0 + v * da, v * db, v * dc  # 1 + σ² d·n
+    m0, m1, m2, m3 = ab, bb + 2.0 * ac, 3.0 * bc, 2.0 * cc  # n·n'
+    poly[0] = db * q0 - p0 * m0
+    poly[1] = db * q1 + 2.0 * dc * q0 - p0 * m1 - p1 * m0
+    poly[2] = db * q2 + 2.0 * dc * q1 - p0 * m2 - p1 * m1 - p2 * m0
+    poly[3] = db * q3 + 2.0 * dc * q2 - p0 * m3 - p1 * m2 - p2 * m1
+    poly[4] = db * q4 + 2.0 * dc * q3 - p1 * m3 - p2 * m2
+    count = real_roots(poly, 4, roots)
     for k in range(count):
-        roots[k] *= scale
+        roots[k] *= unit
     return count
 
 
+class Work(NamedTuple):
+    """Scratch memory of a minimisation."""
+
+    vectors: Floats  # [4, rows]
+    triangles: Floats  # [systems, 4, 4]
+    poly: Floats  # [5]
+    roots: Floats  # [4]
+    nodes: Floats  # [most points of a line]
+    point: Floats  # [4, couplings]: origin, trial, best, direction
+    directions: Floats  # [k², couplings]
+    first: Floats  # [k + 1, rows]: n and its derivatives
+    pull: Floats  # [terms]
+    matrix: Floats  # [k, k + 2]: Hessian, gradient, units
+
+
 @njit
-def _minimise_line(problem, z, direction, coefficients, roots, nodes):
-    """The best t on z + t direction: exact for one system, and from every system's own extrema for several."""
-    _line(problem, z, direction, coefficients)
-    n_systems = len(problem.scale_variance)
-    nodes[0] = 0.0
-    count = 1
+def _work(problem, k):
+    """Memory for minimising over k couplings."""
+    n_systems, n_terms, rows = problem.terms.shape
+    n = problem.powers.shape[1]
+    return Work(
+        np.empty((4, rows)), np.zeros((n_systems, 4, 4)), np.empty(5), np.empty(4),
+        np.empty(_BETWEEN * (4 * n_systems + 4)), np.zeros((4, n)), np.zeros((k * k, n)),
+        np.empty((k + 1, rows)), np.empty(n_terms), np.empty((k, k + 2)),
+    )  # fmt: skip
+
+
+@njit
+def _line_minimum(problem, z, direction, work):
+    """The best t on z + t direction and χ² there.
+
+    One system has at most four extrema, all known. With several, the minima of the sum are sought between those of
+    its parts, at a few points each, and refined.
+    """
+    n_systems, nodes = len(problem.scale_variance), work.nodes
+    nodes[0], count = 0.0, 1
     for system in range(n_systems):
-        found = _stationary(problem, system, coefficients, roots)
+        _line(problem, system, z, direction, work.vectors, work.triangles[system])
+        found = _extrema(work.triangles[system], problem.scale_variance[system], work.poly, work.roots)
         for k in range(found):
-            nodes[count] = roots[k]
+            at = count  # insertion keeps them in order
+            while at > 0 and nodes[at - 1] > work.roots[k]:
+                nodes[at] = nodes[at - 1]
+                at -= 1
+            nodes[at] = work.roots[k]
             count += 1
-    best, lowest = 0.0, _chi2_on_line(problem, coefficients, 0.0)
-    if n_systems == 1:
-        for k in range(1, count):
-            value = _chi2_on_line(problem, coefficients, nodes[k])
-            if value < lowest:
-                best, lowest = nodes[k], value
-        return best, lowest
-    nodes[:count].sort()
-    span = max(nodes[count - 1] - nodes[0], 1e-300)
-    previous = nodes[0] - span
-    for k in range(count):  # a minimum of the sum lies between extrema of its parts
-        a, b = previous, nodes[k + 1] if k + 1 < count else nodes[k] + span
-        for _ in range(60):
-            c, d = b - 0.6180339887498949 * (b - a), a + 0.6180339887498949 * (b - a)
-            if _chi2_on_line(problem, coefficients, c) < _chi2_on_line(problem, coefficients, d):
-                b = d
-            else:
-                a = c
-        value = _chi2_on_line(problem, coefficients, 0.5 * (a + b))
+    if n_systems > 1:
+        span = nodes[count - 1] - nodes[0]
+        nodes[count], nodes[count + 1] = nodes[count - 1] + 0.3 * span, nodes[count - 1] + 3.0 * span
+        count += 2
+        for k in range(count - 1, -1, -1):  # spread out, from the last on, and fill the gaps
+            nodes[_BETWEEN * k] = nodes[k]
+        for k in range(count - 1):
+            low, high = nodes[_BETWEEN * k], nodes[_BETWEEN * (k + 1)]
+            for i in range(1, _BETWEEN):
+                nodes[_BETWEEN * k + i] = low + (high - low) * i / _BETWEEN
+        count = _BETWEEN * (count - 1) + 1
+    best, lowest = 0.0, np.inf
+    before, here = np.inf, _chi2_on_line(work.triangles, problem.scale_variance, nodes[0])
+    for k in range(count):
+        after = _chi2_on_line(work.triangles, problem.scale_variance, nodes[k + 1]) if k + 1 < count else np.inf
+        t, value = nodes[k], here
+        if n_systems > 1 and here <= before and here <= after:
+            a = nodes[k - 1] if k > 0 else nodes[0] - 3.0 * (nodes[count - 1] - nodes[0])
+            b = nodes[k + 1] if k + 1 < count else nodes[k]
+            for _ in range(60):
+                c, d = b - _GOLDEN * (b - a), a + _GOLDEN * (b - a)
+                at_c = _chi2_on_line(work.triangles, problem.scale_variance, c)
+                at_d = _chi2_on_line(work.triangles, problem.scale_variance, d)
+                if at_c < value:
+                    t, value = c, at_c
+                if at_d < value:
+                    t, value = d, at_d
+                if at_c < at_d:
+                    b = d
+                else:
+                    a = c
         if value < lowest:
-            best, lowest = 0.5 * (a + b), value
-        previous = nodes[k]
+            best, lowest = t, value
+        before, here = here, after
     return best, lowest
 
 
 @njit
-def _newton_direction(problem, z, free, direction, coefficients):
-    """Newton's direction in the free couplings if it descends, else the steepest descent; the slope along it.
+def _monomial(powers, term, z, i, j):
+    """∂²/∂z_i ∂z_j of a monomial; −1 for none."""
+    value = 1.0
+    for c in range(len(z)):
+        p = powers[term, c]
+        if c == i:
+            value *= p
+            p -= 1
+        if c == j:
+            value *= p
+            p -= 1
+        for _ in range(p):
+            value *= z[c]
+    return value
 
-    With the scale s profiled, ∂χ²/∂z = −2 s Σ e·∂n/∂z, e = d − s n.
+
+@njit
+def _newton_direction(problem, z, free, work, direction):
+    """A direction of descent: Newton's, damped as far as needed; the slope along it.
+
+    With the scale s profiled, ∂χ²/∂z_i = −2 s e·n_i, e = d − s n.
     """
     k = len(free)
-    rows = problem.terms.shape[2]
-    gradient, hessian = np.zeros(k), np.zeros((k, k))
-    first = np.empty((k, rows))
-    n, second = np.empty(rows), np.empty((k, k, rows))
-    axis = np.zeros(len(z))
+    n_terms, rows = problem.terms.shape[1], problem.terms.shape[2]
+    n, matrix = work.first[k], work.matrix
+    for i in range(k):
+        direction[free[i]] = 0.0
+        for j in range(k + 2):
+            matrix[i, j] = 0.0
     for system in range(len(problem.scale_variance)):
-        for i in range(k):
-            for j in range(i + 1):
-                for c in range(len(z)):
-                    axis[c] = 0.0
-                axis[free[i]] = 1.0
-                if j != i:
-                    axis[free[j]] = 1.0
-                _line(problem, z, axis, coefficients)
+        for i in range(k + 1):
+            for r in range(rows):
+                work.first[i, r] = 0.0
+            for t in range(n_terms):
+                factor = _monomial(problem.powers, t, z, free[i] if i < k else -1, -1)
                 for r in range(rows):
-                    if i == j:
-                        n[r] = coefficients[system, 0, r]
-                        first[i, r] = coefficients[system, 1, r]
-                    second[i, j, r] = 2.0 * coefficients[system, 2, r]
-        for i in range(k):
-            for j in range(i):
-                for r in range(rows):
-                    second[i, j, r] = 0.5 * (second[i, j, r] - second[i, i, r] - second[j, j, r])
-                    second[j, i, r] = second[i, j, r]
+                    work.first[i, r] += factor * problem.terms[system, t, r]
         variance = problem.scale_variance[system]
         dn, nn = 0.0, 0.0
         for r in range(rows):
@@ -329,128 +355,158 @@ def _newton_direction(problem, z, free, direction, coefficients):
             nn += n[r] * n[r]
         denominator = variance * nn + 1.0
         s = (variance * dn + 1.0) / denominator
-        for i in range(k):
-            slope = 0.0
+        for t in range(n_terms):
+            work.pull[t] = 0.0
             for r in range(rows):
-                slope += (problem.data[system, r] - s * n[r]) * first[i, r]
-            gradient[i] -= 2.0 * s * slope
+                work.pull[t] += (problem.data[system, r] - s * n[r]) * problem.terms[system, t, r]
+        for i in range(k):
+            slope, n_i = 0.0, 0.0
+            for r in range(rows):
+                slope += (problem.data[system, r] - s * n[r]) * work.first[i, r]
+                n_i += n[r] * work.first[i, r]
+            matrix[i, k] -= 2.0 * s * slope
             for j in range(k):
-                s_j, nn_ij, n_i, curve, dn_j, nn_j = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+                d_j, n_j, n_ij, curve = 0.0, 0.0, 0.0, 0.0
                 for r in range(rows):
-                    dn_j += problem.data[system, r] * first[j, r]
-                    nn_j += n[r] * first[j, r]
-                    nn_ij += first[i, r] * first[j, r]
-                    n_i += n[r] * first[i, r]
-                    curve += (problem.data[system, r] - s * n[r]) * second[i, j, r]
-                s_j = variance * (dn_j - 2.0 * s * nn_j) / denominator
-                hessian[i, j] -= 2.0 * (s_j * slope - s * (s * nn_ij + s_j * n_i) + s * curve)
-    # Gaussian elimination with diagonal regularisation until the direction descends.
-    size = 0.0
-    for i in range(k):
-        size = max(size, abs(hessian[i, i]))
+                    d_j += problem.data[system, r] * work.first[j, r]
+                    n_j += n[r] * work.first[j, r]
+                    n_ij += work.first[i, r] * work.first[j, r]
+                for t in range(n_terms):
+                    curve += work.pull[t] * _monomial(problem.powers, t, z, free[i], free[j])
+                s_j = variance * (d_j - 2.0 * s * n_j) / denominator
+                matrix[i, j] -= 2.0 * (s_j * slope - s * (s * n_ij + s_j * n_i) + s * curve)
+                if i == j:
+                    matrix[i, k + 1] += 2.0 * (s * s * n_ij + abs(s * curve))
+    for i in range(k):  # units of the couplings, in which damping means the same for each
+        matrix[i, k + 1] = 1.0 / math.sqrt(matrix[i, k + 1]) if matrix[i, k + 1] > 0.0 else 0.0
     damping = 0.0
-    for c in range(len(z)):
-        direction[c] = 0.0
-    for _ in range(20):
-        A, b = hessian.copy(), -gradient
-        for i in range(k):
-            A[i, i] += damping
-        positive = True
-        for i in range(k):
-            if A[i, i] <= 1e-14 * (size + 1e-300):
-                positive = False
-                break
-            for j in range(i + 1, k):
-                f = A[j, i] / A[i, i]
-                for m in range(i, k):
-                    A[j, m] -= f * A[i, m]
-                b[j] -= f * b[i]
-        if positive:
-            for i in range(k - 1, -1, -1):
-                value = b[i]
-                for m in range(i + 1, k):
-                    value -= A[i, m] * direction[free[m]]
-                direction[free[i]] = value / A[i, i]
-            break
-        damping = max(4.0 * damping, 1e-3 * size)
+    while not _solve(matrix, k, damping, free, direction):
+        damping = max(4.0 * damping, 1e-3)
     slope = 0.0
     for i in range(k):
-        slope += gradient[i] * direction[free[i]]
+        slope += matrix[i, k] * direction[free[i]]
     return slope
 
 
 @njit
-def _starting_directions(free, directions):
-    """Rows: none, every axis of the free couplings, every diagonal of two of them; their number."""
-    count = 1
-    for i in range(len(free)):
-        directions[count, free[i]] = 1.0
-        count += 1
-        for j in range(i):
-            for sign in (1.0, -1.0):
-                directions[count, free[i]], directions[count, free[j]] = 1.0, sign
-                count += 1
-    return count
+def _solve(matrix, k, damping, free, direction):
+    """Solve (H + damping) x = −g in units of the couplings by L D Lᵀ; False unless it is positive definite."""
+    L, D = np.empty((k, k)), np.empty(k)
+    for i in range(k):
+        for j in range(i + 1):
+            value = matrix[i, j] * matrix[i, k + 1] * matrix[j, k + 1]
+            if i == j:
+                value += damping if matrix[i, k + 1] > 0.0 else 1.0
+            for m in range(j):
+                value -= L[i, m] * D[m] * L[j, m]
+            if i == j:
+                D[i] = value
+                if not (value > 1e-12 or damping > 1e6):
+                    return False
+            else:
+                L[i, j] = value / D[j]
+    for i in range(k):
+        value = -matrix[i, k] * matrix[i, k + 1]
+        for m in range(i):
+            value -= L[i, m] * direction[free[m]]
+        direction[free[i]] = value
+    for i in range(k - 1, -1, -1):
+        value = direction[free[i]] / D[i]
+        for m in range(i + 1, k):
+            value -= L[m, i] * direction[free[m]]
+        direction[free[i]] = value
+    for i in range(k):
+        direction[free[i]] *= matrix[i, k + 1]
+    return True
 
 
 @njit
-def minimise(problem, z, free):
-    """Minimise χ² over the couplings `free`, from z; leaves the best z there and gives the least χ².
+def _start_directions(problem, free, directions):
+    """Every axis of the free couplings, at i², and every diagonal of two, in units that double the prediction."""
+    n_systems, n_terms, rows = problem.terms.shape
+    for i in range(len(free)):
+        constant, quadratic = 1.0, 0.0
+        for t in range(n_terms):
+            order, size = 0, 0.0
+            for c in range(problem.powers.shape[1]):
+                order += problem.powers[t, c]
+            for system in range(n_systems):
+                for r in range(rows):
+                    size += problem.terms[system, t, r] * problem.terms[system, t, r]
+            if order == 0:
+                constant += size
+            elif problem.powers[t, free[i]] == 2:
+                quadratic += size
+        unit = (constant / quadratic) ** 0.25 if quadratic > 0.0 else 1.0
+        directions[i * i, free[i]] = unit
+        count = i * i + 1
+        for j in range(i):
+            for sign in (1.0, -1.0):
+                directions[count, free[i]] = sign * unit
+                directions[count, free[j]] = directions[j * j, free[j]]
+                count += 1
 
-    Starts: z itself, and the lowest points of the axes and diagonals through the origin of the free couplings. From
-    each, Newton steps with an exact search along the line; one coupling needs the line alone.
+
+@njit
+def minimise(problem, z, free, work):
+    """Minimise χ² over the couplings `free`, leave the best z and give the least χ².
+
+    For one coupling the least point of its line is all. For more, Newton's method, with the exact minimum along each
+    of its steps, starts from z and from the lowest points of the axes and diagonals through the origin; then from
+    the best point those lines are searched again, until none leads lower.
     """
-    n_systems, _, rows = problem.terms.shape
-    coefficients, roots = np.empty((n_systems, 3, rows)), np.empty(8)
-    nodes = np.empty(4 * n_systems + 2)
-    k = len(free)
-    start, trial, best, direction = z.copy(), z.copy(), z.copy(), np.zeros(len(z))
-    starting = np.zeros((1 + k * k, len(z)))
-    n_starts = _starting_directions(free, starting)
+    k, n = len(free), len(z)
+    origin, trial, best, direction = work.point[0], work.point[1], work.point[2], work.point[3]
+    for c in range(n):
+        origin[c], best[c] = z[c], z[c]
+    for f in range(k):
+        origin[free[f]] = 0.0
+    _start_directions(problem, free, work.directions)
     lowest = np.inf
-    for number in range(n_starts):
-        if k == 1 and number == 0:
-            continue
-        for c in range(len(z)):
-            trial[c], direction[c] = start[c], starting[number, c]
-        if number > 0:
-            for f in range(k):
-                trial[free[f]] = 0.0
-        t, value = _minimise_line(problem, trial, direction, coefficients, roots, nodes)
-        steps = 0
-        while True:
-            for c in range(len(z)):
-                trial[c] += t * direction[c]
-            if k == 1 or steps == 60:
-                break
-            slope = _newton_direction(problem, trial, free, direction, coefficients)
-            if not slope < -1e-15 * (1.0 + abs(value)):
-                break
-            t, lower = _minimise_line(problem, trial, direction, coefficients, roots, nodes)
-            if not lower < value:
-                break
-            value = lower
-            steps += 1
-        if value < lowest:
-            lowest = value
-            for c in range(len(z)):
-                best[c] = trial[c]
-    for c in range(len(z)):
+    for attempt in range(_ROUNDS):
+        before = lowest
+        for number in range(-1 if attempt == 0 and k > 1 else 0, k * k):
+            for c in range(n):
+                trial[c] = z[c] if number < 0 else origin[c] if attempt == 0 else best[c]
+                direction[c] = work.directions[number, c] if number >= 0 else 0.0
+            value, slope = np.inf, -np.inf
+            for step in range(_STEPS):
+                t, lower = _line_minimum(problem, trial, direction, work)
+                if not lower < value or (step == 0 and attempt > 0 and not lower < lowest - 1e-10 * (1.0 + lowest)):
+                    break
+                value = lower
+                for c in range(n):
+                    trial[c] += t * direction[c]
+                if k == 1:
+                    break
+                slope = _newton_direction(problem, trial, free, work, direction)
+                if not slope < -1e-15 * (1.0 + value):
+                    break
+            if value < lowest:
+                lowest = value
+                for c in range(n):
+                    best[c] = trial[c]
+        if k == 1 or not lowest < before - 1e-10 * (1.0 + lowest):
+            break
+    for c in range(n):
         z[c] = best[c]
     return lowest
 
 
 @njit
-def fill_profiled(problem, outer, y, free, start, stop, out):
-    """χ² minimised over couplings `free`, the last ones, at points (outer[i], y[j])."""
-    n_couplings = problem.powers.shape[1]
-    inner = n_couplings - len(free) - 1
-    z = np.zeros(n_couplings)
+def minimum(problem, z):
+    """Minimise χ² over all couplings, from z; leaves the best z there and gives the least χ²."""
+    return minimise(problem, z, np.arange(len(z)), _work(problem, len(z)))
+
+
+@njit
+def fill_profiled(problem, outer, y, start, stop, out):
+    """χ² minimised over all couplings beyond those of `outer` and y, at points (outer[i], y[j])."""
+    inner, n = outer.shape[1], problem.powers.shape[1]
+    free = np.arange(inner + 1, n)
+    work, z = _work(problem, len(free)), np.zeros(n)
     for i in range(start, stop):
         for j in range(len(y)):
-            for c in range(inner):
-                z[c] = outer[i, c]
-            z[inner] = y[j]
-            for c in range(inner + 1, n_couplings):
-                z[c] = 0.0
-            out[i - start, j] = minimise(problem, z, free)
+            for c in range(n):
+                z[c] = outer[i, c] if c < inner else y[j] if c == inner else 0.0
+            out[i - start, j] = minimise(problem, z, free, work)

@@ -40,11 +40,12 @@ class Nucleon(NamedTuple):
         return 1 - sum(f[i] for f in self.f_q.values())
 
 
-#: f_q are micrOMEGAs' defaults; twist-2 at the Z mass.
-MICROMEGAS = Nucleon(
-    {"u": (0.0153, 0.0110), "d": (0.0191, 0.0273), "s": (0.0447, 0.0447)},
-    {"u": (0.254, 0.146), "d": (0.146, 0.254), "s": (0.052, 0.052), "c": (0.038, 0.038), "b": (0.024, 0.024)},
-)
+_TWIST_2_AT_M_Z = {
+    "u": (0.254, 0.146), "d": (0.146, 0.254), "s": (0.052, 0.052), "c": (0.038, 0.038), "b": (0.024, 0.024),
+}  # fmt: skip
+#: f_q are the defaults of micrOMEGAs 4 and 5, and of micrOMEGAs 2.
+MICROMEGAS = Nucleon({"u": (0.0153, 0.0110), "d": (0.0191, 0.0273), "s": (0.0447, 0.0447)}, _TWIST_2_AT_M_Z)
+MICROMEGAS_2 = Nucleon({"u": (0.023, 0.018), "d": (0.033, 0.042), "s": (0.26, 0.26)}, _TWIST_2_AT_M_Z)
 
 
 class LoopChoices(NamedTuple):
@@ -200,7 +201,7 @@ def _choices(variant: Any) -> LoopChoices:
 def _nucleon(nucleon: Any) -> Nucleon:
     """Of a `VectorMediator`: a name or a `PartonContent`, whose fields are sequences over the quarks."""
     if isinstance(nucleon, str):
-        return {"micrOMEGAs": MICROMEGAS}[nucleon]
+        return {"micrOMEGAs": MICROMEGAS, "micrOMEGAs 2": MICROMEGAS_2}[nucleon]
     f_q = zip(nucleon.mass_fraction_proton, nucleon.mass_fraction_neutron, strict=True)
     twist_2 = zip(nucleon.twist2_proton, nucleon.twist2_neutron, strict=True)
     return Nucleon(dict(zip("uds", f_q, strict=True)), dict(zip("udscb", twist_2, strict=True)))
