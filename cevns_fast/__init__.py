@@ -4,7 +4,7 @@ A source, a detector and an interaction become templates; templates become count
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __version__ = "0.1.0"
 

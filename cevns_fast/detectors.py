@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -301,7 +302,7 @@ class Detector:
         # In units of the width, from the mean: wide enough on the right for an exponential tail.
         grid = mean + width * np.array([-40, -9, -6, -4, -2, -1, 0, 1, 2, 4, 6, 9, 13, 18, 25, 40])[:, None]
         result = np.zeros((self.n_bins, mean.size))
-        for low, high in zip(cuts[:-1], cuts[1:], strict=True):
+        for low, high in pairwise(cuts):
             panels = np.clip(grid, low, high)
             if low == 0:  # leave no edge near 0, where the density of a gamma is x^(shape − 1)
                 panels = np.where(panels < np.minimum(0.3 * mean, high), 0.0, panels)

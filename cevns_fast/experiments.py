@@ -110,7 +110,7 @@ class Experiment:
     signal_uncertainty_on: Literal["prediction", "standard_model"] = "prediction"
     variance: Literal["observed", "prediction"] = "observed"
     shape_uncertainty: float = 0.0
-    simulated_truth: StandardModel = StandardModel()
+    simulated_truth: StandardModel = field(default_factory=StandardModel)
     description: str = ""
     citation: str = ""
 

@@ -205,7 +205,8 @@ class Likelihood:
         22.6
         """
         arrays = self._split(counts)
-        total = np.sum([profiled_chi2(s, np.atleast_2d(n)) for s, n in zip(self.statistics, arrays, strict=True)], axis=0)
+        pairs = zip(self.statistics, arrays, strict=True)
+        total = np.sum([profiled_chi2(s, np.atleast_2d(n)) for s, n in pairs], axis=0)
         return float(total[0]) if arrays[0].ndim == 1 else total
 
     def nuisances(self, interaction: Interaction) -> dict[str, float]:
@@ -215,8 +216,8 @@ class Likelihood:
         --------
         >>> import cevns_fast as cf
         >>> like = cf.Likelihood(cf.load("coherent-csi-2017"))
-        >>> {name: round(value, 2) for name, value in like.nuisances(cf.StandardModel()).items()}
-        {'beta: prompt neutrons': -0.02, 'alpha': -0.08}
+        >>> {name: round(value, 3) for name, value in like.nuisances(cf.StandardModel()).items()}
+        {'beta: prompt neutrons': -0.004, 'alpha': -0.133}
         """
         found: dict[str, float] = {}
         for e, s in zip(self.experiments, self.statistics, strict=True):

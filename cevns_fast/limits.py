@@ -103,7 +103,7 @@ def limit_scan(
     >>> csi = cf.load("coherent-csi-2017")
     >>> curve = cf.limit_scan(csi, [cf.SingletEFT(m_chi=m) for m in (1.0, 40.0, 60.0)], "C_V", cl=0.90)
     >>> [float(f"{c:.3g}") for c in curve.upper]
-    [0.108, 0.216, inf]
+    [0.109, 0.188, inf]
     """
     listed = [experiment] if isinstance(experiment, Experiment) else list(experiment)
     batch = checked_interactions(interactions, rtol, threads)
@@ -177,6 +177,8 @@ def _units(powers: Floats) -> tuple[Floats, Floats]:
             found[power] = (constant / leading) ** (1 / power)
     smallest = found.min(axis=0)
     smallest = np.where(np.isfinite(smallest), smallest, 1.0)
+    if powers.shape[1] > 3:  # two powers may compensate, in a shallow minimum closer to zero
+        smallest /= 10
     return smallest, np.where(np.isfinite(found[-1]), found[-1], smallest)
 
 

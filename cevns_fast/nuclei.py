@@ -285,7 +285,7 @@ def helm_form_factor(
     >>> cf.helm_form_factor(cf.nuclide("Cs133"), 0.0)
     1.0
     >>> round(cf.helm_form_factor(cf.nuclide("Cs133"), 0.015), 3)
-    0.814
+    0.681
     """
     if not isinstance(nuclide, Nuclide):
         raise ValueError(f"nuclide = {nuclide!r}: must be a Nuclide, e.g. cevns_fast.nuclide('Cs133')")

@@ -8,6 +8,7 @@ monomials lose no digits that matter.
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -86,7 +87,7 @@ def fit(function: VectorFunction, breakpoints: Sequence[float], *, floor: float 
     AccuracyWarning
         If the function is so rough that the number of intervals had to be capped.
     """
-    intervals = list(zip(breakpoints[:-1], breakpoints[1:], strict=True))
+    intervals = list(pairwise(breakpoints))
     probe = np.concatenate([low + (high - low) * np.linspace(0.01, 0.99, 33) for low, high in intervals])
     smallest = floor * np.abs(_finite(function, probe, name)).max(axis=1)
     done: list[tuple[float, float, Floats]] = []

@@ -7,12 +7,13 @@ nodes of the recoil integral, split wherever an integrand is not smooth and refi
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
 from cevns_fast import piecewise
-from cevns_fast._kernels.rates import HORNER, NODES, T_POWERS, VECTOR, Flux, Plan, Table
 from cevns_fast._kernels import rates as kernel
+from cevns_fast._kernels.rates import HORNER, NODES, T_POWERS, VECTOR, Flux, Plan, Table
 from cevns_fast._validate import Floats
 from cevns_fast.detectors import LARGEST_RECOIL, Detector
 from cevns_fast.nuclei import Nuclide
@@ -251,7 +252,7 @@ def _build(source: Source, detector: Detector, refinement: int) -> Quadrature:
 def _panel_edges(cuts: Sequence[float], ratio: float, refinement: int) -> Floats:
     """Panels between cuts, none wider than `ratio`, the first from zero if the cuts begin there."""
     edges: list[float] = [cuts[0]]
-    for low, high in zip(cuts[:-1], cuts[1:], strict=True):
+    for low, high in pairwise(cuts):
         if low > 0:
             n = max(1, int(np.ceil(np.log(high / low) / np.log(ratio) - 1e-9)))
             edges += np.geomspace(low, high, n + 1)[1:-1].tolist()
