@@ -143,19 +143,16 @@ class ResponseTable(_Strict):
     observable: str = "recoil energy [keV]"
     light_yield: float = 1.0
     quenching: float | PointsTable = 1.0
-    acceptance: float | dict[str, Any] = 1.0
+    acceptance: float | LogisticTable | PointsTable = 1.0
     smearing: PoissonTable | GaussianTable | GammaTable | None = None
     recoil_threshold: float = 0.0
 
     def build(self, folder: Path) -> detectors.Response:
         """The response."""
-        quenching = self.quenching
-        acceptance = self.acceptance
-        if isinstance(acceptance, dict):
-            acceptance = msgspec.convert(acceptance, LogisticTable | PointsTable)  # type: ignore[arg-type]
+        quenching, acceptance = self.quenching, self.acceptance
         return detectors.Response(
             light_yield=self.light_yield,
-            quenching=quenching.build(folder) if isinstance(quenching, PointsTable) else quenching,
+            quenching=quenching if isinstance(quenching, float | int) else quenching.build(folder),
             acceptance=acceptance if isinstance(acceptance, float | int) else acceptance.build(folder),
             smearing=self.smearing.build() if self.smearing else None,
             observable=self.observable,

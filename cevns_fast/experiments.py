@@ -3,10 +3,9 @@
 A built-in experiment is a TOML file beside its tables in `data/experiments`; a user's own is the same file.
 """
 
-import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -147,10 +146,10 @@ class Experiment:
         state, edges = self.steady_state, np.array(self.detector.bins)
         if isinstance(state, BackgroundRate):
             response = self.detector.response
-            to_recoil = 1.0 / response.light_yield if not callable(response.quenching) else math.nan
-            if response.quenching != 1.0 or math.isnan(to_recoil):
+            if response.quenching != 1.0:
                 raise ValueError("steady_state: a rate per keV of recoil needs an unquenched detector")
-            return np.diff(edges) * to_recoil * state.per_day_keV_kg * self.exposure * self.detector.mass
+            widths = np.diff(edges) / response.light_yield  # keV of recoil
+            return np.asarray(widths * state.per_day_keV_kg * self.exposure * self.detector.mass)
         if isinstance(state, StandardModelFraction):
             return state.fraction * standard_model.sum() * np.diff(edges) / (edges[-1] - edges[0])
         return state

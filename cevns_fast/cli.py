@@ -1,0 +1,302 @@
+"""The command line: arguments in, calls of the library, tables and files out.
+
+Only argparse is imported before the arguments are parsed, so that `--help` answers at once.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import cevns_fast as cf
+from cevns_fast.papers import PAPERS
+
+if TYPE_CHECKING:
+    from cevns_fast.interactions.singlet_eft import SingletEFT
+    from cevns_fast.mass_scan import Progress
+
+_NO_PLOT = "no plot: matplotlib is not installed (pip install 'cevns_fast[plot]')"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Bad arguments are errors like any other: one line, exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments after the program's name; by default those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 2 for a bad argument, a file that would be overwritten or cannot be used.
+
+    Examples
+    --------
+    >>> main(["experiments"])  # doctest: +ELLIPSIS
+    coherent-csi-2017 ...
+    0
+    """
+    try:
+        args = _parser().parse_args(argv)
+        args.run(args)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        sys.stderr.close()
+        return 0
+    except (ValueError, OSError) as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _fail(message: str) -> int:
+    print(f"cevns-fast: error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="cevns-fast",
+        description="Coherent neutrino-nucleus scattering with new physics: rates, limits, papers.",
+        epilog="cevns-fast limit, without arguments, is a good start.",
+    )
+    parser.add_argument("--version", action="version", version=f"cevns-fast {cf.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    command = _command(commands, "experiments", _experiments, "list the built-in experiments")
+
+    command = _command(commands, "rate", _rate, "counts per bin: Standard Model, new physics and their sum")
+    command.add_argument(
+        "parameters", nargs="*", metavar="NAME=VALUE", type=_parameter,
+        help="of the singlet fermion, e.g. m_chi=10 (MeV) a_M=3e-4 C_S=0.01 C_V=0.1,0.2 (u,d) D_P=1e-2j; "
+        "none: the Standard Model alone",
+    )  # fmt: skip
+    command.add_argument(
+        "-e", "--experiment", default="coherent-csi-2017", metavar="NAME|TOML", help="default %(default)s"
+    )
+    _eft_options(command)
+    _output_options(command, default=None, what="also write rate-EXPERIMENT.csv and .png into DIR")
+
+    command = _command(commands, "limit", _limit, "upper limits on couplings of a singlet fermion over its mass")
+    command.add_argument(
+        "-e", "--experiment", nargs="+", default=["coherent-csi-2017"], metavar="NAME|TOML",
+        help="default coherent-csi-2017; several are a joint fit",
+    )  # fmt: skip
+    command.add_argument(
+        "-c", "--couplings", nargs="+", default=["a_M", "C_S", "C_V", "C_T"], metavar="NAME",
+        help="default a_M C_S C_V C_T; also a_E D_P D_A, and one quark's as C_S_u",
+    )  # fmt: skip
+    command.add_argument(
+        "--mass-range",
+        nargs=2,
+        type=float,
+        default=[0.1, 53.0],
+        metavar=("LOW", "HIGH"),
+        help="m_chi, MeV; default 0.1 53",
+    )
+    command.add_argument("--masses", type=int, default=120, metavar="N", help="how many masses; default %(default)s")
+    level = command.add_mutually_exclusive_group()
+    level.add_argument("--cl", type=float, help="confidence level, one degree of freedom; default 0.9")
+    level.add_argument(
+        "--delta-chi2", type=float, metavar="X", help="threshold above the smallest chi2, instead of --cl"
+    )
+    _eft_options(command)
+    command.add_argument("--threads", type=int, default=1, metavar="N", help="default %(default)s")
+    _output_options(command, default="results", what="where limits-EXPERIMENT.csv and .png go; default %(default)s")
+
+    command = _command(commands, "reproduce", _reproduce, "draw a paper's figures and compare its numbers with ours")
+    command.add_argument("paper", choices=sorted(PAPERS), metavar="PAPER", help=", ".join(sorted(PAPERS)))
+    _output_options(command, default=None, what="where figures and tables go; default results/PAPER")
+    return parser
+
+
+def _command(commands: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=summary[0].upper() + summary[1:]
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _eft_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--variant",
+        default="corrected",
+        metavar="NAME",
+        help="corrected (default), or published: as the paper has it",
+    )
+    command.add_argument(
+        "--helicity",
+        default="summed",
+        metavar="NAME",
+        help="summed (default) over neutrino helicities, or left",
+    )
+
+
+def _output_options(command: argparse.ArgumentParser, default: str | None, what: str) -> None:
+    command.add_argument("-o", "--output", default=default, metavar="DIR", help=what)
+    command.add_argument("--force", action="store_true", help="overwrite files")
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    """NAME=VALUE; the value is a real or complex number, or two with a comma between them."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"{text!r}: must be NAME=VALUE")
+    try:
+        numbers = [complex(part) if "j" in part.lower() else float(part) for part in value.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a number, or two for the u and d quark") from None
+    return name, numbers[0] if len(numbers) == 1 else tuple(numbers)
+
+
+def _experiments(args: argparse.Namespace) -> None:
+    known = cf.available_experiments()
+    width = max(map(len, known))
+    for name, description in known.items():
+        print(f"{name:{width}}  {description}")
+
+
+def _rate(args: argparse.Namespace) -> None:
+    import numpy as np
+
+    from cevns_fast import output, plotting
+
+    experiment = cf.load(args.experiment)
+    paths = _paths(args, f"rate-{experiment.name}") if args.output else None
+    edges, observable = experiment.detector.bins, experiment.detector.response.observable
+    about = {"bins": observable, "counts": "per bin, without backgrounds"}
+    eft = _singlet_eft(args) if args.parameters else None
+    counts = {"Standard Model": cf.event_rate(experiment, cf.StandardModel())}
+    if eft is not None:
+        counts["new physics"] = cf.event_rate(experiment, eft, standard_model=False)
+        counts["total"] = counts["Standard Model"] + counts["new physics"]
+        about["interaction"] = repr(eft)
+    columns, points = {"low": edges[:-1], "high": edges[1:], **counts}, None
+    if experiment.observed is not None:
+        statistic = cf.Likelihood(experiment).statistics[0]
+        columns["data"] = statistic.data
+        about["data"] = "less steady-state and beam-related backgrounds"
+        if not statistic.predicts_variance:
+            points = ("data less backgrounds", statistic.data, np.sqrt(statistic.variance))
+    table = output.Table(columns, {**_provenance([experiment]), **about})
+    print(f"{experiment.name}: counts per bin of {observable}")
+    print(table.text())
+    print("sum: " + ", ".join(f"{name} {np.sum(columns[name]):.4g}" for name in [*columns][2:]))
+    if paths is not None:
+        _write(args, table, lambda: plotting.histogram(edges, counts, x_label=observable, data=points), paths)
+
+
+def _limit(args: argparse.Namespace) -> None:
+    from cevns_fast import output, plotting
+    from cevns_fast.mass_scan import mass_grid, mass_scan
+    from cevns_fast.statistics import threshold
+
+    experiments = [cf.load(name) for name in args.experiment]
+    names = "+".join(experiment.name for experiment in experiments)
+    paths = _paths(args, f"limits-{names}")
+    cl = 0.90 if args.cl is None and args.delta_chi2 is None else args.cl
+    delta_chi2 = threshold(cl, args.delta_chi2, 1)
+    level = f"Delta chi2 = {delta_chi2:.4f}" + (f" ({100 * cl:g}% CL)" if cl else "")
+    masses = mass_grid(experiments, args.mass_range[0], args.mass_range[1], args.masses)
+    batch = [cf.SingletEFT(m_chi=m, variant=args.variant, helicity=args.helicity) for m in masses.tolist()]
+    found = mass_scan(
+        experiments, batch, args.couplings, delta_chi2=delta_chi2, threads=args.threads, progress=_progress()
+    )
+    about = {
+        "columns": "m_chi [MeV]; largest allowed |coupling| (dimensionless), one at a time; inf: no bound",
+        "threshold": f"{level} above the smallest chi2, one degree of freedom",
+        "interaction": f"SingletEFT, variant {args.variant}, helicity {args.helicity}",
+    }
+    table = output.Table({"m_chi": masses, **found}, {**_provenance(experiments), **about})
+    print(f"{names}: upper limits, {level}, m_chi in MeV")
+    print(table.text(most=12))
+    label = f"{names}, $\\Delta\\chi^2 = {delta_chi2:.2f}$"
+    curves = {
+        plotting.coupling_symbol(name): [plotting.Curve(label, masses, upper, filled=True)]
+        for name, upper in found.items()
+    }
+    _write(args, table, lambda: plotting.limit_panels(curves), paths)
+
+
+def _reproduce(args: argparse.Namespace) -> None:
+    from cevns_fast import papers, plotting
+
+    paper = papers.paper(args.paper)
+    table, written = paper.write(Path(args.output or f"results/{args.paper}"), overwrite=args.force)
+    print(paper.citation)
+    print(table.text())
+    print("written: " + ", ".join(map(str, written)))
+    if not plotting.available():
+        print(_NO_PLOT)
+
+
+def _singlet_eft(args: argparse.Namespace) -> "SingletEFT":
+    """The interaction of NAME=VALUE arguments."""
+    from dataclasses import fields
+
+    from cevns_fast import _validate as validate
+
+    given = dict(args.parameters)
+    if len(given) < len(args.parameters):
+        raise ValueError("NAME=VALUE: each parameter may be given once")
+    validate.unknown_fields("SingletEFT", given, [f.name for f in fields(cf.SingletEFT)])
+    if "m_chi" not in given:
+        raise ValueError("m_chi: must be given, e.g. m_chi=10")
+    eft: SingletEFT = cf.SingletEFT(**given, variant=args.variant, helicity=args.helicity)
+    return eft
+
+
+def _provenance(experiments: Sequence[Any]) -> Mapping[str, str]:
+    """Where an experiment's numbers come from."""
+    if len(experiments) == 1:
+        return {"experiment": f"{experiments[0].name}: {experiments[0].citation}"}
+    return {f"experiment {i}": f"{each.name}: {each.citation}" for i, each in enumerate(experiments, 1)}
+
+
+def _paths(args: argparse.Namespace, stem: str) -> tuple[Path, Path]:
+    """The CSV and PNG of a command, refused before anything is computed if they exist."""
+    from cevns_fast import output
+
+    stem = re.sub(r"[^\w.+-]", "_", stem)
+    csv, png = (Path(args.output) / f"{stem}{suffix}" for suffix in (".csv", ".png"))
+    output.refuse_existing((csv, png), overwrite=args.force)
+    return csv, png
+
+
+def _write(args: argparse.Namespace, table: Any, draw: Any, paths: tuple[Path, Path]) -> None:
+    """Write table and figure, and say where."""
+    from cevns_fast import output, plotting
+
+    csv, png = paths
+    output.write(csv, table.csv(), overwrite=args.force)
+    if not plotting.available():
+        print(f"written: {csv}; {_NO_PLOT}")
+        return
+    output.write(png, plotting.png(draw()), overwrite=args.force)
+    print(f"written: {csv}, {png}")
+
+
+def _progress() -> "Progress":
+    """A progress bar, if a person is watching and tqdm is installed."""
+    if sys.stderr.isatty():
+        try:
+            from tqdm import tqdm
+        except ModuleNotFoundError:
+            return iter
+        return lambda steps: tqdm(steps, unit="step", leave=False)
+    return iter
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+"""The papers behind this library: a module each, with its set-up, its figures and its numbers beside ours."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cevns_fast.papers.report import Paper
+
+# What `cevns-fast reproduce` knows, by name; a paper is imported when it is asked for.
+PAPERS = {"chang-liao-2020": "W.-F. Chang and J. Liao, Phys. Rev. D 102 (2020) 075004, arXiv:2002.10275"}
+
+
+def paper(name: str) -> "Paper":
+    """The paper of this name."""
+    found: Paper = import_module(f"{__name__}.{name.replace('-', '_')}").PAPER
+    return found
