@@ -13,16 +13,16 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int], object] | bool | None
+Chunk = tuple[int, int, int]  # number, first row, row after the last
 
-POINTS_PER_CHUNK = 2**18  # 2 MiB: several in flight stay far below the design's 50 MB
-IN_FLIGHT = 16
+IN_FLIGHT = 8  # chunks of 2 MiB, sent and returned: far below the design's 50 MB
 MANIFEST = "manifest.json"
 
 
@@ -33,71 +33,100 @@ class CheckpointWarning(UserWarning):
 class Work(Protocol):
     """What fills rows of the result."""
 
+    @property
+    def points_per_chunk(self) -> int:
+        """So many that a chunk takes a fraction of a second, which is how long Ctrl-C may have to wait."""
+
     def fill(self, start: int, stop: int, out: Floats) -> None:
         """Rows start … stop − 1 into out."""
+
+    def part(self, start: int, stop: int) -> tuple[Self, int]:
+        """What those rows need, to be sent elsewhere, and the number of the first of them there."""
 
 
 def run(
     work: Work,
     rows: Floats,
+    lowest: Floats,
     identity: Mapping[str, str],
     executor: Executor | None,
     threads: int,
     checkpoint: str | Path | None,
     progress: Progress,
 ) -> None:
-    """Fill `rows` with `work`; see `correlation_scan` for executor, checkpoint and progress."""
-    size = max(1, POINTS_PER_CHUNK // rows.shape[1])
-    chunks = [(start, min(start + size, len(rows))) for start in range(0, len(rows), size)]
+    """Fill `rows` with `work`, and `lowest` with the least value of each row.
+
+    See `correlation_scan` for executor, checkpoint and progress.
+    """
+    size = max(1, work.points_per_chunk // rows.shape[1])
+    chunks = [(i, a, min(a + size, len(rows))) for i, a in enumerate(range(0, len(rows), size))]
     store = Store(Path(checkpoint), identity, size) if checkpoint is not None else None
     with _reporter(progress, len(rows)) as report:
         todo = []
-        for index, (start, stop) in enumerate(chunks):
+        for chunk in chunks:
+            index, start, stop = chunk
             if store is not None and store.read(index, rows[start:stop]):
+                np.min(rows[start:stop], axis=1, out=lowest[start:stop])
                 report(stop - start)
             else:
-                todo.append((index, start, stop))
+                todo.append(chunk)
+
+        def finish(chunk: Chunk) -> None:
+            index, start, stop = chunk
+            if store is not None:
+                store.write(index, rows[start:stop])
+            report(stop - start)
+
+        def fill_here(chunk: Chunk) -> None:
+            _, start, stop = chunk
+            work.fill(start, stop, rows[start:stop])
+            np.min(rows[start:stop], axis=1, out=lowest[start:stop])
+
+        def receive(chunk: Chunk, values: Floats) -> None:
+            _, start, stop = chunk
+            rows[start:stop] = values
+            np.min(values, axis=1, out=lowest[start:stop])
+
         if executor is not None:
-            _compute_all(work, rows, todo, executor, False, store, report)
+
+            def send(chunk: Chunk) -> "Future[Any]":
+                _, start, stop = chunk
+                part, first = work.part(start, stop)
+                return executor.submit(_compute, part, first, first + stop - start, rows.shape[1])
+
+            _compute_all(todo, send, receive, finish)
+        elif min(threads, len(todo)) > 1:
+            with ThreadPoolExecutor(min(threads, len(todo))) as pool:
+                _compute_all(todo, lambda chunk: pool.submit(fill_here, chunk), lambda chunk, _: None, finish)
         else:
-            with ThreadPoolExecutor(threads) as own:
-                _compute_all(work, rows, todo, own, True, store, report)
+            for chunk in todo:
+                fill_here(chunk)
+                finish(chunk)
 
 
 def _compute_all(
-    work: Work,
-    rows: Floats,
-    todo: list[tuple[int, int, int]],
-    executor: Executor,
-    shared_memory: bool,
-    store: "Store | None",
-    report: Callable[[int], None],
+    todo: list[Chunk],
+    submit: Callable[[Chunk], "Future[Any]"],
+    receive: Callable[[Chunk, Any], None],
+    finish: Callable[[Chunk], None],
 ) -> None:
-    """Keep a bounded number of chunks under way; store and report each as it finishes."""
-    running: dict[Future[Any], tuple[int, int, int]] = {}
+    """Keep a bounded number of chunks under way; receive and finish each as it comes."""
+    running: dict[Future[Any], Chunk] = {}
     waiting = iter(todo)
     try:
-        while True:
-            for chunk in waiting:
-                _, start, stop = chunk
-                if shared_memory:
-                    future = executor.submit(work.fill, start, stop, rows[start:stop])
-                else:
-                    future = executor.submit(_compute, work, start, stop, rows.shape[1])
-                running[future] = chunk
-                if len(running) >= IN_FLIGHT:
-                    break
-            if not running:
-                return
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                index, start, stop = running.pop(future)
+        for chunk in waiting:
+            running[submit(chunk)] = chunk
+            if len(running) == IN_FLIGHT:
+                break
+        while running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                chunk = running.pop(future)
                 values = future.result()
-                if not shared_memory:
-                    rows[start:stop] = values
-                if store is not None:
-                    store.write(index, rows[start:stop])
-                report(stop - start)
+                following = next(waiting, None)
+                if following is not None:
+                    running[submit(following)] = following
+                receive(chunk, values)
+                finish(chunk)
     except BaseException:  # also Ctrl-C: what has begun ends with its chunk, nothing else begins
         for future in running:
             future.cancel()
@@ -118,22 +147,23 @@ class Store:
         self.directory = directory
         manifest = {**identity, "chunk_rows": str(chunk_rows)}
         directory.mkdir(parents=True, exist_ok=True)
+        for pattern in (f"{MANIFEST}.*.tmp", "chunk-*.tmp"):  # of a process that was killed
+            for left_over in directory.glob(pattern):
+                left_over.unlink(missing_ok=True)
         path = directory / MANIFEST
         if path.exists():
             self._compare(path, manifest)
+        elif any(directory.iterdir()):
+            raise ValueError(f"checkpoint = {str(directory)!r}: is not empty and holds no {MANIFEST}")
         else:
-            if any(directory.iterdir()):
-                raise ValueError(f"checkpoint = {str(directory)!r}: is not empty and holds no {MANIFEST}")
             _write(path, json.dumps(manifest, indent=1).encode())
-        for left_over in directory.glob("*.tmp"):
-            left_over.unlink(missing_ok=True)
 
     @staticmethod
     def _compare(path: Path, manifest: Mapping[str, str]) -> None:
         """Refuse another scan's checkpoint, and say which field differs."""
         try:
-            found = json.loads(path.read_bytes())
-        except ValueError as error:
+            found = dict(json.loads(path.read_bytes()))
+        except (ValueError, TypeError) as error:
             raise ValueError(f"checkpoint = {str(path.parent)!r}: {MANIFEST} is not readable: {error}") from None
         for key in dict.fromkeys([*manifest, *found]):
             if found.get(key) != manifest.get(key):
@@ -149,7 +179,7 @@ class Store:
     def read(self, index: int, out: Floats) -> bool:
         """Read a chunk into `out`, if it is there and sound."""
         try:
-            raw = self._path(index).read_bytes()
+            raw = memoryview(self._path(index).read_bytes())
         except FileNotFoundError:
             return False
         body = raw[32:]
@@ -160,17 +190,17 @@ class Store:
         return True
 
     def write(self, index: int, values: Floats) -> None:
-        """Write a chunk."""
-        body = values.tobytes()
-        _write(self._path(index), hashlib.sha256(body).digest() + body)
+        """Write a chunk of C-contiguous values."""
+        _write(self._path(index), hashlib.sha256(values).digest(), values.data)
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, *content: Any) -> None:
     """Write aside, sync, rename; a failure leaves no partial file."""
     aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         with aside.open("wb") as file:
-            file.write(content)
+            for each in content:
+                file.write(each)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
@@ -190,6 +220,8 @@ def _reporter(progress: Progress, total: int) -> Iterator[Callable[[int], None]]
         with tqdm(total=total, unit="row", disable=None) as bar:  # disable=None: only on a terminal
             yield lambda n: bar.update(n) and None
         return
+    if not (callable(progress) or progress is None or progress is False):
+        raise ValueError(f"progress = {progress!r}: must be True, False, None or a function of (finished, all)")
     done = 0
 
     def report(n: int) -> None:

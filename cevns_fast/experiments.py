@@ -151,7 +151,7 @@ class Experiment:
             widths = np.diff(edges) / response.light_yield  # keV of recoil
             return np.asarray(widths * state.per_day_keV_kg * self.exposure * self.detector.mass)
         if isinstance(state, StandardModelFraction):
-            return state.fraction * standard_model.sum() * np.diff(edges) / (edges[-1] - edges[0])
+            return np.asarray(state.fraction * standard_model.sum() * np.diff(edges) / (edges[-1] - edges[0]))
         return state
 
     def replace(self, **changes: Any) -> "Experiment":

@@ -127,7 +127,9 @@ def limit_scan(
             fixed.append(polynomial @ statistic.operator.T)
     fixed_terms = np.ascontiguousarray(np.concatenate(fixed, axis=2))
     predicted_terms = np.ascontiguousarray(np.concatenate(predicted, axis=2))
-    nearest, highest_unit = (pick([_units(p)[i] for p in polynomials], axis=0) for i, pick in enumerate((np.min, np.max)))
+    units = [_units(p) for p in polynomials]
+    nearest = np.min([near for near, _ in units], axis=0)
+    highest_unit = np.max([high for _, high in units], axis=0)
     even = not any(p[:, 1::2].any() for p in polynomials)
     grid = _grid(float(np.log(highest_unit / nearest).max()), even)
     lows, highs = np.full((n, _MOST_INTERVALS), np.nan), np.full((n, _MOST_INTERVALS), np.nan)
@@ -185,7 +187,7 @@ def _units(powers: Floats) -> tuple[Floats, Floats]:
 def _grid(distance: float, even: bool) -> Floats:
     """Couplings to try, in units of the nearest scale, when the highest power's is e^distance further."""
     points = int(min(_BEYOND + max(distance, 0.0), _FARTHEST) / _STEP)
-    return np.sinh(_STEP * np.arange(0 if even else -points, points + 1))
+    return np.asarray(np.sinh(_STEP * np.arange(0 if even else -points, points + 1)))
 
 
 def _mirrored(positive: Floats) -> Floats:

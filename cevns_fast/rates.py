@@ -282,7 +282,7 @@ def _weights(
 def _standard_model(source: Any, detector: Any, exposure: float, model: StandardModel, rtol: float) -> Floats:
     """Counts of the Standard Model, read-only."""
     bare = Experiment("", source, detector, exposure, None, np.zeros(detector.n_bins))
-    counts = count_polynomial(bare, [model], rtol=rtol).values[0, 0].copy()
+    counts: Floats = count_polynomial(bare, [model], rtol=rtol).values[0, 0].copy()
     counts.setflags(write=False)
     return counts
 

@@ -1,10 +1,11 @@
 """Correlation scans: χ² over grids of couplings."""
 
 import hashlib
+import math
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from cevns_fast.rates import (
     WithStandardModel,
     checked_interactions,
     count_polynomial,
-    in_ranges,
     standard_model_counts,
 )
 from cevns_fast.scan_result import Scan
@@ -55,7 +55,7 @@ class GridProblem:
     @property
     def n_rows(self) -> int:
         """Rows of the scan."""
-        return int(np.prod(self.shape[:-1]))
+        return math.prod(self.shape[:-1])
 
     def problem(self, interaction: int) -> plane.Problem:
         """The kernel's arrays for one interaction."""
@@ -63,47 +63,74 @@ class GridProblem:
             self.fixed_terms[interaction], self.fixed_data[interaction], self.scale_variance, self.powers
         )
 
+    @property
+    def points_per_chunk(self) -> int:
+        """2 MiB of χ²; a minimisation takes a hundred times as long as a point."""
+        return 2**12 if self.free else 2**18
+
     def outer(self, rows: Any) -> Floats:
-        """The couplings but the last at rows of one interaction's grid."""
-        index = np.unravel_index(rows, self.shape[1:-1]) if len(self.axes) > 1 else ()
-        return np.stack([axis[i] for axis, i in zip(self.axes[:-1], index, strict=True)], axis=1)
+        """The couplings but the last at rows of one interaction's grid, float64[rows, couplings − 1]."""
+        outer = np.empty((len(rows), len(self.axes) - 1))
+        for c, i in enumerate(np.unravel_index(rows, self.shape[1:-1]) if outer.shape[1] else ()):
+            outer[:, c] = self.axes[c][i]
+        return outer
+
+    def part(self, start: int, stop: int) -> tuple["GridProblem", int]:
+        """The problem of the interactions that rows start … stop − 1 belong to, and the number of row start there."""
+        per_interaction = self.n_rows // self.shape[0]
+        first, last = start // per_interaction, (stop - 1) // per_interaction + 1
+        smaller = replace(
+            self,
+            fixed_terms=self.fixed_terms[first:last],
+            fixed_data=self.fixed_data[first:last],
+            predicted_terms=self.predicted_terms[first:last],
+        )
+        return smaller, start - first * per_interaction
 
     def fill(self, start: int, stop: int, out: Floats) -> None:
         """χ² of rows start … stop − 1 into out[stop − start, len(last axis)]."""
         per_interaction = self.n_rows // self.shape[0]
-        y = self.axes[-1]
         row = start
         while row < stop:
             interaction, first = divmod(row, per_interaction)
             last = min(per_interaction, first + stop - row)
-            outer = self.outer(np.arange(first, last))
-            part = out[row - start : row - start + last - first]
-            problem = self.problem(interaction)
-            if self.free:
-                plane.fill_profiled(problem, outer, y, 0, len(outer), part)
-            else:
-                if len(self.scale_variance):
-                    plane.fill(problem, outer, y, 0, len(outer), part)
-                else:
-                    part[...] = 0.0
-                if len(self.predicted.data):
-                    terms = self.predicted_terms[interaction]
-                    profile_kernel.add_predicted(self.predicted, terms, self.powers, outer, y, 0, len(outer), part)
+            self._fill_some(interaction, np.arange(first, last), out[row - start : row - start + last - first])
             row += last - first
+
+    def _fill_some(self, interaction: int, rows: Any, out: Floats) -> None:
+        """χ² of rows of one interaction."""
+        outer, y, problem = self.outer(rows), self.axes[-1], self.problem(interaction)
+        if self.free:
+            n, scanned = len(self.couplings) + len(self.free), len(self.couplings)
+            z = np.zeros((*out.shape, n))
+            z[:, :, : scanned - 1] = outer[:, None]
+            z[:, :, scanned - 1] = y
+            work = plane.work_for(problem, len(self.free))
+            plane.minimise(problem, z.reshape(-1, n), np.arange(scanned, n), work, out.reshape(-1))
+            return
+        if len(self.scale_variance):
+            plane.fill(problem, outer, y, 0, len(outer), out)
+        else:
+            out[...] = 0.0
+        if len(self.predicted.data):
+            terms = self.predicted_terms[interaction]
+            profile_kernel.add_predicted(self.predicted, terms, self.powers, outer, y, 0, len(outer), out)
 
     def minimum(self, interaction: int, start: Floats) -> tuple[Floats, float]:
         """The χ² minimum over all couplings near a point: position and value."""
-        z = np.array(start, dtype=np.float64)
+        problem, n = self.problem(interaction), len(start)
         if not len(self.predicted.data):
-            return z, float(plane.minimum(self.problem(interaction), z))
+            z, least = np.array([start]), np.empty(1)
+            plane.minimise(problem, z, np.arange(n), plane.work_for(problem, n), least)
+            return z[0], float(least[0])
         from scipy import optimize
 
-        unit = np.where(z != 0, np.abs(z), [np.abs(a).max() * 1e-3 for a in self.axes])
+        step = np.array([np.diff(axis).min() for axis in self.axes])
         found = optimize.minimize(
-            lambda x: self.at(interaction, x * unit), z / unit, method="Nelder-Mead",
-            options={"xatol": 1e-10, "fatol": 1e-12, "maxiter": 4000},
+            lambda x: self.at(interaction, start + x * step), np.zeros(n), method="Nelder-Mead",
+            options={"initial_simplex": np.vstack([np.zeros(n), np.eye(n)]), "xatol": 1e-9, "fatol": 1e-13, "maxiter": 4000},
         )  # fmt: skip
-        return found.x * unit, float(found.fun)
+        return start + found.x * step, float(found.fun)
 
     def at(self, interaction: int, z: Floats) -> float:
         """χ² at one point."""
@@ -256,17 +283,15 @@ def correlation_scan(
     like = Likelihood(listed, standard_model=standard_model)
     if free and any(s.predicts_variance for s in like.statistics):
         raise ValueError("profile: needs experiments whose variance is that of observed counts")
-    problem, terms = _grid_problem(like, batch, names, free, grids, phases or {}, rtol, n_threads)
     single = isinstance(interaction, Interaction)
-    shape = problem.shape[1:] if single else problem.shape
-    result = _target(out, shape)
+    shape = tuple(grid.size for grid in grids)
+    result = _target(out, shape if single else (len(batch), *shape))
+    problem, terms = _grid_problem(like, batch, names, free, grids, phases or {}, rtol, n_threads)
     rows = result.reshape(problem.n_rows, -1)
     identity = _identity(like, batch, problem, phases or {}, rtol)
-    if executor is None and checkpoint is None and progress is None:
-        in_ranges(lambda a, b: problem.fill(a, b, rows[a:b]), problem.n_rows, n_threads)
-    else:
-        chunks.run(problem, rows, identity, executor, n_threads, checkpoint, progress)
-    best = [_best_fit(problem, i, rows) for i in range(len(batch))]
+    lowest = np.empty(problem.n_rows)
+    chunks.run(problem, rows, lowest, identity, executor, n_threads, checkpoint, progress)
+    best = [_best_fit(problem, i, rows, lowest) for i in range(len(batch))]
     nuisances = [_nuisances(like, problem, terms, i, z) for i, (z, _) in enumerate(best)]
     masses = getattr(batch[0], "m_chi", None)
     return Scan(
@@ -281,14 +306,15 @@ def correlation_scan(
     )
 
 
-def _best_fit(problem: GridProblem, interaction: int, rows: Floats) -> tuple[Floats, float]:
-    """The minimum near the lowest grid point, off the grid."""
+def _best_fit(problem: GridProblem, interaction: int, rows: Floats, lowest: Floats) -> tuple[Floats, float]:
+    """The minimum over all couplings, off the grid, sought from the lowest grid point."""
     size = problem.n_rows // problem.shape[0]
-    part = rows[interaction * size : (interaction + 1) * size]
-    at = np.unravel_index(int(np.argmin(part)), problem.shape[1:])
-    start = np.array([axis[k] for axis, k in zip(problem.axes, at, strict=True)] + [0.0] * len(problem.free))
+    row = int(np.argmin(lowest[interaction * size : (interaction + 1) * size]))
+    column = int(np.argmin(rows[interaction * size + row]))
+    start = np.concatenate([problem.outer([row])[0], problem.axes[-1][[column]], np.zeros(len(problem.free))])
     z, value = problem.minimum(interaction, start)
-    return (z, value) if value <= part.min() else (start, float(part.min()))
+    on_grid = float(rows[interaction * size + row, column])
+    return (z, min(value, on_grid)) if value <= on_grid * (1 + 1e-9) + 1e-9 else (start, on_grid)
 
 
 def _nuisances(
@@ -358,7 +384,7 @@ def _threads(threads: int | None) -> int:
 def _target(out: Any, shape: tuple[int, ...]) -> Floats:
     """The array that receives χ²."""
     if out is None:
-        needed = 8 * int(np.prod(shape, dtype=np.int64))
+        needed = 8 * math.prod(shape)
         available = _available_memory()
         if needed > available:
             raise MemoryError(

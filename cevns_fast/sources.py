@@ -5,7 +5,7 @@ brings to the detector. Everything is a plain field, so sources hash, compare an
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Hashable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal, Protocol
@@ -45,7 +45,7 @@ class FluxComponent:
     lines: tuple[tuple[float, float], ...] = ()
 
 
-class Source(Protocol):
+class Source(Hashable, Protocol):
     """What a detector needs to know of a source."""
 
     @property

@@ -11,6 +11,7 @@ def threshold(cl: float | None, delta_chi2: float | None, degrees_of_freedom: in
         raise ValueError(f"cl = {cl!r}, delta_chi2 = {delta_chi2!r}: exactly one must be given")
     if delta_chi2 is not None:
         return validate.number("delta_chi2", delta_chi2, positive=True)
-    if not 0 < validate.number("cl", cl) < 1:
+    level = validate.number("cl", cl)
+    if not 0 < level < 1:
         raise ValueError(f"cl = {cl!r}: must be between 0 and 1")
-    return float(2 * special.gammaincinv(degrees_of_freedom / 2, cl))  # the quantile of χ²
+    return float(2 * special.gammaincinv(degrees_of_freedom / 2, level))  # the quantile of χ²

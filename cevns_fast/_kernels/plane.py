@@ -242,16 +242,22 @@ class Work(NamedTuple):
     matrix: Floats  # [k, k + 2]: Hessian, gradient, units
 
 
-@njit
-def _work(problem, k):
+def work_for(problem: Problem, k: int) -> Work:
     """Memory for minimising over k couplings."""
     n_systems, n_terms, rows = problem.terms.shape
     n = problem.powers.shape[1]
     return Work(
-        np.empty((4, rows)), np.zeros((n_systems, 4, 4)), np.empty(5), np.empty(4),
-        np.empty(_BETWEEN * (4 * n_systems + 4)), np.zeros((4, n)), np.zeros((k * k, n)),
-        np.empty((k + 1, rows)), np.empty(n_terms), np.empty((k, k + 2)),
-    )  # fmt: skip
+        vectors=np.empty((4, rows)),
+        triangles=np.zeros((n_systems, 4, 4)),
+        poly=np.empty(5),
+        roots=np.empty(4),
+        nodes=np.empty(_BETWEEN * (4 * n_systems + 4)),
+        point=np.zeros((4, n)),
+        directions=np.zeros((k * k, n)),
+        first=np.empty((k + 1, rows)),
+        pull=np.empty(n_terms),
+        matrix=np.empty((k, k + 2)),
+    )
 
 
 @njit
@@ -448,65 +454,44 @@ def _start_directions(problem, free, directions):
 
 
 @njit
-def minimise(problem, z, free, work):
-    """Minimise χ² over the couplings `free`, leave the best z and give the least χ².
+def minimise(problem, z, free, work, out):
+    """At each point z[i] minimise χ² over the couplings `free`; leave the best point there and the least χ² in out[i].
 
     For one coupling the least point of its line is all. For more, Newton's method, with the exact minimum along each
     of its steps, starts from z and from the lowest points of the axes and diagonals through the origin; then from
     the best point those lines are searched again, until none leads lower.
     """
-    k, n = len(free), len(z)
+    k, n = len(free), z.shape[1]
     origin, trial, best, direction = work.point[0], work.point[1], work.point[2], work.point[3]
-    for c in range(n):
-        origin[c], best[c] = z[c], z[c]
-    for f in range(k):
-        origin[free[f]] = 0.0
     _start_directions(problem, free, work.directions)
-    lowest = np.inf
-    for attempt in range(_ROUNDS):
-        before = lowest
-        for number in range(-1 if attempt == 0 and k > 1 else 0, k * k):
-            for c in range(n):
-                trial[c] = z[c] if number < 0 else origin[c] if attempt == 0 else best[c]
-                direction[c] = work.directions[number, c] if number >= 0 else 0.0
-            value, slope = np.inf, -np.inf
-            for step in range(_STEPS):
-                t, lower = _line_minimum(problem, trial, direction, work)
-                if not lower < value or (step == 0 and attempt > 0 and not lower < lowest - 1e-10 * (1.0 + lowest)):
-                    break
-                value = lower
+    for i in range(len(z)):
+        for c in range(n):
+            origin[c], best[c] = z[i, c], z[i, c]
+        for f in range(k):
+            origin[free[f]] = 0.0
+        lowest = np.inf
+        for attempt in range(_ROUNDS):
+            before = lowest
+            for number in range(-1 if attempt == 0 and k > 1 else 0, k * k):
                 for c in range(n):
-                    trial[c] += t * direction[c]
-                if k == 1:
-                    break
-                slope = _newton_direction(problem, trial, free, work, direction)
-                if not slope < -1e-15 * (1.0 + value):
-                    break
-            if value < lowest:
-                lowest = value
-                for c in range(n):
-                    best[c] = trial[c]
-        if k == 1 or not lowest < before - 1e-10 * (1.0 + lowest):
-            break
-    for c in range(n):
-        z[c] = best[c]
-    return lowest
-
-
-@njit
-def minimum(problem, z):
-    """Minimise χ² over all couplings, from z; leaves the best z there and gives the least χ²."""
-    return minimise(problem, z, np.arange(len(z)), _work(problem, len(z)))
-
-
-@njit
-def fill_profiled(problem, outer, y, start, stop, out):
-    """χ² minimised over all couplings beyond those of `outer` and y, at points (outer[i], y[j])."""
-    inner, n = outer.shape[1], problem.powers.shape[1]
-    free = np.arange(inner + 1, n)
-    work, z = _work(problem, len(free)), np.zeros(n)
-    for i in range(start, stop):
-        for j in range(len(y)):
-            for c in range(n):
-                z[c] = outer[i, c] if c < inner else y[j] if c == inner else 0.0
-            out[i - start, j] = minimise(problem, z, free, work)
+                    trial[c] = z[i, c] if number < 0 else origin[c] if attempt == 0 else best[c]
+                    direction[c] = work.directions[number, c] if number >= 0 else 0.0
+                value = np.inf if attempt == 0 else lowest - 1e-10 * (1.0 + lowest)  # a later line must gain
+                for _ in range(_STEPS):
+                    t, lower = _line_minimum(problem, trial, direction, work)
+                    if not lower < value:
+                        break
+                    value = lower
+                    for c in range(n):
+                        trial[c] += t * direction[c]
+                    if value < lowest:
+                        lowest = value
+                        for c in range(n):
+                            best[c] = trial[c]
+                    if k == 1 or not _newton_direction(problem, trial, free, work, direction) < -1e-15 * (1.0 + value):
+                        break
+            if k == 1 or not lowest < before - 1e-10 * (1.0 + lowest):
+                break
+        out[i] = lowest
+        for c in range(n):
+            z[i, c] = best[c]

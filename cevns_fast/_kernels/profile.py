@@ -43,7 +43,7 @@ class Predicted(NamedTuple):
 
 
 @njit
-def scale_chi2(data, prediction, start, stop, scale_variance):
+def scale_chi2(data: Floats, prediction: Floats, start: int, stop: int, scale_variance: float) -> tuple[float, float]:
     """χ² of rows start … stop − 1 of a whitened prediction, minimised over its scale; also the scale."""
     dn, nn = 0.0, 0.0
     for r in range(start, stop):
@@ -60,7 +60,7 @@ def scale_chi2(data, prediction, start, stop, scale_variance):
 
 
 @njit
-def triangle(vectors, rows, out):
+def triangle(vectors: Floats, rows: int, out: Floats) -> None:
     """R of the QR decomposition of vectors[k, :rows], in out[row, k]; modified Gram–Schmidt, in the vectors' place.
 
     Any combination of the vectors keeps its length when their columns of R take their place, and the rows are few.
@@ -88,7 +88,7 @@ def triangle(vectors, rows, out):
 
 
 @njit
-def _reduce(fixed, terms, mass, vectors, triangles):
+def _reduce(fixed: Fixed, terms: Floats, mass: int, vectors: Floats, triangles: Floats) -> None:
     """Triangles of all systems, whose columns are the powers of x, highest first, and the data."""
     n_terms = terms.shape[1]
     for system in range(len(fixed.scale_variance)):
@@ -101,7 +101,7 @@ def _reduce(fixed, terms, mass, vectors, triangles):
 
 
 @njit
-def predicted_chi2(system, predicted, counts, work):
+def predicted_chi2(system: int, predicted: Predicted, counts: Floats, work: Floats) -> float:
     """χ² of one system whose variance follows its counts; work is float64[columns + 2, bins + columns]."""
     start, stop = predicted.first_bin[system], predicted.first_bin[system + 1]
     n_bins, n_columns = stop - start, predicted.column.shape[0]
@@ -133,11 +133,12 @@ def predicted_chi2(system, predicted, counts, work):
                     overlap += work[v, r] * work[2 + c, r]
                 for r in range(rows):
                     work[v, r] -= overlap / norm * work[2 + c, r]
-    return scale_chi2(work[0], work[1], 0, rows, scale_variance)[0]
+    total: float = scale_chi2(work[0], work[1], 0, rows, scale_variance)[0]
+    return total
 
 
 @njit
-def _row(triangles, system, r, x):
+def _row(triangles: Floats, system: int, r: int, x: float) -> float:
     """One row of the reduced prediction: columns are powers of x, highest first, from the diagonal on."""
     value = 0.0
     for k in range(r, triangles.shape[2] - 1):
@@ -146,7 +147,7 @@ def _row(triangles, system, r, x):
 
 
 @njit
-def _fixed_along(x, triangles, scale_variance):
+def _fixed_along(x: float, triangles: Floats, scale_variance: Floats) -> float:
     """χ² of the reduced systems where the predictions are polynomials in x."""
     total, top = 0.0, triangles.shape[2] - 1
     for system in range(len(scale_variance)):
@@ -166,7 +167,7 @@ def _fixed_along(x, triangles, scale_variance):
 
 
 @njit
-def _predicted_along(x, predicted, terms, mass, counts, work):
+def _predicted_along(x: float, predicted: Predicted, terms: Floats, mass: int, counts: Floats, work: Floats) -> float:
     """χ² of the systems whose variance is predicted, where the predictions are polynomials in x."""
     total = 0.0
     for b in range(len(predicted.data)):
@@ -180,7 +181,20 @@ def _predicted_along(x, predicted, terms, mass, counts, work):
 
 
 @njit
-def limits(fixed, fixed_terms, predicted, predicted_terms, scale, threshold, grid, start, stop, lows, highs, summary):
+def limits(
+    fixed: Fixed,
+    fixed_terms: Floats,
+    predicted: Predicted,
+    predicted_terms: Floats,
+    scale: Floats,
+    threshold: float,
+    grid: Floats,
+    start: int,
+    stop: int,
+    lows: Floats,
+    highs: Floats,
+    summary: Floats,
+) -> None:
     """Where χ² − min χ² <= threshold along one coupling, for masses start … stop − 1.
 
     `lows`, `highs` receive the intervals of each mass; summary[mass] = (intervals, best coupling, min χ²). The grid,
@@ -274,7 +288,16 @@ def limits(fixed, fixed_terms, predicted, predicted_terms, scale, threshold, gri
 
 
 @njit
-def add_predicted(predicted, terms, powers, outer, y, start, stop, out):
+def add_predicted(
+    predicted: Predicted,
+    terms: Floats,
+    powers: Integers,
+    outer: Floats,
+    y: Floats,
+    start: int,
+    stop: int,
+    out: Floats,
+) -> None:
     """Add the χ² of systems whose variance is predicted at points (outer[i], y[j]), to out[i − start, j]."""
     n_terms, n_bins = terms.shape
     inner, n_columns = powers.shape[1] - 1, predicted.column.shape[0]

@@ -91,7 +91,7 @@ class Queue(NamedTuple):
 
 
 @njit
-def recoil_limits(E, m, M):
+def recoil_limits(E: float, m: float, M: float) -> tuple[float, float]:
     """T_min and T_max, BRX Eq. (9) with T_min from the product of the roots; (0, 0) below threshold."""
     if E <= 0.0 or E < m + m * m / (2.0 * M):
         return 0.0, 0.0
@@ -102,7 +102,7 @@ def recoil_limits(E, m, M):
 
 
 @njit
-def _piece(breaks, x, hint):
+def _piece(breaks: Floats, x: float, hint: int) -> int:
     """Index of the interval that holds x, searched from a nearby one."""
     last = len(breaks) - 2
     while hint < last and x > breaks[hint + 1]:
@@ -113,13 +113,13 @@ def _piece(breaks, x, hint):
 
 
 @njit
-def massless_energy(tau, M):
+def massless_energy(tau: float, M: float) -> float:
     """E_min at recoil τ² for a massless final state, (√(T(T + 2M)) + T)/2; with a mass, times 1 + m²/(2MT)."""
     return 0.5 * (tau * math.sqrt(tau * tau + 2.0 * M) + tau * tau)
 
 
 @njit
-def _powers(T, slot_power, work, power, k):
+def _powers(T: float, slot_power: Integers, work: Floats, power: Floats, k: int) -> None:
     """T^j of every slot at node k."""
     work[0] = 1.0 / (T * T)
     for j in range(1, T_POWERS):
@@ -129,7 +129,18 @@ def _powers(T, slot_power, work, power, k):
 
 
 @njit(fastmath={"contract"})
-def _new_panel(plan, slot_power, nodes, panel, target, low, high, place, cell, work):
+def _new_panel(
+    plan: Plan,
+    slot_power: Integers,
+    nodes: Nodes,
+    panel: int,
+    target: int,
+    low: float,
+    high: float,
+    place: int,
+    cell: int,
+    work: Floats,
+) -> None:
     """Make a part of a panel."""
     M, output = plan.mass[target], plan.first_feed[panel]
     piece = plan.first_piece[panel]
@@ -153,9 +164,22 @@ def _new_panel(plan, slot_power, nodes, panel, target, low, high, place, cell, w
             nodes.weight[cell + b, n] = _GAUSS_W[n] * half * 2.0 * tau * value
 
 
-
 @njit(fastmath={"contract"})
-def _sum_panels(flux, nodes, queue, count, m2, M, mediator2, propagator_power, t, u, w, moments, sums):
+def _sum_panels(
+    flux: Flux,
+    nodes: Nodes,
+    queue: Queue,
+    count: int,
+    m2: float,
+    M: float,
+    mediator2: float,
+    propagator_power: int,
+    t: Floats,
+    u: Floats,
+    w: Floats,
+    moments: Floats,
+    sums: Floats,
+) -> None:
     """Add the queued panels to the sums of their bins, sums[bin, slot]."""
     n_slots, piece = flux.value.shape[1], 0
     for q in range(count):
@@ -196,7 +220,7 @@ def _sum_panels(flux, nodes, queue, count, m2, M, mediator2, propagator_power, t
 
 
 @njit
-def _cuts(breaks, m, M, cuts):
+def _cuts(breaks: Floats, m: float, M: float, cuts: Floats) -> int:
     """T_min and T_max of every energy where the moments are not smooth, sorted; how many there are."""
     n = 0
     for E in breaks:
@@ -214,7 +238,7 @@ def _cuts(breaks, m, M, cuts):
 
 
 @njit
-def templates(flux, plan, table, start, stop, out):
+def templates(flux: Flux, plan: Plan, table: Table, start: int, stop: int, out: Floats) -> None:
     """Add to out[mass, row, bin] for masses start … stop − 1."""
     n_rows, n_bins = out.shape[1], out.shape[2]
     n_panels, n_cells, n_slots = len(plan.low), len(plan.weight), len(table.slot_power)

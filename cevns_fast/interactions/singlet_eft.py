@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from operator import attrgetter
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -172,15 +172,13 @@ class SingletEFT(Interaction):
         (2192.18, 41.23)
         """
         values = self._values()
-        found = {}
-        for name, per_nucleon in (
-            ("C_S", scalar_coupling(nuclide, *values["C_S"], self.quark_masses)),
-            ("D_P", scalar_coupling(nuclide, *values["D_P"], self.quark_masses)),
-            ("C_V", vector_coupling(nuclide, *values["C_V"])),
-            ("D_A", vector_coupling(nuclide, *values["D_A"])),
-            ("C_T", tensor_coupling(nuclide, *values["C_T"])),
-        ):
-            found[name] = complex(sum(per_nucleon))
+        found: dict[str, complex] = {}
+        for name in _QUARK_COUPLINGS:
+            u, d = values[name]
+            if name in ("C_S", "D_P"):
+                found[name] = sum(scalar_coupling(nuclide, u, d, self.quark_masses))
+            else:
+                found[name] = sum((tensor_coupling if name == "C_T" else vector_coupling)(nuclide, u, d))
         return found
 
     def _values(self) -> dict[str, tuple[complex, ...]]:
@@ -263,7 +261,8 @@ class SingletEFT(Interaction):
         # A scan over masses repeats one set of couplings: their amplitudes are computed once.
         keys = list(map(_WITHOUT_MASS, batch))
         if keys.count(keys[0]) == len(keys):  # by identity, which is faster than hashing
-            distinct, spread = {keys[0]: batch[0]}, slice(None)
+            distinct = {keys[0]: batch[0]}
+            spread: Any = slice(None)
         else:
             distinct = dict(zip(keys, batch, strict=True))
             rows = dict(zip(distinct, range(len(distinct)), strict=True))
