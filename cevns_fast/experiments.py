@@ -115,6 +115,11 @@ class Experiment:
 
     def __post_init__(self) -> None:
         n = self.detector.n_bins
+        for name in ("source", "detector"):
+            try:
+                hash(getattr(self, name))
+            except TypeError as error:  # compiled spectra and responses are cached by value
+                raise ValueError(f"{name}: must be hashable, with tuples for lists: {error}") from None
         validate.number("exposure", self.exposure, positive=True)
         validate.number("steady_state_weight", self.steady_state_weight, minimum=0.0)
         validate.number("signal_uncertainty", self.signal_uncertainty, minimum=0.0)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
@@ -166,12 +166,12 @@ class HelmFormFactor:
         Surface thickness s, fm.
     neutron_radius : float or mapping of nuclide name to float, optional
         Root-mean-square radius of the neutron distribution, fm; R₀ then follows as for "rms".
-        Without it neutrons are distributed as protons.
+        Without it, or for a nuclide that a mapping lacks, neutrons are distributed as protons.
     """
 
     convention: RadiusConvention = "lewin-smith"
     skin: float = 0.9
-    neutron_radius: float | tuple[tuple[str, float], ...] | None = field(default=None)
+    neutron_radius: float | Mapping[str, float] | tuple[tuple[str, float], ...] | None = None
 
     def __post_init__(self) -> None:
         validate.choice("convention", self.convention, ("lewin-smith", "rms"))
@@ -195,7 +195,7 @@ class HelmFormFactor:
     def neutron_radius_of(self, nuclide: Nuclide) -> float:
         """R₀ of the neutrons, fm."""
         radius = self.neutron_radius
-        if isinstance(radius, tuple):
+        if isinstance(radius, Mapping | tuple):
             radius = dict(radius).get(nuclide.name)
         if radius is None:
             return self.proton_radius(nuclide)
