@@ -169,7 +169,7 @@ class HelmTable(_Strict, tag="helm", tag_field="type"):
 
     def build(self) -> FormFactor:
         """The form factor."""
-        return HelmFormFactor(self.convention, self.skin, self.neutron_radius)  # type: ignore[arg-type]
+        return HelmFormFactor(self.convention, self.skin, self.neutron_radius)
 
 
 class PointTable(_Strict, tag="point", tag_field="type"):

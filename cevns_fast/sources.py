@@ -5,7 +5,7 @@ brings to the detector. Everything is a plain field, so sources hash, compare an
 """
 
 import math
-from collections.abc import Hashable, Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal, Protocol
