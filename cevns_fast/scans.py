@@ -105,8 +105,8 @@ class GridProblem:
             z = np.zeros((*out.shape, n))
             z[:, :, : scanned - 1] = outer[:, None]
             z[:, :, scanned - 1] = y
-            work = plane.work_for(problem, len(self.free))
-            plane.minimise(problem, z.reshape(-1, n), np.arange(scanned, n), work, out.reshape(-1))
+            free = np.arange(scanned, n)
+            plane.minimise(problem, z.reshape(-1, n), free, plane.work_for(problem, free), out.reshape(-1))
             return
         if len(self.scale_variance):
             plane.fill(problem, outer, y, 0, len(outer), out)
@@ -120,8 +120,8 @@ class GridProblem:
         """The χ² minimum over all couplings near a point: position and value."""
         problem, n = self.problem(interaction), len(start)
         if not len(self.predicted.data):
-            z, least = np.array([start]), np.empty(1)
-            plane.minimise(problem, z, np.arange(n), plane.work_for(problem, n), least)
+            z, least, every = np.array([start]), np.empty(1), np.arange(n)
+            plane.minimise(problem, z, every, plane.work_for(problem, every), least)
             return z[0], float(least[0])
         from scipy import optimize
 

@@ -7,6 +7,7 @@ A row of a grid is such a line, and so is a step of a minimisation. This file is
 """
 
 import math
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -79,20 +80,27 @@ def _line(problem, system, z, direction, vectors, R):
 
 @njit(fastmath={"contract"})
 def _fill_line(R, scale_variance, t, out):
-    """χ² along a line. Every operation here is paid once a point."""
+    """χ² along a line. Every operation in the loop is paid once a point.
+
+    The last row of n does not depend on t; its residual and the pull (s − 1)/σ_α are both linear in s, so their
+    squares are one square, (q − s p)², and a constant.
+    """
     a2, a1, a0, d0 = R[0, 0], R[0, 1], R[0, 2], R[0, 3]
     b1, b0, d1 = R[1, 1], R[1, 2], R[1, 3]
     c0, d2 = R[2, 2], R[2, 3]
-    rest = R[3, 3] * R[3, 3]
-    pull = 1.0 / math.sqrt(scale_variance) if scale_variance > 0.0 else 0.0
-    v0, v1, v2 = scale_variance * d0, scale_variance * d1, scale_variance * d2 * c0 + 1.0
-    w2 = scale_variance * c0 * c0 + 1.0
+    v = scale_variance
+    g0, g1, g2, w = v * d0, v * d1, v * d2 * c0 + 1.0, v * c0 * c0 + 1.0
+    p, q, rest = c0, d2, R[3, 3] * R[3, 3]
+    if v > 0.0:
+        p = math.sqrt(w / v)
+        q = g2 / (v * p)
+        rest += (d2 - c0) * (d2 - c0) / w
     for j in range(len(t)):
         n0 = (a2 * t[j] + a1) * t[j] + a0
         n1 = b1 * t[j] + b0
-        s = (v1 * n1 + (v0 * n0 + v2)) / (scale_variance * (n1 * n1 + n0 * n0) + w2)
-        e0, e1, e2, e3 = d0 - s * n0, d1 - s * n1, d2 - s * c0, (s - 1.0) * pull
-        out[j] = e0 * e0 + (e1 * e1 + (e2 * e2 + (e3 * e3 + rest)))
+        s = (g1 * n1 + (g0 * n0 + g2)) / (v * (n1 * n1 + n0 * n0) + w)
+        e0, e1, e2 = d0 - s * n0, d1 - s * n1, q - s * p
+        out[j] = e0 * e0 + (e1 * e1 + (e2 * e2 + rest))
 
 
 @njit
@@ -236,16 +244,28 @@ class Work(NamedTuple):
     roots: Floats  # [4]
     nodes: Floats  # [most points of a line]
     point: Floats  # [4, couplings]: origin, trial, best, direction
-    directions: Floats  # [k², couplings]
+    directions: Floats  # [starts, couplings]
     first: Floats  # [k + 1, rows]: n and its derivatives
     pull: Floats  # [terms]
     matrix: Floats  # [k, k + 2]: Hessian, gradient, units
 
 
-def work_for(problem: Problem, k: int) -> Work:
-    """Memory for minimising over k couplings."""
+def work_for(problem: Problem, free: Integers) -> Work:
+    """Memory and starts for minimising over couplings: their axes and the diagonals of two and three of them."""
     n_systems, n_terms, rows = problem.terms.shape
-    n = problem.powers.shape[1]
+    k, n = len(free), problem.powers.shape[1]
+    size = np.sum(problem.terms**2, axis=(0, 2))
+    constant = 1.0 + size[problem.powers.sum(axis=1) == 0].sum()
+    directions = []
+    for signs in product((0.0, 1.0, -1.0), repeat=k):
+        turned = [s for s in signs if s]
+        if 0 < len(turned) <= 3 and turned[0] > 0:
+            directions.append(signs)
+    starts = np.zeros((len(directions), n))
+    starts[:, free] = directions
+    for c in free:  # in units that double the prediction
+        quadratic = size[problem.powers[:, c] == 2].sum()
+        starts[:, c] *= (constant / quadratic) ** 0.25 if quadratic > 0.0 else 1.0
     return Work(
         vectors=np.empty((4, rows)),
         triangles=np.zeros((n_systems, 4, 4)),
@@ -253,7 +273,7 @@ def work_for(problem: Problem, k: int) -> Work:
         roots=np.empty(4),
         nodes=np.empty(_BETWEEN * (4 * n_systems + 4)),
         point=np.zeros((4, n)),
-        directions=np.zeros((k * k, n)),
+        directions=starts,
         first=np.empty((k + 1, rows)),
         pull=np.empty(n_terms),
         matrix=np.empty((k, k + 2)),
@@ -334,8 +354,8 @@ def _monomial(powers, term, z, i, j):
 
 
 @njit
-def _newton_direction(problem, z, free, work, direction):
-    """A direction of descent: Newton's, damped as far as needed; the slope along it.
+def _leads_down(problem, z, free, chi2, work, direction):
+    """Find a direction of descent: Newton's, damped as far as needed, or down from a saddle. False at a minimum.
 
     With the scale s profiled, ∂χ²/∂z_i = −2 s e·n_i, e = d − s n.
     """
@@ -383,21 +403,27 @@ def _newton_direction(problem, z, free, work, direction):
                 matrix[i, j] -= 2.0 * (s_j * slope - s * (s * n_ij + s_j * n_i) + s * curve)
                 if i == j:
                     matrix[i, k + 1] += 2.0 * (s * s * n_ij + abs(s * curve))
-    for i in range(k):  # units of the couplings, in which damping means the same for each
+    steepest = 0.0
+    for i in range(k):  # units of the couplings, in which second derivatives are 1 and damping means the same for each
         matrix[i, k + 1] = 1.0 / math.sqrt(matrix[i, k + 1]) if matrix[i, k + 1] > 0.0 else 0.0
+        steepest = max(steepest, abs(matrix[i, k] * matrix[i, k + 1]))
+    flat = steepest * steepest <= 1e-15 * (1.0 + chi2)
     damping = 0.0
-    while not _solve(matrix, k, damping, free, direction):
+    while True:
+        saddle = _solve(matrix, k, damping, flat, free, direction)
+        if flat or not saddle:
+            return saddle or not flat
         damping = max(4.0 * damping, 1e-3)
-    slope = 0.0
-    for i in range(k):
-        slope += matrix[i, k] * direction[free[i]]
-    return slope
 
 
 @njit
-def _solve(matrix, k, damping, free, direction):
-    """Solve (H + damping) x = −g in units of the couplings by L D Lᵀ; False unless it is positive definite."""
+def _solve(matrix, k, damping, flat, free, direction):
+    """Solve (H + damping) x = −g in units of the couplings by L D Lᵀ, or find that it is not positive definite.
+
+    Then, if the gradient is flat, give a direction of negative curvature.
+    """
     L, D = np.empty((k, k)), np.empty(k)
+    size, saddle = k, False
     for i in range(k):
         for j in range(i + 1):
             value = matrix[i, j] * matrix[i, k + 1] * matrix[j, k + 1]
@@ -407,50 +433,26 @@ def _solve(matrix, k, damping, free, direction):
                 value -= L[i, m] * D[m] * L[j, m]
             if i == j:
                 D[i] = value
-                if not (value > 1e-12 or damping > 1e6):
-                    return False
             else:
                 L[i, j] = value / D[j]
-    for i in range(k):
+        if not (D[i] > 1e-12 or damping > 1e6):
+            size, saddle = i + 1, D[i] < -1e-9 or not flat
+            break
+    for i in range(size):  # L x = −g; at a saddle Lᵀ x = the last unit vector, whose curvature is D
         value = -matrix[i, k] * matrix[i, k + 1]
         for m in range(i):
             value -= L[i, m] * direction[free[m]]
         direction[free[i]] = value
-    for i in range(k - 1, -1, -1):
+    for i in range(size - 1, -1, -1):
         value = direction[free[i]] / D[i]
-        for m in range(i + 1, k):
+        if size < k or saddle:
+            value = 1.0 if i == size - 1 else 0.0
+        for m in range(i + 1, size):
             value -= L[m, i] * direction[free[m]]
         direction[free[i]] = value
     for i in range(k):
-        direction[free[i]] *= matrix[i, k + 1]
-    return True
-
-
-@njit
-def _start_directions(problem, free, directions):
-    """Every axis of the free couplings, at i², and every diagonal of two, in units that double the prediction."""
-    n_systems, n_terms, rows = problem.terms.shape
-    for i in range(len(free)):
-        constant, quadratic = 1.0, 0.0
-        for t in range(n_terms):
-            order, size = 0, 0.0
-            for c in range(problem.powers.shape[1]):
-                order += problem.powers[t, c]
-            for system in range(n_systems):
-                for r in range(rows):
-                    size += problem.terms[system, t, r] * problem.terms[system, t, r]
-            if order == 0:
-                constant += size
-            elif problem.powers[t, free[i]] == 2:
-                quadratic += size
-        unit = (constant / quadratic) ** 0.25 if quadratic > 0.0 else 1.0
-        directions[i * i, free[i]] = unit
-        count = i * i + 1
-        for j in range(i):
-            for sign in (1.0, -1.0):
-                directions[count, free[i]] = sign * unit
-                directions[count, free[j]] = directions[j * j, free[j]]
-                count += 1
+        direction[free[i]] = direction[free[i]] * matrix[i, k + 1] if i < size else 0.0
+    return saddle
 
 
 @njit
@@ -463,7 +465,6 @@ def minimise(problem, z, free, work, out):
     """
     k, n = len(free), z.shape[1]
     origin, trial, best, direction = work.point[0], work.point[1], work.point[2], work.point[3]
-    _start_directions(problem, free, work.directions)
     for i in range(len(z)):
         for c in range(n):
             origin[c], best[c] = z[i, c], z[i, c]
@@ -472,7 +473,7 @@ def minimise(problem, z, free, work, out):
         lowest = np.inf
         for attempt in range(_ROUNDS):
             before = lowest
-            for number in range(-1 if attempt == 0 and k > 1 else 0, k * k):
+            for number in range(-1 if attempt == 0 and k > 1 else 0, len(work.directions)):
                 for c in range(n):
                     trial[c] = z[i, c] if number < 0 else origin[c] if attempt == 0 else best[c]
                     direction[c] = work.directions[number, c] if number >= 0 else 0.0
@@ -488,7 +489,7 @@ def minimise(problem, z, free, work, out):
                         lowest = value
                         for c in range(n):
                             best[c] = trial[c]
-                    if k == 1 or not _newton_direction(problem, trial, free, work, direction) < -1e-15 * (1.0 + value):
+                    if k == 1 or not _leads_down(problem, trial, free, value, work, direction):
                         break
             if k == 1 or not lowest < before - 1e-10 * (1.0 + lowest):
                 break
