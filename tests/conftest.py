@@ -1,0 +1,104 @@
+"""What all tests share: a fresh kernel cache, the experiments they play with, kernels compiled and as plain Python."""
+
+import atexit
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from types import ModuleType, SimpleNamespace
+
+# Before anything imports numba: a kernel cached by an earlier version must not vouch for the code under test.
+if "NUMBA_CACHE_DIR" not in os.environ:
+    os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="cevns_fast-numba-")
+    atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+import cevns_fast as cf
+
+settings.register_profile("reproducible", derandomize=True, deadline=None, database=None, max_examples=25)
+settings.load_profile("reproducible")
+
+JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+
+
+def pytest_collection_modifyitems(items):
+    """What only makes sense with numba's compiler is skipped without it."""
+    for item in items:
+        if JIT_DISABLED and item.get_closest_marker("jit"):
+            item.add_marker(pytest.mark.skip(reason="NUMBA_DISABLE_JIT=1: there is no compiler"))
+
+
+@pytest.fixture(scope="session")
+def csi():
+    """COHERENT CsI 2017."""
+    return cf.load("coherent-csi-2017")
+
+
+@pytest.fixture(scope="session")
+def bare():
+    """A function that makes an experiment without data or background from bins and fields of its parts."""
+
+    def make(bins, *, composition=None, source=None, exposure=1.76e23, form_factor=None, **response):
+        response = {"light_yield": 1.17} | response
+        detector = cf.Detector(
+            cf.Target.of("target", composition or {"Cs": 1}),
+            mass=14.57,
+            bins=tuple(bins),
+            response=cf.Response(**response),
+            form_factor=form_factor or cf.HelmFormFactor(),
+        )
+        return cf.Experiment(
+            name="bare",
+            source=source or cf.PionDecayAtRest(distance=19.3),
+            detector=detector,
+            exposure=exposure,
+            observed=None,
+            steady_state=np.zeros(len(bins) - 1),
+        )
+
+    return make
+
+
+class Source(SimpleNamespace):
+    """Anything with these three fields is a source; hashed by identity."""
+
+    __hash__ = object.__hash__
+
+
+@pytest.fixture(scope="session")
+def source():
+    """A function that makes a source from flux components."""
+
+    def make(*components, fluence=1e6):
+        return Source(components=components, fluence_per_exposure=fluence, exposure_unit="days")
+
+    return make
+
+
+def as_python(module: ModuleType) -> ModuleType:
+    """The kernels of a module, and all that they call, as plain Python: an index out of bounds is then an error."""
+
+    def plain(function=None, **options):
+        return function if function is not None else plain
+
+    spec = importlib.util.spec_from_file_location(f"plain_{module.__name__.rpartition('.')[2]}", module.__file__)
+    copy = importlib.util.module_from_spec(spec)
+    jit = ModuleType("cevns_fast._kernels.jit")
+    jit.njit = jit.njit_parallel = plain
+    real = sys.modules["cevns_fast._kernels.jit"]
+    sys.modules["cevns_fast._kernels.jit"] = jit
+    try:
+        spec.loader.exec_module(copy)
+    finally:
+        sys.modules["cevns_fast._kernels.jit"] = real
+    return copy
+
+
+@pytest.fixture(scope="session", params=[pytest.param("compiled", marks=pytest.mark.jit), "python"])
+def flavour(request):
+    """A function from a kernel module to itself, or to the same kernels as plain Python."""
+    return (lambda module: module) if request.param == "compiled" else as_python

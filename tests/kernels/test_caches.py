@@ -1,0 +1,169 @@
+"""Kernels compile late, are cached, and are never served stale."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cevns_fast
+
+PACKAGE = Path(cevns_fast.__file__).parent
+KERNELS = sorted((PACKAGE / "_kernels").glob("*.py"))
+COUNTS = """
+import cevns_fast as cf
+print(float(cf.event_rate(cf.load("coherent-csi-2017"), cf.StandardModel()).sum()))
+""".strip()
+
+# The kernel that compiles fastest.
+SMALL = """
+import numpy as np
+from cevns_fast._kernels.loop_functions import loop_functions
+print(repr(float(loop_functions(np.array([1.0]), np.array([2.0]))[0, 0])))
+""".strip()
+
+
+def run(code, *, package=PACKAGE, **environment):
+    """A new process that imports a copy of the package; a variable that is None is left out."""
+    merged = {**os.environ, "PYTHONPATH": str(package.parent), "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    merged = {name: str(value) for name, value in merged.items() if value is not None}
+    done = subprocess.run([sys.executable, "-P", "-W", "error::RuntimeWarning", "-c", code],
+                          env=merged, cwd="/", capture_output=True, text=True, timeout=300)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the package, without what others have cached."""
+    target = tmp_path / "site" / "cevns_fast"
+    shutil.copytree(PACKAGE, target, ignore=shutil.ignore_patterns("__pycache__"))
+    yield target
+    for path in (target, *target.rglob("*")):
+        if path.is_dir():
+            path.chmod(0o755)
+
+
+@pytest.mark.parametrize("path", KERNELS, ids=lambda p: p.name)
+def test_kernel_files_are_self_contained(path):
+    """numba looks at the file of a cached function only: what it takes from another file would go stale.
+
+    fg.py and fg.c are no numba kernels.
+    """
+    if path.name in ("fg.py", "__init__.py"):
+        pytest.skip("no numba kernel in it")
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: relative import"
+            imported.add(node.module)
+        elif isinstance(node, ast.Import):
+            imported.update(name.name for name in node.names)
+    own = {name for name in imported if name.startswith("cevns_fast")}
+    assert own <= ({"cevns_fast._kernels.jit"} if path.name != "jit.py" else set())
+
+
+def test_import_does_not_load_numba_or_scipy():
+    code = "import sys, cevns_fast; print(sorted({'numba', 'scipy', 'matplotlib', 'xarray'} & set(sys.modules)))"
+    assert run(code) == "[]"
+
+
+@pytest.mark.jit
+def test_nothing_compiles_at_import():
+    """Every module of the package imported: no kernel has a signature."""
+    code = """
+import importlib, pkgutil, cevns_fast
+from numba.core.dispatcher import Dispatcher
+kernels = []
+for info in pkgutil.iter_modules(importlib.import_module("cevns_fast._kernels").__path__, "cevns_fast._kernels."):
+    kernels += [x for x in vars(importlib.import_module(info.name)).values() if isinstance(x, Dispatcher)]
+for name in cevns_fast.__all__:
+    getattr(cevns_fast, name)
+assert len(kernels) > 10, kernels
+print([k.__name__ for k in kernels if k.signatures])
+"""
+    assert run(code) == "[]"
+
+
+@pytest.mark.jit
+def test_one_specialisation_of_each_kernel():
+    """Different calls of the façade must not make numba compile the same kernel again."""
+    code = """
+import numpy as np, cevns_fast as cf
+from numba.core.dispatcher import Dispatcher
+from cevns_fast._kernels import rates, profile
+csi = cf.load("coherent-csi-2017")
+efts = [cf.SingletEFT(m, a_M=1e-4, C_S=0.01j) for m in (0.0, 20.0, 60.0)]
+predicted = csi.replace(variance="prediction")
+cf.event_rate(csi, cf.StandardModel())
+cf.event_rate(csi, efts)
+cf.event_rate(csi, efts[1])
+cf.event_rate(csi, efts, threads=2)
+cf.templates(csi, efts)
+cf.templates(csi, efts[0], ("C_V_u",))
+cf.limit_scan(csi, efts, "C_V")
+cf.limit_scan([csi, predicted], efts[0], "C_V")
+cf.limit_scan(predicted, efts, "C_V")
+cf.Likelihood(csi).chi2(efts[0])
+cf.differential_cross_section(efts[1], cf.nuclide("Cs133"), 40.0, [0.01, 0.02])
+smeared = csi.replace(response=cf.Response(light_yield=1.17, smearing=cf.PoissonSmearing()))
+cf.event_rate(smeared, efts)
+kernels = [x for module in (rates, profile) for x in vars(module).values() if isinstance(x, Dispatcher)]
+print({k.__name__: len(k.signatures) for k in kernels if len(k.signatures) > 1})
+"""
+    assert run(code) == "{}"
+
+
+@pytest.mark.jit
+@pytest.mark.slow
+def test_a_changed_kernel_never_serves_an_old_result(copy, tmp_path):
+    """The same cache folder before and after an edit of a callee: if no recoil is allowed, nothing is counted."""
+    cache = tmp_path / "cache"
+    assert float(run(COUNTS, package=copy, NUMBA_CACHE_DIR=cache)) == pytest.approx(166, abs=1)
+    assert any(cache.rglob("rates.templates-*.nbi"))
+    source = copy / "_kernels" / "rates.py"
+    text = source.read_text(encoding="utf-8")
+    condition = "if E <= 0.0 or E < m"
+    assert text.count(condition) == 1
+    source.write_text(text.replace(condition, "if E >= 0.0 or E < m"), encoding="utf-8")
+    assert float(run(COUNTS, package=copy, NUMBA_CACHE_DIR=cache)) == 0
+
+
+@pytest.mark.jit
+def test_a_cached_kernel_is_not_compiled_again(tmp_path):
+    """The second process finds the machine code of the first."""
+    code = SMALL + "; print(sum(loop_functions.stats.cache_hits.values()))"
+    first, second = (run(code, NUMBA_CACHE_DIR=tmp_path).split() for _ in range(2))
+    assert first[0] == second[0]
+    assert (first[1], second[1]) == ("0", "1")
+
+
+@pytest.mark.jit
+def test_a_read_only_install_caches_where_it_is_told(copy, tmp_path):
+    for path in (copy, *copy.rglob("*")):
+        if path.is_dir():
+            path.chmod(0o555)
+    assert float(run(SMALL, package=copy, NUMBA_CACHE_DIR=tmp_path / "cache")) > 0
+    assert any((tmp_path / "cache").rglob("*.nbi"))
+    assert not any(copy.rglob("*.nbi"))
+
+
+@pytest.mark.jit
+def test_where_no_cache_can_be_written_kernels_compile_every_time(copy, tmp_path):
+    """Neither the install folder nor home is writable. Root may write anywhere, hence the refusing tempfile, by
+    which numba finds out."""
+    refuse = """
+import tempfile
+def refuse(*args, **kwargs):
+    raise PermissionError("read-only")
+tempfile.TemporaryFile = refuse
+"""
+    nowhere = tmp_path / "nowhere"
+    nowhere.mkdir(mode=0o500)
+    expected = run(SMALL)
+    environment = {"NUMBA_CACHE_DIR": None, "HOME": nowhere, "XDG_CACHE_HOME": nowhere}
+    assert run(refuse + SMALL, package=copy, **environment) == expected
+    assert not any(copy.rglob("*.nbi"))

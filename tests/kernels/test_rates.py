@@ -1,0 +1,155 @@
+"""The rate kernel, compiled and as plain Python, against formulas that share nothing with it."""
+
+import math
+from itertools import pairwise
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import cevns_fast as cf
+from cevns_fast import rates
+from cevns_fast._kernels import rates as kernels
+from cevns_fast.constants import G_FERMI, MEV2_CM2
+
+M_CESIUM = 123772.75
+
+
+@pytest.fixture(scope="module")
+def kernel(flavour):
+    return flavour(kernels)
+
+
+@given(
+    E=st.floats(1e-3, 60.0),
+    fraction=st.floats(0.0, 1.0),
+    M=st.sampled_from([938.3, 21409.2, M_CESIUM]),
+)
+@example(E=52.8, fraction=1.0, M=M_CESIUM)
+@example(E=52.8, fraction=0.0, M=M_CESIUM)
+@example(E=30.0, fraction=1e-6, M=M_CESIUM)
+@example(E=30.0, fraction=1 - 1e-12, M=M_CESIUM)
+def test_recoil_limits(kernel, E, fraction, M):
+    """BRX Eq. (9) in 60 digits, from nothing to the heaviest particle that a neutrino can make."""
+    m = fraction * M * (math.sqrt(1 + 2 * E / M) - 1)
+    with mpmath.workdps(60):
+        e, mu, big = mpmath.mpf(E), mpmath.mpf(m), mpmath.mpf(M)
+        square = 4 * big**2 * e**2 - 4 * big * mu**2 * (e + big) + mu**4
+        if square < 0 or e < mu + mu**2 / (2 * big):  # m was rounded upwards
+            assert kernel.recoil_limits(E, m, M) == (0.0, 0.0)
+            return
+        middle, root = 2 * big * e**2 - mu**2 * (e + big), e * mpmath.sqrt(square)
+        scale = 2 * big * (2 * e + big)
+        low, high = float((middle - root) / scale), float((middle + root) / scale)
+        # How far from the threshold decides what double precision can know.
+        slack = 1e-15 * float(2 * big * e * mu / mpmath.sqrt(square)) if square > 0 else 1e-7
+    found = kernel.recoil_limits(E, m, M)
+    rel = 1e-13 + slack * E / M * 10
+    assert found == pytest.approx((low, high), rel=rel + (1e-6 if fraction > 1 - 1e-10 else 0), abs=1e-300)
+
+
+def test_recoil_limits_below_threshold(kernel):
+    assert kernel.recoil_limits(0.0, 0.0, M_CESIUM) == (0.0, 0.0)
+    assert kernel.recoil_limits(-1.0, 0.0, M_CESIUM) == (0.0, 0.0)
+    assert kernel.recoil_limits(29.9, 30.0, M_CESIUM) == (0.0, 0.0)
+    assert kernel.recoil_limits(30.003, 30.0, M_CESIUM) == (0.0, 0.0)  # the threshold is 30.00364
+    assert kernel.recoil_limits(30.004, 30.0, M_CESIUM)[1] > 0
+    assert kernel.recoil_limits(30.0, 0.0, M_CESIUM) == (0.0, pytest.approx(2 * 30**2 / (M_CESIUM + 60), rel=1e-14))
+
+
+@given(T=st.floats(1e-9, 1.0), M=st.sampled_from([938.3, M_CESIUM]), m=st.floats(0.0, 50.0))
+def test_least_energy(kernel, T, M, m):
+    """CL Eq. (A2): (TM + m²/2)/(√(T(T + 2M)) − T)."""
+    with mpmath.workdps(40):
+        t, big, mu = mpmath.mpf(T), mpmath.mpf(M), mpmath.mpf(m)
+        expected = float((t * big + mu**2 / 2) / (mpmath.sqrt(t * (t + 2 * big)) - t))
+    found = kernel.massless_energy(math.sqrt(T), M) * (1 + m * m / (2 * M * T))
+    assert found == pytest.approx(expected, rel=1e-14)
+    low, high = kernel.recoil_limits(found * (1 + 1e-9), m, M)
+    assert low <= T * (1 + 1e-6) and high >= T * (1 - 1e-6)
+
+
+@given(x=st.floats(-0.5, 4.5), hint=st.integers(0, 3))
+@example(x=0.0, hint=3)
+@example(x=4.0, hint=0)
+@example(x=1.0, hint=1)
+def test_pieces(kernel, x, hint):
+    breaks = np.array([0.0, 1.0, 1.5, 3.0, 4.0])
+    i = kernel._piece(breaks, x, hint)
+    assert 0 <= i <= 3
+    assert breaks[i] <= min(max(x, 0.0), 4.0) <= breaks[i + 1]
+
+
+def flat(E):
+    return np.full_like(E, 0.02)
+
+
+@pytest.fixture(params=["line", "flat spectrum"])
+def beam(request, source):
+    if request.param == "line":
+        return source(cf.FluxComponent("line", False, lines=((30.0, 1.0),)), fluence=1e12)
+    return source(cf.FluxComponent("flat", False, flat, (10.0, 50.0)), fluence=1e12)
+
+
+def integral(T, E):
+    """∫dT (2 − MT/E² − 2T/E + T²/E²) up to T."""
+    return 2 * T - (M(E) / E**2 + 2 / E) * T**2 / 2 + T**3 / (3 * E**2)
+
+
+def M(E):
+    return cf.nuclide("Cs133").mass + 0 * E
+
+
+def test_counts_of_the_standard_model_in_closed_form(kernel, beam, bare, monkeypatch):
+    """A point nucleus and sharp bins: polynomials between the kinematic limits."""
+    monkeypatch.setattr(rates, "templates_kernel", kernel.templates)
+    bins = np.array([0.5, 3.0, 9.0, 14.0, 60.0])
+    experiment = bare(bins, source=beam, exposure=1.0, form_factor=cf.PointNucleus(), light_yield=1.0)
+    mass, Q = cf.nuclide("Cs133").mass, 55 * (0.5 - 2 * 0.2312) - 39
+    edges, T_max = bins * 1e-3, lambda E: 2 * E * E / (mass + 2 * E)
+    if beam.components[0].lines:
+        per_bin = np.diff(integral(np.minimum(edges, T_max(30.0)), 30.0))
+    else:  # Gauss–Legendre in E between the energies at which a bin edge becomes T_max
+        kinks = [10.0, *(E for E in (edges + np.sqrt(edges * (edges + 2 * mass))) / 2 if 10 < E < 50), 50.0]
+        x, w = np.polynomial.legendre.leggauss(30)
+        per_bin = 0.0
+        for low, high in pairwise(kinks):
+            E = (low + high) / 2 + (high - low) / 2 * x[:, None]
+            per_bin = per_bin + 0.02 * (high - low) / 2 * w @ np.diff(integral(np.minimum(edges, T_max(E)), E), axis=1)
+    norm = experiment.detector.nuclei[0] * 1e12 * MEV2_CM2 * G_FERMI**2 * mass / (2 * math.pi) * Q**2
+    found = rates.count_polynomial(experiment, [cf.StandardModel()]).values[0, 0]
+    np.testing.assert_allclose(found, norm * per_bin, rtol=1e-12, atol=1e-13 * norm * np.max(per_bin))
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("smearing", [None, cf.PoissonSmearing()], ids=["sharp", "smeared"])
+def test_compiled_and_plain_kernels_agree(flavour, bare, monkeypatch, smearing):
+    """An index out of bounds is silent in machine code; plain Python would raise."""
+    experiment = bare((5, 7, 10, 30), composition={"Cs": 1, "I": 1}, smearing=smearing)
+    couplings = {"a_M": 3e-4, "C_S": 0.01j, "C_V": (0.05, 0.02), "C_T": -0.1, "D_A": 0.1}
+    batch = [cf.SingletEFT(m, **couplings) for m in (0.0, 1e-3, 25.0, 29.79, 45.0, 52.8, 60.0)]
+    expected = rates.count_polynomial(experiment, batch, ("a_M", "C_S")).values
+    monkeypatch.setattr(rates, "templates_kernel", flavour(kernels).templates)
+    found = rates.count_polynomial(experiment, batch, ("a_M", "C_S")).values
+    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13 * np.abs(expected).max())
+    assert not found[-1].any()
+
+
+def test_a_range_of_masses_writes_its_own_rows_only(kernel, bare, monkeypatch):
+    """The kernel gets start, stop: other rows stay untouched, whatever is in them."""
+    experiment = bare((3.0, 10.0))
+    batch = [cf.SingletEFT(m, C_S=0.01) for m in (1.0, 20.0, 30.0, 40.0)]
+    whole = cf.event_rate(experiment, batch, standard_model=False)
+    calls = []
+
+    def spy(flux, plan, table, start, stop, out):
+        calls.append((start, stop))
+        kernel.templates(flux, plan, table, 1, 3, out)
+
+    monkeypatch.setattr(rates, "templates_kernel", spy)
+    part = cf.event_rate(experiment, batch, standard_model=False)
+    assert calls == [(0, 4)]
+    assert not part[[0, 3]].any()
+    np.testing.assert_allclose(part[1:3], whole[1:3], rtol=1e-13)

@@ -1,0 +1,80 @@
+"""Numbers of nature against independent collections: particle (PDG) and periodictable."""
+
+import math
+
+import particle
+import periodictable
+import pytest
+from scipy import constants as codata
+
+import cevns_fast as cf
+from cevns_fast import constants, nuclei
+
+ALL = nuclei._nuclides()
+
+
+@pytest.mark.parametrize(
+    ("pdg_id", "value", "rel"),
+    [
+        (11, constants.M_ELECTRON, 1e-8),
+        (13, constants.M_MUON, 1e-8),
+        (211, constants.M_PION, 2e-6),
+        (2212, constants.M_PROTON, 1e-8),
+        (2112, constants.M_NEUTRON, 1e-8),
+        (24, constants.M_W, 5e-4),  # PDG 2018 here, newer there
+    ],
+)
+def test_particle_masses(pdg_id, value, rel):
+    assert value == pytest.approx(particle.Particle.from_pdgid(pdg_id).mass, rel=rel)
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "scale"),
+    [
+        (constants.ALPHA, "fine-structure constant", 1.0),
+        (constants.G_FERMI, "Fermi coupling constant", 1e-6),  # GeV⁻² to MeV⁻²
+        (constants.AVOGADRO, "Avogadro constant", 1.0),
+        (constants.ATOMIC_MASS_UNIT, "atomic mass constant energy equivalent in MeV", 1.0),
+        (constants.HBAR_C, "reduced Planck constant times c in MeV fm", 1.0),
+        (constants.M_ELECTRON, "electron mass energy equivalent in MeV", 1.0),
+    ],
+)
+def test_codata(value, name, scale):
+    assert value == pytest.approx(codata.value(name) * scale, rel=1e-8)
+
+
+def test_conversions():
+    assert pytest.approx(3.8937937e-22, rel=2e-8) == constants.MEV2_CM2
+    assert constants.KEV == 1e-3
+    assert constants.SECONDS_PER_DAY == codata.day
+    assert constants.DAYS_PER_YEAR * codata.day == codata.Julian_year
+    assert pytest.approx(1e-6 / codata.e) == constants.WATT_IN_MEV_PER_SECOND
+    assert 0.23 < constants.SIN2_THETA_W < constants.SIN2_THETA_W_LOW_ENERGY < 0.24
+
+
+def test_the_dipole_prefactors():
+    """CONVENTIONS, 3: e v_H/2 with α(0), and s_W M_W."""
+    from cevns_fast.interactions.singlet_eft import DIPOLE_PREFACTORS, HIGGS_VEV
+
+    assert pytest.approx(246219.65, rel=1e-6) == HIGGS_VEV
+    assert DIPOLE_PREFACTORS["e v_H/2"] == pytest.approx(37280.378, rel=1e-7)
+    assert DIPOLE_PREFACTORS["s_W M_W"] == pytest.approx(38648.5, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_atomic_masses_and_abundances(name):
+    nuclide = cf.nuclide(name)
+    element = getattr(periodictable, name.rstrip("0123456789"))
+    isotope = element[nuclide.A]
+    assert element.number == nuclide.Z
+    assert nuclide.atomic_mass == pytest.approx(isotope.mass, rel=2e-7)
+    assert nuclide.abundance == pytest.approx(isotope.abundance / 100, abs=2e-3)
+
+
+@pytest.mark.parametrize("symbol", sorted({name.rstrip("0123456789") for name in ALL}))
+def test_abundances_add_up_and_give_the_atomic_weight(symbol):
+    isotopes = [n for n in ALL.values() if n.name.rstrip("0123456789") == symbol]
+    assert math.fsum(n.abundance for n in isotopes) == pytest.approx(1.0, abs=1.1e-4)
+    weight = math.fsum(n.abundance * n.atomic_mass for n in isotopes)
+    assert weight == pytest.approx(getattr(periodictable, symbol).mass, rel=2e-4)
+    assert len(isotopes) == sum(1 for i in getattr(periodictable, symbol) if i.abundance > 0)
