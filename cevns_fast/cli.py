@@ -7,6 +7,7 @@ import argparse
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,6 +24,11 @@ _NO_PLOT = "no plot: matplotlib is not installed (pip install 'cevns_fast[plot]'
 class _Parser(argparse.ArgumentParser):
     """Bad arguments are errors like any other: one line, exit status 2."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # argparse takes -1e-3 and -1:1:401 for options; no option of ours begins with a digit.
+        self._negative_number_matcher = re.compile(r"-\.?\d")
+
     def error(self, message: str) -> NoReturn:
         raise ValueError(message)
 
@@ -38,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 2 for a bad argument, a file that would be overwritten or cannot be used.
+        Exit status: 0, 2 for a bad argument, a file that would be overwritten or cannot be used, or 130 for Ctrl-C.
 
     Examples
     --------
@@ -47,16 +53,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     0
     """
     try:
-        args = _parser().parse_args(argv)
+        args = _arguments(argv)
         args.run(args)
     except BrokenPipeError:  # the reader of a pipe has seen enough
         sys.stderr.close()
         return 0
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError, MemoryError) as error:
         return _fail(str(error))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        print(f"\ncevns-fast: stopped{f'; {interrupt}' if interrupt.args else ''}", file=sys.stderr)
         return 130
     return 0
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parsed, and NAME=VALUE found after options too: argparse leaves those over."""
+    parser = _parser()
+    args, rest = parser.parse_known_args(argv)
+    if rest and ("parameters" not in args or any(each.startswith("-") for each in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        for each in rest:
+            args.parameters.append(_parameter(each))
+    except argparse.ArgumentTypeError as error:
+        parser.error(str(error))
+    return args
 
 
 def _fail(message: str) -> int:
@@ -88,10 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     _output_options(command, default=None, what="also write rate-EXPERIMENT.csv and .png into DIR")
 
     command = _command(commands, "limit", _limit, "upper limits on couplings of a singlet fermion over its mass")
-    command.add_argument(
-        "-e", "--experiment", nargs="+", default=["coherent-csi-2017"], metavar="NAME|TOML",
-        help="default coherent-csi-2017; several are a joint fit",
-    )  # fmt: skip
+    _experiments_option(command)
     command.add_argument(
         "-c", "--couplings", nargs="+", default=["a_M", "C_S", "C_V", "C_T"], metavar="NAME",
         help="default a_M C_S C_V C_T; also a_E D_P D_A, and one quark's as C_S_u",
@@ -114,8 +132,38 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--threads", type=int, default=1, metavar="N", help="default %(default)s")
     _output_options(command, default="results", what="where limits-EXPERIMENT.csv and .png go; default %(default)s")
 
+    command = _command(commands, "scan", _scan, "chi2 on a plane of two couplings: allowed regions and best fit")
+    command.add_argument("couplings", nargs=2, metavar="NAME", help="the two, e.g. C_S a_M, or C_V_u C_V_d")
+    command.add_argument(
+        "parameters", nargs="*", metavar="NAME=VALUE", type=_parameter,
+        help="of the singlet fermion: m_chi (MeV), which must be given, and other couplings that stay fixed",
+    )  # fmt: skip
+    _experiments_option(command)
+    for axis, which in (("--x", "first"), ("--y", "second")):
+        command.add_argument(
+            axis, metavar="MIN:MAX[:N]", type=_grid,
+            help=f"grid of the {which} coupling; default: around the region allowed at 95%% CL",
+        )  # fmt: skip
+    command.add_argument(
+        "--points", type=int, default=401, metavar="N", help="of a grid that states no N; default %(default)s"
+    )
+    command.add_argument(
+        "--profile", nargs="+", default=[], metavar="NAME", help="further couplings, over which chi2 is minimised"
+    )
+    command.add_argument(
+        "--phase", action="append", default=[], metavar="NAME=DEGREES", type=_parameter,
+        help="CP phase of a scanned or profiled coupling; may be repeated",
+    )  # fmt: skip
+    command.add_argument(
+        "--checkpoint", metavar="DIR", help="keep what is finished there; the same command then resumes from it"
+    )
+    command.add_argument("--workers", type=int, metavar="N", help="default: one for each processor")
+    command.add_argument("--processes", action="store_true", help="workers are processes instead of threads")
+    _eft_options(command)
+    _output_options(command, default="results", what="where scan-….nc and .png go; default %(default)s")
+
     command = _command(commands, "reproduce", _reproduce, "draw a paper's figures and compare its numbers with ours")
-    command.add_argument("paper", choices=sorted(PAPERS), metavar="PAPER", help=", ".join(sorted(PAPERS)))
+    command.add_argument("paper", choices=PAPERS, metavar="PAPER", help=", ".join(PAPERS))
     _output_options(command, default=None, what="where figures and tables go; default results/PAPER")
     return parser
 
@@ -126,6 +174,13 @@ def _command(commands: Any, name: str, run: Any, summary: str) -> argparse.Argum
     )
     command.set_defaults(run=run)
     return command
+
+
+def _experiments_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-e", "--experiment", nargs="+", default=["coherent-csi-2017"], metavar="NAME|TOML",
+        help="default coherent-csi-2017; several are a joint fit",
+    )  # fmt: skip
 
 
 def _eft_options(command: argparse.ArgumentParser) -> None:
@@ -158,6 +213,16 @@ def _parameter(text: str) -> tuple[str, Any]:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r}: must be a number, or two for the u and d quark") from None
     return name, numbers[0] if len(numbers) == 1 else tuple(numbers)
+
+
+def _grid(text: str) -> tuple[float, float, int | None]:
+    """MIN:MAX or MIN:MAX:N."""
+    try:
+        low, high, *points = text.split(":")
+        (n,) = map(int, points) if points else (None,)
+        return float(low), float(high), n
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be MIN:MAX or MIN:MAX:N") from None
 
 
 def _experiments(args: argparse.Namespace) -> None:
@@ -229,6 +294,114 @@ def _limit(args: argparse.Namespace) -> None:
     _write(args, table, lambda: plotting.limit_panels(curves), paths)
 
 
+def _scan(args: argparse.Namespace) -> None:
+    """A plane of two couplings."""
+    from cevns_fast import output, plotting
+
+    _require("scan", "xarray", "h5netcdf", "h5py", "contourpy")
+    eft, phases = _singlet_eft(args), _phases(args)
+    for name in args.couplings + args.profile:
+        if name in dict(args.parameters):
+            raise ValueError(f"{name}: is scanned or profiled, its value cannot be given")
+    experiments = [cf.load(name) for name in args.experiment]
+    names = "+".join(experiment.name for experiment in experiments)
+    netcdf, png = _paths(args, f"scan-{names}-{'-'.join(args.couplings)}-m_chi={eft.m_chi:g}", ".nc")
+    try:
+        grids = _grids(args, experiments, eft, phases)
+        with _workers(args) as executor:
+            scan = cf.correlation_scan(
+                experiments, eft, args.couplings, *grids, profile=args.profile, phases=phases, threads=args.workers,
+                executor=executor, checkpoint=args.checkpoint, progress=_watched(),
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"the same command resumes from {args.checkpoint}" if args.checkpoint
+            else "nothing was kept (with --checkpoint DIR, the same command resumes)"
+        ) from None  # fmt: skip
+    regions = {cl: scan.contours(cl) for cl in plotting.LEVELS}
+    table = output.Table({
+        "CL": [f"{100 * cl:g}%" for cl in regions],
+        "Delta chi2": [region.level for region in regions.values()],
+        "area": [region.area for region in regions.values()],
+        "correlation": [scan.correlation(cl) for cl in regions],
+        "region": ["reaches the edge of the grid" if region.clipped else "whole" for region in regions.values()],
+    })  # fmt: skip
+    print(f"{names}: {' and '.join(args.couplings)}, {scan.chi2.shape[0]} x {scan.chi2.shape[1]} points")
+    for name, grid in zip(scan.couplings, grids, strict=True):
+        print(f"{name} from {grid[0]:g} to {grid[-1]:g}")
+    best = {**scan.best_fit, **scan.nuisances}
+    print("best fit: " + ", ".join(f"{name} = {values[0] + 0.0:.4g}" for name, values in best.items()))
+    print(f"smallest chi2 {scan.chi2_min[0]:.5g}, {sum(experiment.n_bins for experiment in experiments)} bins")
+    print(table.text())
+    netcdf.parent.mkdir(parents=True, exist_ok=True)
+    scan.save(netcdf)
+    if not plotting.available():
+        print(f"written: {netcdf}; {_NO_PLOT}")
+        return
+    title = f"{names}, $m_\\chi = {eft.m_chi:g}$ MeV"
+    output.write(png, plotting.png(plotting.scan_plane(scan, title=title)), overwrite=args.force)
+    print(f"written: {netcdf}, {png}")
+
+
+def _grids(
+    args: argparse.Namespace, experiments: Sequence[Any], eft: "SingletEFT", phases: Mapping[str, complex]
+) -> list[Any]:
+    """Those that are given; the others around the allowed region."""
+    import numpy as np
+
+    given = [args.x, args.y]
+    if None in given:
+        from cevns_fast.plane_range import plane_range
+
+        found = plane_range(
+            experiments, eft, args.couplings, profile=args.profile, phases=phases, threads=args.workers
+        )
+        given = [each or (*around, None) for each, around in zip(given, found, strict=True)]
+    grids = []
+    for option, (low, high, n) in zip(("--x", "--y"), given, strict=True):
+        n = args.points if n is None else n
+        if not low < high or n < 2 or not np.isfinite([low, high]).all():
+            raise ValueError(f"{option}: {n} points from {low:g} to {high:g}: must be at least two, and rise")
+        grids.append(np.linspace(low, high, n))
+    return grids
+
+
+def _phases(args: argparse.Namespace) -> dict[str, complex]:
+    """Directions of modulus 1."""
+    import numpy as np
+
+    phases = {}
+    for name, degrees in args.phase:
+        if not isinstance(degrees, float):
+            raise ValueError(f"phase of {name} = {degrees!r}: must be an angle in degrees")
+        phases[name] = complex(np.exp(1j * np.deg2rad(degrees)))
+    return phases
+
+
+def _workers(args: argparse.Namespace) -> Any:
+    """Processes, if they are asked for; Ctrl-C is then this process's business alone."""
+    if not args.processes:
+        return nullcontext()
+    if args.workers is not None and args.workers < 1:
+        raise ValueError(f"--workers {args.workers}: must be at least 1")
+    import multiprocessing
+    import signal
+    from concurrent.futures import ProcessPoolExecutor
+
+    return ProcessPoolExecutor(
+        args.workers, multiprocessing.get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
+    )
+
+
+def _require(extra: str, *modules: str) -> None:
+    """Refuse before anything is computed what could not be written afterwards."""
+    from importlib.util import find_spec
+
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        raise ImportError(f"needs {' and '.join(missing)}: pip install 'cevns_fast[{extra}]'")
+
+
 def _reproduce(args: argparse.Namespace) -> None:
     from cevns_fast import papers, plotting
 
@@ -264,14 +437,14 @@ def _provenance(experiments: Sequence[Any]) -> Mapping[str, str]:
     return {f"experiment {i}": f"{each.name}: {each.citation}" for i, each in enumerate(experiments, 1)}
 
 
-def _paths(args: argparse.Namespace, stem: str) -> tuple[Path, Path]:
-    """The CSV and PNG of a command, refused before anything is computed if they exist."""
+def _paths(args: argparse.Namespace, stem: str, numbers: str = ".csv") -> tuple[Path, Path]:
+    """The numbers and the PNG of a command, refused before anything is computed if they exist."""
     from cevns_fast import output
 
-    stem = re.sub(r"[^\w.+-]", "_", stem)
-    csv, png = (Path(args.output) / f"{stem}{suffix}" for suffix in (".csv", ".png"))
-    output.refuse_existing((csv, png), overwrite=args.force)
-    return csv, png
+    stem = re.sub(r"[^\w.+=-]", "_", stem)
+    data, png = (Path(args.output) / f"{stem}{suffix}" for suffix in (numbers, ".png"))
+    output.refuse_existing((data, png), overwrite=args.force)
+    return data, png
 
 
 def _write(args: argparse.Namespace, table: Any, draw: Any, paths: tuple[Path, Path]) -> None:
@@ -289,13 +462,18 @@ def _write(args: argparse.Namespace, table: Any, draw: Any, paths: tuple[Path, P
 
 def _progress() -> "Progress":
     """A progress bar, if a person is watching and tqdm is installed."""
-    if sys.stderr.isatty():
-        try:
-            from tqdm import tqdm
-        except ModuleNotFoundError:
-            return iter
-        return lambda steps: tqdm(steps, unit="step", leave=False)
-    return iter
+    if not _watched():
+        return iter
+    from tqdm import tqdm
+
+    return lambda steps: tqdm(steps, unit="step", leave=False)
+
+
+def _watched() -> bool:
+    """Whether a person is there to watch a progress bar, and tqdm to draw it."""
+    from importlib.util import find_spec
+
+    return sys.stderr.isatty() and find_spec("tqdm") is not None
 
 
 if __name__ == "__main__":

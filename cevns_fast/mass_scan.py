@@ -60,7 +60,7 @@ def mass_grid(experiments: Sequence[Experiment], low: float, high: float, n: int
         raise ValueError(f"number of masses = {n!r}: must be a whole number >= 2")
     limit = heaviest_mass(experiments)
     even = np.linspace(0.1, 0.98, int(_EVEN * n), endpoint=False)
-    near = limit * np.concatenate([even, 1 - np.geomspace(0.02, 1e-4, int(_APPROACHING * n))])
+    near = limit * np.concatenate([even, 1 - np.geomspace(0.02, 1e-6, int(_APPROACHING * n))])
     near = near[(near > low) & (near < high)]
     return np.sort(np.concatenate([np.geomspace(low, high, n - near.size), near]))
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cevns_fast.papers.report import Paper
 
-# What `cevns-fast reproduce` knows, by name; a paper is imported when it is asked for.
-PAPERS = {"chang-liao-2020": "W.-F. Chang and J. Liao, Phys. Rev. D 102 (2020) 075004, arXiv:2002.10275"}
+# What `cevns-fast reproduce` knows; a paper is imported when it is asked for.
+PAPERS = ("brdar-2018", "chang-liao-2020", "chao-2021")
 
 
 def paper(name: str) -> "Paper":

@@ -72,9 +72,11 @@ def comparison(numbers: Sequence[PrintedNumber], about: str) -> Table:
         "ours": [n.ours for n in numbers],
         "ratio": [n.ratio for n in numbers],
         "verdict": [n.verdict for n in numbers],
+        "within": [f"{100 * n.tolerance:.0f}%" for n in numbers],
         "reason": [n.reason for n in numbers],
     }
-    return Table(columns, {"paper": about, "verdict": "reproduced: within 10% beyond the rounding of what is printed"})
+    verdict = "reproduced: some number that rounds to the printed one is within the stated tolerance of ours"
+    return Table(columns, {"paper": about, "verdict": verdict})
 
 
 @dataclass(frozen=True)
