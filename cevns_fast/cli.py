@@ -324,6 +324,7 @@ def _scan(args: argparse.Namespace) -> None:
         "Delta chi2": [region.level for region in regions.values()],
         "area": [region.area for region in regions.values()],
         "correlation": [scan.correlation(cl) for cl in regions],
+        "pieces": [str(sum(not ring.hole for ring in region.rings)) for region in regions.values()],
         "region": ["reaches the edge of the grid" if region.clipped else "whole" for region in regions.values()],
     })  # fmt: skip
     print(f"{names}: {' and '.join(args.couplings)}, {scan.chi2.shape[0]} x {scan.chi2.shape[1]} points")

@@ -231,7 +231,7 @@ def _coefficients(process: Process) -> Floats:
 def _refuse_infrared(table: Table, T_powers: Sequence[int]) -> None:
     """A rate that diverges at T = 0 has no value there."""
     for i in np.flatnonzero(table.final_mass == 0):
-        propagator = 2 * table.propagator_power if table.mediator_mass[i] == 0 else 0
+        propagator = table.propagator_power if table.mediator_mass[i] == 0 else 0
         row = table.coefficient[:, min(i, table.coefficient.shape[1] - 1)]
         if any(np.any(row[:, t]) and j - propagator < 0 for t, j in enumerate(T_powers)):
             raise ValueError(

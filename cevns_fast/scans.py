@@ -280,6 +280,8 @@ def correlation_scan(
         raise ValueError(f"axes: {len(axes)} grids are given for {len(names)} couplings {names}")
     grids = tuple(validate.increasing(f"grid of {name}", axis) for name, axis in zip(names, axes, strict=True))
     n_threads = _threads(threads)
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise ValueError(f"executor = {executor!r}: must be a concurrent.futures.Executor")
     like = Likelihood(listed, standard_model=standard_model)
     if free and any(s.predicts_variance for s in like.statistics):
         raise ValueError("profile: needs experiments whose variance is that of observed counts")

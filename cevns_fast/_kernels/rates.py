@@ -286,11 +286,13 @@ def templates(flux: Flux, plan: Plan, table: Table, start: int, stop: int, out: 
                     while c < n_cuts and cuts[c] <= left:
                         c += 1
                     right = plan.high[p] if c == n_cuts else min(plan.high[p], cuts[c])
+                    if left == 0.0 and table.propagator_power > 0 and mediator2 > 0.0:
+                        right = min(right, mediator2 / (32.0 * M))  # the propagator's poles are at T = −m²/2M
                     if lowest <= left and right <= highest:
                         place, cell = p, plan.first_cell[p]
                         if left != plan.low[p] or right != plan.high[p]:
-                            if left > 0.0:  # 1/T falls too steeply for one panel over more than an octave
-                                right = min(right, 2.0 * left)
+                            if left > 0.0:  # 1/T falls too steeply for one panel over much more
+                                right = min(right, 1.5 * left)
                             place, cell = n_panels + new, n_cells + new * widest
                             _new_panel(plan, table.slot_power, nodes, p, target, left, right, place, cell, work)
                             new += 1

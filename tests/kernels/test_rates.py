@@ -153,3 +153,13 @@ def test_a_range_of_masses_writes_its_own_rows_only(kernel, bare, monkeypatch):
     assert calls == [(0, 4)]
     assert not part[[0, 3]].any()
     np.testing.assert_allclose(part[1:3], whole[1:3], rtol=1e-13)
+
+
+@pytest.mark.parametrize("m", [0.0, 10.0, 29.9, 45.0])
+def test_kinematic_images_of_the_flux(kernel, m):
+    """T_min and T_max of every energy above the threshold, in increasing order."""
+    energies = np.array([0.0, 12.0, 29.792, 40.0, 52.8])
+    cuts = np.full(10, np.nan)
+    n = kernel._cuts(energies, m, M_CESIUM, cuts)
+    expected = sorted(T for E in energies if E > m for T in kernel.recoil_limits(E, m, M_CESIUM))
+    assert cuts[:n].tolist() == expected

@@ -145,7 +145,7 @@ def test_fast_equals_slow_in_wide_and_narrow_bins_of_a_spallation_source(bare, m
 def test_fast_equals_slow_down_to_zero_recoil():
     """Where the lowest bin is open, T_min decides; the propagator is steepest there."""
     conus = cf.load("conus-100kg").replace(bins=(0.0, 2.0), target=GERMANIUM)
-    for m_chi, m_S in ((0.1, 0.0), (0.1, 0.1), (3.0, 0.01)):
+    for m_chi, m_S in ((0.1, 0.0), (0.1, 0.1), (3.0, 0.01), (0.0, 1e-3), (0.0, 1e-2), (1.0, 0.0)):
         check(conus, cf.ScalarMediator(m_chi=m_chi, m_S=m_S, y_bar=1e-6))
 
 
