@@ -183,15 +183,16 @@ class Store:
         except FileNotFoundError:
             return False
         body = raw[32:]
-        if len(body) != out.nbytes or hashlib.sha256(body).digest() != raw[:32]:
-            warnings.warn(f"{self._path(index)}: is damaged and will be computed again", CheckpointWarning, stacklevel=2)
+        if hashlib.sha256(body).digest() != raw[:32]:
+            message = f"{self._path(index)}: is damaged and will be computed again"
+            warnings.warn(message, CheckpointWarning, stacklevel=2)
             return False
         out[...] = np.frombuffer(body).reshape(out.shape)
         return True
 
     def write(self, index: int, values: Floats) -> None:
         """Write a chunk of C-contiguous values."""
-        _write(self._path(index), hashlib.sha256(values).digest(), values.data)
+        _write(self._path(index), hashlib.sha256(values.data).digest(), values.data)
 
 
 def _write(path: Path, *content: Any) -> None:

@@ -339,7 +339,10 @@ def _scan(args: argparse.Namespace) -> None:
     if not plotting.available():
         print(f"written: {netcdf}; {_NO_PLOT}")
         return
-    title = f"{names}, $m_\\chi = {eft.m_chi:g}$ MeV"
+    fixed = [f"{name} = {value}" for name, value in args.parameters if name != "m_chi"]
+    fixed += [f"phase of {name} = {degrees:g}°" for name, degrees in args.phase]
+    fixed += [f"{name} profiled" for name in args.profile]
+    title = f"{names}, $m_\\chi = {eft.m_chi:g}$ MeV" + ("\n" + ", ".join(fixed) if fixed else "")
     output.write(png, plotting.png(plotting.scan_plane(scan, title=title)), overwrite=args.force)
     print(f"written: {netcdf}, {png}")
 
@@ -354,9 +357,7 @@ def _grids(
     if None in given:
         from cevns_fast.plane_range import plane_range
 
-        found = plane_range(
-            experiments, eft, args.couplings, profile=args.profile, phases=phases, threads=args.workers
-        )
+        found = plane_range(experiments, eft, args.couplings, profile=args.profile, phases=phases, threads=args.workers)
         given = [each or (*around, None) for each, around in zip(given, found, strict=True)]
     grids = []
     for option, (low, high, n) in zip(("--x", "--y"), given, strict=True):
@@ -380,18 +381,24 @@ def _phases(args: argparse.Namespace) -> dict[str, complex]:
 
 
 def _workers(args: argparse.Namespace) -> Any:
-    """Processes, if they are asked for; Ctrl-C is then this process's business alone."""
+    """Processes, if they are asked for."""
     if not args.processes:
         return nullcontext()
-    if args.workers is not None and args.workers < 1:
-        raise ValueError(f"--workers {args.workers}: must be at least 1")
     import multiprocessing
+    import os
     import signal
     from concurrent.futures import ProcessPoolExecutor
 
-    return ProcessPoolExecutor(
-        args.workers, multiprocessing.get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
-    )
+    n = (os.cpu_count() or 1) if args.workers is None else args.workers
+    if n < 1:
+        raise ValueError(f"--workers {n}: must be at least 1")
+    pool = ProcessPoolExecutor(n, multiprocessing.get_context("spawn"))
+    # A terminal sends Ctrl-C to all processes; those that are started now inherit that they ignore it.
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for _ in range(n):
+        pool.submit(int)
+    signal.signal(signal.SIGINT, handler)
+    return pool
 
 
 def _require(extra: str, *modules: str) -> None:

@@ -90,7 +90,11 @@ def differential_cross_section(
         raise ValueError(f"interaction = {interaction!r}: must be an interaction, e.g. cevns_fast.SingletEFT(...)")
     if not isinstance(nuclide, Nuclide):
         raise ValueError(f"nuclide = {nuclide!r}: must be a Nuclide, e.g. cevns_fast.nuclide('Cs133')")
-    energies, recoils = np.broadcast_arrays(validate.array("E", E, minimum=0.0), validate.array("T", T, minimum=0.0))
+    energies, recoils = validate.array("E", E, minimum=0.0), validate.array("T", T, minimum=0.0)
+    try:
+        energies, recoils = np.broadcast_arrays(energies, recoils)
+    except ValueError:
+        raise ValueError(f"E: shape {energies.shape} and T: shape {recoils.shape} must broadcast") from None
     factor = HelmFormFactor() if form_factor is None else form_factor
     kind = type(interaction)
     result = np.zeros(energies.shape)

@@ -88,6 +88,7 @@ class Systems:
 
     fixed: profile.Fixed
     predicted: profile.Predicted
+
     @classmethod
     def of(cls, statistics: Sequence[Statistic]) -> "Systems":
         """Concatenate."""
@@ -123,6 +124,17 @@ def _joined(arrays: Sequence[Floats]) -> Floats:
     return np.concatenate(arrays) if arrays else np.zeros(0)
 
 
+def experiments_of(given: Any) -> tuple[Experiment, ...]:
+    """One or several experiments as a tuple; `ValueError` for anything else."""
+    listed = tuple(given) if isinstance(given, list | tuple) else (given,)
+    if not listed:
+        raise ValueError("experiments = []: must hold at least one experiment")
+    for each in listed:
+        if not isinstance(each, Experiment):
+            raise ValueError(f"experiments = {each!r}: must be experiments, e.g. cevns_fast.load(...)")
+    return listed
+
+
 class Likelihood:
     """χ² of one or several experiments, profiled over their uncertainties.
 
@@ -154,15 +166,9 @@ class Likelihood:
     def __init__(
         self, experiments: Experiment | Sequence[Experiment], *, standard_model: WithStandardModel = True
     ) -> None:
-        listed = [experiments] if isinstance(experiments, Experiment) else list(experiments)
-        if not listed:
-            raise ValueError("experiments = []: must hold at least one experiment")
-        for each in listed:
-            if not isinstance(each, Experiment):
-                raise ValueError(f"experiments = {each!r}: must be experiments, e.g. cevns_fast.load(...)")
-        self.experiments = tuple(listed)
+        self.experiments = experiments_of(experiments)
         self.standard_model = standard_model
-        self.statistics = [Statistic(e, standard_model_counts(e, standard_model)) for e in listed]
+        self.statistics = [Statistic(e, standard_model_counts(e, standard_model)) for e in self.experiments]
 
     def chi2(self, interaction: Interaction) -> float:
         """χ² of an interaction, minimised over the nuisances.

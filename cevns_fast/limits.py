@@ -10,7 +10,7 @@ from cevns_fast._kernels import profile
 from cevns_fast._validate import Floats
 from cevns_fast.experiments import Experiment
 from cevns_fast.interactions.process import Interaction
-from cevns_fast.likelihood import Likelihood, Systems
+from cevns_fast.likelihood import Likelihood, Systems, experiments_of
 from cevns_fast.rates import (
     DEFAULT_RTOL,
     WithStandardModel,
@@ -105,7 +105,7 @@ def limit_scan(
     >>> [float(f"{c:.3g}") for c in curve.upper]
     [0.109, 0.188, inf]
     """
-    listed = [experiment] if isinstance(experiment, Experiment) else list(experiment)
+    listed = experiments_of(experiment)
     batch = checked_interactions(interactions, rtol, threads)
     kind = type(batch[0])
     if any(type(each) is not kind for each in batch):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,7 @@ def plane_range(
             experiments, interaction, couplings, *axes, profile=profile, phases=phases, threads=threads
         )
         allowed = scan.delta_chi2 <= level
-        found = [_around(axis, allowed.any(axis=other)) for axis, other in zip(axes, (1, 0), strict=True)]
+        found = [_around(axis, np.nonzero(allowed)[i]) for i, axis in enumerate(axes)]
         if all(settled for _, settled in found):
             (x_low, x_high), (y_low, y_high) = (region for region, _ in found)
             return _with_margin(x_low, x_high), _with_margin(y_low, y_high)
@@ -77,13 +78,12 @@ def plane_range(
     raise ValueError(f"couplings = {tuple(couplings)}: no range holds the allowed region, give --x and --y")
 
 
-def _around(axis: Floats, allowed: Floats) -> tuple[Range, bool]:
-    """The allowed part of an axis and a step more; wider where it is cut. And whether it fills a third, uncut."""
+def _around(axis: Floats, allowed: Any) -> tuple[Range, bool]:
+    """The allowed part of an axis, given as indices, and a step more; wider where it is cut. Does it fill a third?"""
     low, high, step = float(axis[0]), float(axis[-1]), float(axis[1] - axis[0])
-    seen = np.flatnonzero(allowed)
-    if not seen.size:  # between the points
+    if not allowed.size:  # it is between the points
         return (low / 2, high / 2), False
-    first, last = int(seen[0]), int(seen[-1])
+    first, last = int(allowed.min()), int(allowed.max())
     cut = first == 0 or last == len(axis) - 1
     new_low = low - (high - low) / 2 if first == 0 else low + (first - 1) * step
     new_high = high + (high - low) / 2 if last == len(axis) - 1 else low + (last + 1) * step

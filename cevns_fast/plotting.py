@@ -395,13 +395,14 @@ def scan_plane(scan: "Scan", *, title: str | None = None) -> "Figure":
     even = all(np.array_equal(axis, -axis[::-1]) for axis in scan.axes)
     if even and np.allclose(scan.chi2, scan.chi2[::-1, ::-1], rtol=1e-9):
         best = np.concatenate([best, -best])
-    names = [coupling_symbol(name, signed=True).strip("$") for name in scan.couplings]
+    x_name, y_name = (coupling_symbol(name, signed=True).strip("$") for name in scan.couplings)
     plane = Plane(
-        *(f"${name}$" for name in names),
+        f"${x_name}$",
+        f"${y_name}$",
         (float(x[0]), float(x[-1])),
         (float(y[0]), float(y[-1])),
         regions,
-        {"best fit": ("x", best), f"${names[0]} = {names[1]} = 0$": ("+", [(0.0, 0.0)])},
+        {"best fit": ("x", best), f"${x_name} = {y_name} = 0$": ("+", [(0.0, 0.0)])},
     )
     return planes([plane], title=title)
 

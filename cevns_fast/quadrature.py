@@ -14,7 +14,7 @@ import numpy as np
 
 from cevns_fast import piecewise
 from cevns_fast._kernels import rates as kernel
-from cevns_fast._kernels.rates import HORNER, NODES, T_POWERS, VECTOR, Flux, Plan, Table
+from cevns_fast._kernels.rates import HORNER, LOWEST_T_POWER, NODES, T_POWERS, VECTOR, Flux, Plan, Table
 from cevns_fast._validate import Floats
 from cevns_fast.detectors import LARGEST_RECOIL, Detector
 from cevns_fast.nuclei import Nuclide
@@ -106,7 +106,7 @@ def quadrature(source: Source, detector: Detector, rtol: float) -> Quadrature:
     moments = flux(source, _PROBE_LANES * T_POWERS)
     coarse = _build(source, detector, 1)
     sums = _probe(source, moments, coarse)
-    for refinement in (2, 4, 8, 16):
+    for refinement in (2, 4, 8, 16, 32):
         fine = _build(source, detector, refinement)
         finer_sums = _probe(source, moments, fine)
         if _difference(sums, finer_sums) <= rtol:
@@ -114,7 +114,7 @@ def quadrature(source: Source, detector: Detector, rtol: float) -> Quadrature:
         coarse, sums = fine, finer_sums
     warnings.warn(
         f"rtol = {rtol:g}: the recoil integrals agree with their last refinement to "
-        f"{_difference(_probe(source, moments, _build(source, detector, 8)), sums):.1g} only",
+        f"{_difference(_probe(source, moments, _build(source, detector, 16)), sums):.1g} only",
         piecewise.AccuracyWarning,
         stacklevel=2,
     )
@@ -125,9 +125,7 @@ def _probe(source: Source, moments: Flux, candidate: Quadrature) -> Floats:
     """All slots for a few masses, without a propagator and with a massless mediator's."""
     plan = candidate.plan
     limit = endpoint(source) * (1 - endpoint(source) / (2 * plan.mass.min()))
-    smallest = 1e-3 if candidate.reaches_zero else 0.0  # the massless integrals of 1/T do not exist there
-    masses = np.array([smallest, 0.1, 0.4, 0.7, 0.9, 0.99])
-    masses[1:] *= limit
+    masses = np.array([0.0, 1e-3 / limit, 0.1, 0.4, 0.7, 0.9, 0.99]) * limit
     n_targets, n_lanes = len(plan.mass), len(_PROBE_LANES)
     slots = T_POWERS * n_lanes
     each = np.eye(n_targets)[:, None, :, None] * np.ones(slots)  # a row for every slot of every target
@@ -144,8 +142,14 @@ def _probe(source: Source, moments: Flux, candidate: Quadrature) -> Floats:
         )
         out = np.zeros((len(masses), n_targets * slots, plan_bins(plan)))
         kernel.templates(moments, plan, every, 0, len(masses), out)
-        results.append(out)
-    return np.concatenate(results).reshape(2 * len(masses), n_targets, T_POWERS, n_lanes, -1)
+        sums = out.reshape(len(masses), n_targets, T_POWERS, n_lanes, -1)
+        if plan.low[0] == 0:  # 1/T and steeper have no integral for a massless final state
+            sums[0, :, : power - LOWEST_T_POWER] = 0.0
+            sums[1, :, 0] = 0.0  # 1/T² comes with m⁴: for a light one it does not matter how well it is known
+        if power > 0:  # no interaction multiplies a propagator by 1/T
+            sums[:, :, :-LOWEST_T_POWER] = 0.0
+        results.append(sums)
+    return np.concatenate(results)
 
 
 def _difference(coarse: Floats, fine: Floats) -> float:
@@ -166,9 +170,7 @@ def _targets(detector: Detector) -> tuple[IntegrationTarget, ...]:
     found = []
     probe = np.linspace(1e-3, 0.1, 5)
     for i, nuclide in enumerate(detector.target.nuclides):
-        same = np.array_equal(
-            detector.form_factor.proton(nuclide, probe), detector.form_factor.neutron(nuclide, probe)
-        )
+        same = np.array_equal(detector.form_factor.proton(nuclide, probe), detector.form_factor.neutron(nuclide, probe))
         found += [IntegrationTarget(i, nuclide, kind) for kind in (("both",) if same else ("pp", "pn", "nn"))]
     return tuple(found)
 
@@ -182,6 +184,12 @@ def _form_factors(detector: Detector, target: IntegrationTarget, T: Floats) -> F
     return neutron * (proton if target.form_factors == "pn" else neutron)
 
 
+def _sees_zero(detector: Detector) -> bool:
+    """Whether the response stays finite at T = 0, where 1/T has no integral, rather than vanish with T."""
+    lower, upper = detector.bin_response([1e-16, 1e-14]).max(axis=0) if detector.response.smearing else (1.0, 1.0)
+    return bool(lower > 0.5 * upper > 0)
+
+
 def _cuts(detector: Detector, highest: float) -> list[float]:
     """Recoil energies between which every response is smooth, from the lowest to the highest that matter."""
     response = detector.response
@@ -193,8 +201,8 @@ def _cuts(detector: Detector, highest: float) -> list[float]:
         seen = detector.bin_response(grid).max(axis=0)
         if not seen.any():
             return []
-        first, last = float(grid[np.argmax(seen > 1e-30 * seen.max())]), highest
-        first = 0.0 if first == grid[0] else first
+        k = int(np.argmax(seen > 1e-30 * seen.max()))
+        first, last = (float(grid[k - 1]) if k > 0 else 0.0), highest  # from the last point where nothing is seen
     first, last = max(first, response.recoil_threshold), min(last, highest)
     if first >= last:
         return []
@@ -253,7 +261,7 @@ def _build(source: Source, detector: Detector, refinement: int) -> Quadrature:
         feed_breaks=fitted.breaks,
         feed_coefficients=np.ascontiguousarray(fitted.coefficients[:, ::-1]),
     )
-    return Quadrature(plan, targets, bool(cuts[0] == 0.0))
+    return Quadrature(plan, targets, cuts[0] == 0.0 and _sees_zero(detector))
 
 
 def _panel_edges(cuts: Sequence[float], ratio: float, refinement: int) -> Floats:
@@ -264,7 +272,7 @@ def _panel_edges(cuts: Sequence[float], ratio: float, refinement: int) -> Floats
             n = max(1, int(np.ceil(np.log(high / low) / np.log(ratio) - 1e-9)))
             edges += np.geomspace(low, high, n + 1)[1:-1].tolist()
         else:
-            first = high / (2 * refinement) ** 2  # analytic in √T down to zero
+            first = high / (8 * refinement) ** 2  # below it, analytic in √T for all that matters
             n = max(1, int(np.ceil(np.log(high / first) / np.log(ratio) - 1e-9)))
             edges += np.geomspace(first, high, n + 1)[:-1].tolist()
         edges.append(high)

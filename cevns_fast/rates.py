@@ -1,7 +1,7 @@
 """Templates and event rates."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -83,8 +83,8 @@ class Templates:
         x = {name: complex(couplings.get(name, 0.0)) for name in self.couplings}
         real, imaginary = np.empty(len(self.pairs)), np.zeros(len(self.pairs))
         for i, pair in enumerate(self.pairs):
-            if len(pair) == 2:
-                product = x[pair[0]].conjugate() * x[pair[1]]
+            if len(pair) <= 2:  # with a fixed coupling, or one that is open
+                product = x[pair[0]].conjugate() * x[pair[1]] if len(pair) == 2 else x[pair[0]]
                 real[i], imaginary[i] = product.real, product.imag
             else:
                 real[i] = math.prod(x[name].real for name in pair)
@@ -198,8 +198,7 @@ def _run_process(
     """Add one process, with weights [targets, n or 1, parts], to out[n, rows, n_bins]."""
     n = len(out)
     columns = [
-        _coefficients(process)[layout.term] * w.T[layout.part]
-        for process, w in zip(per_target, weight, strict=True)
+        _coefficients(process)[layout.term] * w.T[layout.part] for process, w in zip(per_target, weight, strict=True)
     ]
     table = Table(
         final_mass=np.full(n, per_target[0].final_mass, dtype=np.float64),
@@ -271,9 +270,7 @@ def _weights(
             if i == j:
                 value = np.stack([picked[i, i].real, np.zeros_like(picked[i, i].real)], axis=-1)
             else:
-                value = np.stack(
-                    [(picked[i, j] + picked[j, i]).real, (picked[i, j] - picked[j, i]).imag], axis=-1
-                )
+                value = np.stack([(picked[i, j] + picked[j, i]).real, (picked[i, j] - picked[j, i]).imag], axis=-1)
             found[key] = found[key] + value if key in found else value
     return found
 
@@ -307,9 +304,11 @@ def checked_interactions(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: An
     """The interactions as a list; `ValueError` for arguments of the wrong kind."""
     if not 1e-14 <= validate.number("rtol", rtol) <= 1e-2:
         raise ValueError(f"rtol = {rtol!r}: must be from 1e-14 to 1e-2")
-    if not isinstance(threads, int) or threads < 1:
+    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
         raise ValueError(f"threads = {threads!r}: must be a whole number >= 1")
-    found = [interaction] if isinstance(interaction, Interaction) else list(interaction)
+    found = [interaction]
+    if not isinstance(interaction, Interaction) and isinstance(interaction, Iterable):
+        found = list(interaction)
     if not found:
         raise ValueError("interaction = []: must hold at least one interaction")
     for each in found:

@@ -5,8 +5,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from cevns_fast.statistics import threshold
 
 if TYPE_CHECKING:
     import xarray
+
+_FAR = 1e6  # Δχ² beyond so many thresholds is as good as infinite
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,9 +109,7 @@ class Scan:
             raise ValueError(f"couplings = {self.couplings}: contours and regions need exactly two")
         return self.delta_chi2 if self.chi2.ndim == 2 else self.delta_chi2[interaction]
 
-    def contours(
-        self, cl: float | None = None, *, delta_chi2: float | None = None, interaction: int = 0
-    ) -> Contours:
+    def contours(self, cl: float | None = None, *, delta_chi2: float | None = None, interaction: int = 0) -> Contours:
         """The allowed region of a plane.
 
         Parameters
@@ -137,14 +138,15 @@ class Scan:
             import contourpy
         except ImportError:
             raise ImportError("contours need contourpy: pip install 'cevns_fast[scan]'") from None
+        # Infinities (a prediction without counts) would spoil the interpolation next to them.
         generator = contourpy.contour_generator(
-            self.axes[0], self.axes[1], plane.T, fill_type=contourpy.FillType.OuterOffset
+            self.axes[0], self.axes[1], np.minimum(plane.T, _FAR * level), fill_type=contourpy.FillType.OuterOffset
         )
         lowest = min(float(plane.min()), 0.0) - 1.0
         rings = []
-        polygons, offsets = generator.filled(lowest, level)[:2]
+        polygons, offsets = cast("Any", generator.filled(lowest, level))
         for points, ends in zip(polygons, offsets, strict=True):
-            for k, (a, b) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+            for k, (a, b) in enumerate(pairwise(ends)):
                 rings.append(Ring(np.asarray(points[a:b]), hole=k > 0))
         edge = np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]])
         return Contours(level, tuple(rings), bool(np.any(edge <= level)))
@@ -153,22 +155,20 @@ class Scan:
         """Area of the allowed region of a plane, in units of the couplings; arguments as for `contours`."""
         return self.contours(cl, delta_chi2=delta_chi2, interaction=interaction).area
 
-    def correlation(
-        self, cl: float | None = None, *, delta_chi2: float | None = None, interaction: int = 0
-    ) -> float:
+    def correlation(self, cl: float | None = None, *, delta_chi2: float | None = None, interaction: int = 0) -> float:
         """Correlation coefficient of the two couplings over the allowed region, every part of it alike.
 
         NaN if fewer than three grid points are allowed. Arguments as for `contours`.
         """
         level = threshold(cl, delta_chi2, 2)
-        allowed = self._plane(interaction) <= level
-        cell = np.outer(*(np.gradient(axis) for axis in self.axes)) * allowed
+        allowed = (self._plane(interaction) <= level).astype(np.float64)
         if allowed.sum() < 3:
             return math.nan
-        x, y = np.meshgrid(*self.axes, indexing="ij")
-        total = cell.sum()
-        dx, dy = x - (cell * x).sum() / total, y - (cell * y).sum() / total
-        return float((cell * dx * dy).sum() / math.sqrt((cell * dx * dx).sum() * (cell * dy * dy).sum()))
+        (x, y), (width_x, width_y) = self.axes, (np.gradient(axis) for axis in self.axes)
+        weight_x, weight_y = width_x * (allowed @ width_y), width_y * (width_x @ allowed)
+        dx, dy = x - np.average(x, weights=weight_x), y - np.average(y, weights=weight_y)
+        covariance = (width_x * dx) @ allowed @ (width_y * dy)
+        return float(covariance / math.sqrt((weight_x @ dx**2) * (weight_y @ dy**2)))
 
     def to_xarray(self) -> "xarray.Dataset":
         """The scan as a labelled dataset.

@@ -19,7 +19,7 @@ from cevns_fast._validate import Floats
 from cevns_fast.chunks import Progress
 from cevns_fast.experiments import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
-from cevns_fast.likelihood import Likelihood, Systems
+from cevns_fast.likelihood import Likelihood, Systems, experiments_of
 from cevns_fast.rates import (
     DEFAULT_RTOL,
     WithStandardModel,
@@ -126,10 +126,13 @@ class GridProblem:
         from scipy import optimize
 
         step = np.array([np.diff(axis).min() for axis in self.axes])
-        found = optimize.minimize(
-            lambda x: self.at(interaction, start + x * step), np.zeros(n), method="Nelder-Mead",
-            options={"initial_simplex": np.vstack([np.zeros(n), np.eye(n)]), "xatol": 1e-9, "fatol": 1e-13, "maxiter": 4000},
-        )  # fmt: skip
+        simplex = np.vstack([np.zeros(n), np.eye(n)])  # one step of the grid to each side
+        found: Any = optimize.minimize(  # type: ignore[call-overload]  # the stubs do not know initial_simplex
+            lambda x: self.at(interaction, start + x * step),
+            np.zeros(n),
+            method="Nelder-Mead",
+            options={"initial_simplex": simplex, "xatol": 1e-9, "fatol": 1e-13, "maxiter": 4000},
+        )
         return start + found.x * step, float(found.fun)
 
     def at(self, interaction: int, z: Floats) -> float:
@@ -183,7 +186,7 @@ def _grid_problem(
         columns = np.swapaxes(np.concatenate([whitened, target], axis=1), 1, 2)
         rows = max(columns.shape[1:])  # the same number of rows for every system
         padded = np.pad(columns, ((0, 0), (0, rows - columns.shape[1]), (0, 0)))
-        R = np.linalg.qr(padded, mode="r")
+        R: Floats = np.linalg.qr(padded, mode="r")  # type: ignore[assignment]
         fixed.append(np.swapaxes(R[:, :, :-1], 1, 2))
         data.append(R[:, :, -1])
     n_terms = len(exponents)
@@ -270,7 +273,7 @@ def correlation_scan(
     >>> scan.chi2.shape
     (101, 81)
     """
-    listed = [experiment] if isinstance(experiment, Experiment) else list(experiment)
+    listed = experiments_of(experiment)
     batch = checked_interactions(interaction, rtol)
     kind = type(batch[0])
     if any(type(each) is not kind for each in batch):
@@ -323,7 +326,7 @@ def _nuisances(
     like: Likelihood, problem: GridProblem, terms: list[Floats], interaction: int, z: Floats
 ) -> dict[str, float]:
     """Best-fit nuisances at a point."""
-    monomials = np.prod(z ** problem.powers, axis=1)
+    monomials = np.prod(z**problem.powers, axis=1)
     found: dict[str, float] = {}
     for statistic, each in zip(like.statistics, terms, strict=True):
         prefix = f"{statistic.experiment.name}: " if len(like.statistics) > 1 else ""

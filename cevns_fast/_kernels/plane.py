@@ -35,7 +35,7 @@ class Problem(NamedTuple):
 
 
 @njit
-def _triangle(vectors, R):
+def _triangle(vectors: Floats, R: Floats) -> None:
     """R of vectors[4, rows], by modified Gram–Schmidt in the vectors' place: data last keeps it backward stable."""
     count, rows = vectors.shape
     for i in range(count):
@@ -57,7 +57,7 @@ def _triangle(vectors, R):
 
 
 @njit
-def _line(problem, system, z, direction, vectors, R):
+def _line(problem: Problem, system: int, z: Floats, direction: Floats, vectors: Floats, R: Floats) -> None:
     """The triangle of n₂, n₁, n₀ along z + t direction and the data, of one system."""
     n_terms, rows = problem.terms.shape[1], problem.terms.shape[2]
     for r in range(rows):
@@ -79,7 +79,7 @@ def _line(problem, system, z, direction, vectors, R):
 
 
 @njit(fastmath={"contract"})
-def _fill_line(R, scale_variance, t, out):
+def _fill_line(R: Floats, scale_variance: float, t: Floats, out: Floats) -> None:
     """χ² along a line. Every operation in the loop is paid once a point.
 
     The last row of n does not depend on t; its residual and the pull (s − 1)/σ_α are both linear in s, so their
@@ -104,7 +104,7 @@ def _fill_line(R, scale_variance, t, out):
 
 
 @njit
-def fill(problem, outer, y, start, stop, out):
+def fill(problem: Problem, outer: Floats, y: Floats, start: int, stop: int, out: Floats) -> None:
     """χ² at points (outer[i], y[j]) for i = start … stop − 1, into out[i − start, j]."""
     inner = problem.powers.shape[1] - 1
     vectors, R, extra = np.empty((4, problem.terms.shape[2])), np.zeros((4, 4)), np.empty(len(y))
@@ -123,7 +123,7 @@ def fill(problem, outer, y, start, stop, out):
 
 
 @njit
-def real_roots(c, degree, roots):
+def real_roots(c: Floats, degree: int, roots: Floats) -> int:
     """Real roots of Σ c[k] x^k at which its sign changes, in increasing order; their number.
 
     Roots of each derivative separate those of the one before, so every bracket holds at most one.
@@ -157,7 +157,7 @@ def real_roots(c, degree, roots):
 
 
 @njit
-def _derivative_at(c, degree, order, x):
+def _derivative_at(c: Floats, degree: int, order: int, x: float) -> tuple[float, float]:
     """The derivative of that order of Σ c[k] x^k, and the next one, both over order!."""
     value, slope = 0.0, 0.0
     for k in range(degree, order - 1, -1):
@@ -170,7 +170,7 @@ def _derivative_at(c, degree, order, x):
 
 
 @njit
-def _bracketed_root(c, degree, order, a, b, rising):
+def _bracketed_root(c: Floats, degree: int, order: int, a: float, b: float, rising: bool) -> float:
     """Newton's iteration in a shrinking bracket, bisecting when it leaves or dawdles."""
     x = 0.5 * (a + b)
     for step in range(200):
@@ -189,7 +189,7 @@ def _bracketed_root(c, degree, order, a, b, rising):
 
 
 @njit
-def _chi2_on_line(triangles, scale_variance, t):
+def _chi2_on_line(triangles: Floats, scale_variance: Floats, t: float) -> float:
     """χ² of all systems at a point of a line."""
     total = 0.0
     for system in range(len(scale_variance)):
@@ -204,7 +204,7 @@ def _chi2_on_line(triangles, scale_variance, t):
 
 
 @njit
-def _extrema(R, variance, poly, roots):
+def _extrema(R: Floats, variance: float, poly: Floats, roots: Floats) -> int:
     """Where one system's χ² is stationary on a line: roots of d·n' (1 + σ² n·n) − (1 + σ² d·n) n·n', of degree 4."""
     aa, ab, ac, bb, bc, cc, da, db, dc = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for r in range(3):  # n = a + b t + c t²
@@ -229,7 +229,7 @@ def _extrema(R, variance, poly, roots):
     poly[2] = db * q2 + 2.0 * dc * q1 - p0 * m2 - p1 * m1 - p2 * m0
     poly[3] = db * q3 + 2.0 * dc * q2 - p0 * m3 - p1 * m2 - p2 * m1
     poly[4] = db * q4 + 2.0 * dc * q3 - p1 * m3 - p2 * m2
-    count = real_roots(poly, 4, roots)
+    count: int = real_roots(poly, 4, roots)
     for k in range(count):
         roots[k] *= unit
     return count
@@ -281,7 +281,7 @@ def work_for(problem: Problem, free: Integers) -> Work:
 
 
 @njit
-def _line_minimum(problem, z, direction, work):
+def _line_minimum(problem: Problem, z: Floats, direction: Floats, work: Work) -> tuple[float, float]:
     """The best t on z + t direction and χ² there.
 
     One system has at most four extrema, all known. With several, the minima of the sum are sought between those of
@@ -337,7 +337,7 @@ def _line_minimum(problem, z, direction, work):
 
 
 @njit
-def _monomial(powers, term, z, i, j):
+def _monomial(powers: Integers, term: int, z: Floats, i: int, j: int) -> float:
     """∂²/∂z_i ∂z_j of a monomial; −1 for none."""
     value = 1.0
     for c in range(len(z)):
@@ -354,7 +354,7 @@ def _monomial(powers, term, z, i, j):
 
 
 @njit
-def _leads_down(problem, z, free, chi2, work, direction):
+def _leads_down(problem: Problem, z: Floats, free: Integers, chi2: float, work: Work, direction: Floats) -> bool:
     """Find a direction of descent: Newton's, damped as far as needed, or down from a saddle. False at a minimum.
 
     With the scale s profiled, ∂χ²/∂z_i = −2 s e·n_i, e = d − s n.
@@ -417,7 +417,7 @@ def _leads_down(problem, z, free, chi2, work, direction):
 
 
 @njit
-def _solve(matrix, k, damping, flat, free, direction):
+def _solve(matrix: Floats, k: int, damping: float, flat: bool, free: Integers, direction: Floats) -> bool:
     """Solve (H + damping) x = −g in units of the couplings by L D Lᵀ, or find that it is not positive definite.
 
     Then, if the gradient is flat, give a direction of negative curvature.
@@ -456,7 +456,7 @@ def _solve(matrix, k, damping, flat, free, direction):
 
 
 @njit
-def minimise(problem, z, free, work, out):
+def minimise(problem: Problem, z: Floats, free: Integers, work: Work, out: Floats) -> None:
     """At each point z[i] minimise χ² over the couplings `free`; leave the best point there and the least χ² in out[i].
 
     For one coupling the least point of its line is all. For more, Newton's method, with the exact minimum along each

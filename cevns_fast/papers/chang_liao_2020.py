@@ -108,7 +108,7 @@ class Setup(NamedTuple):
     label: str
     look: Look
     filled: bool = False
-    changes: Mapping[str, str] = {}  # noqa: RUF012
+    changes: Mapping[str, str] = {}
 
     def load(self) -> Experiment:
         """The experiment."""
@@ -149,14 +149,13 @@ def _masses(experiment: Experiment, low: float = 0.1) -> Floats:
 
 def draw_fig3(table: Table) -> "Figure":
     """Four panels, the excluded region shaded."""
-    names = np.array(table.columns["experiment"])
-    panels = {
-        coupling_symbol(coupling): [
-            Curve(setup.label, *(_column(table, c)[names == name] for c in ("m_chi", coupling)), setup.look, setup.filled)
-            for name, setup in SETUPS.items()
-        ]
-        for coupling in COUPLINGS
-    }
+    names, masses = np.array(table.columns["experiment"]), _column(table, "m_chi")
+
+    def curve(name: str, coupling: str) -> Curve:
+        setup, mine = SETUPS[name], names == name
+        return Curve(setup.label, masses[mine], _column(table, coupling)[mine], setup.look, setup.filled)
+
+    panels = {coupling_symbol(coupling): [curve(name, coupling) for name in SETUPS] for coupling in COUPLINGS}
     return plotting.limit_panels(panels, x_range=(0.1, 60.0))
 
 
@@ -217,11 +216,12 @@ def draw_kink(table: Table) -> "Figure":
         Curve(label, masses, _column(table, f"unlike {coupling}"), look)
         for coupling, (label, look) in KINK_CURVES.items()
     ]
-    x = (r"$m_\chi$  [MeV]", (0.5, 8.0))
-    return plotting.panels([[
-        Panel(bounds, x[0], r"$|a_M|$, 90% CL", x[1], (2e-7, 5e-5), log_y=True, title="future CONUS", legend="upper left"),
-        Panel(shares, x[0], "share unlike the Standard Model", x[1], (1e-3, 1.5), log_y=True, legend="lower right"),
-    ]])  # fmt: skip
+    x, ends, unlike = r"$m_\chi$  [MeV]", (0.5, 8.0), "share unlike the Standard Model"
+    left = Panel(
+        bounds, x, r"$|a_M|$, 90% CL", ends, (2e-7, 5e-5), log_y=True, title="future CONUS", legend="upper left"
+    )
+    right = Panel(shares, x, unlike, ends, (1e-3, 1.5), log_y=True, legend="lower right")
+    return plotting.panels([[left, right]])
 
 
 # --- Fig. 4: correlations ------------------------------------------------------------------------
@@ -250,7 +250,7 @@ def fig4() -> Table:
     about = {
         "figure": f"{CITATION}, Fig. 4",
         "columns": "plane (x, y); experiment; couplings on the boundary of the allowed region",
-        "interaction": f"m_chi = {FIG4_M_CHI:g} MeV, published variant, real couplings of both signs, equal for u and d",
+        "interaction": f"m_chi = {FIG4_M_CHI:g} MeV, published variant, real couplings, equal for u and d",
         "threshold": f"Delta chi2 = {FIG4_DELTA_CHI2} (90% CL, 2 d.o.f.)",
     }
     for plane in FIG4_PLANES:
@@ -302,7 +302,10 @@ class Bound(NamedTuple):
 # fission fractions, and with them the flux.
 _CONUS = 0.15
 _ALPHA_ON_SM = "future COHERENT, alpha on the Standard Model only"
-_CELLS = {**SETUPS, _ALPHA_ON_SM: SETUPS["future COHERENT"]._replace(changes={"signal_uncertainty_on": "standard_model"})}
+_CELLS = {
+    **SETUPS,
+    _ALPHA_ON_SM: SETUPS["future COHERENT"]._replace(changes={"signal_uncertainty_on": "standard_model"}),
+}
 
 BOUNDS = (
     Bound("(17)", "a_M", "COHERENT", "7.2e-8", "0.96 with the dipole prefactor e v_H/2 in place of s_W M_W"),

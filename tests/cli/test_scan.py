@@ -1,5 +1,6 @@
 """`cevns-fast scan` as a user runs it: files, defaults, interruption and resumption, refusals."""
 
+import os
 import signal
 import struct
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 import cevns_fast as cf
 from cevns_fast import cli
+from cevns_fast import plane_range as ranges
 from cevns_fast.plane_range import plane_range
 
 pytest.importorskip("xarray")
@@ -106,7 +108,7 @@ def test_progress_bar_on_a_terminal_only(run, monkeypatch):
     [
         (("C_V", "a_M"), cf.SingletEFT(40.0), {}),  # strongly correlated
         (("C_S", "a_M"), cf.SingletEFT(40.0, C_V=0.15), {}),  # not symmetric
-        (("C_S", "a_M"), cf.SingletEFT(40.0), {"profile": ("C_V",)}),
+        (("C_V", "C_T"), cf.SingletEFT(50.0), {"profile": ("a_M",)}),  # 2.5 times as wide as without
     ],
     ids=["correlated", "asymmetric", "profiled"],
 )
@@ -120,21 +122,38 @@ def test_the_range_holds_the_region_and_little_more(csi, couplings, eft, options
     assert all(float(f"{end:.2g}") == end for ends in box for end in ends)
 
 
+@pytest.mark.parametrize(
+    ("allowed", "around"),
+    [
+        (range(19, 42), ((-0.6, 0.6), True)),  # and a step more
+        (range(28, 33), ((-0.15, 0.15), False)),  # small: look closer
+        (range(0, 41), ((-3.0, 0.55), False)),  # cut: look further
+        (range(20, 61), ((-0.55, 3.0), False)),
+        ((), ((-0.75, 0.75), False)),
+    ],
+)
+def test_looking_closer_and_further(allowed, around):
+    found, settled = ranges._around(np.linspace(-1.5, 1.5, 61), np.array(allowed, dtype=int))
+    assert (pytest.approx(found), settled) == around
+
+
 # --- interruption -----------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [(), ("--processes", "--workers", "2")], ids=["threads", "processes"])
+@pytest.mark.parametrize("workers", [(), ("--processes", "--workers", "4")], ids=["threads", "processes"])
 def test_ctrl_c_leaves_a_resumable_scan(run, tmp_path, workers):
     big = (*PLANE, "--x", "-0.05:0.05:501", "--y", "-1e-3:1e-3:501", "--profile", "C_T", "--checkpoint", "kept")
     command = [sys.executable, "-m", "cevns_fast.cli", *big, *workers]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     try:
         deadline = time.monotonic() + 240
-        while len(list((tmp_path / "kept").glob("chunk-*.bin"))) < 2:
+        while len(list((tmp_path / "kept").glob("chunk-*.bin"))) < 1:
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # to its workers too, as a terminal does
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()

@@ -11,7 +11,7 @@ TOLERANCE = 1e-12
 
 
 def make_problem(seed, systems=1, couplings=2, rows=9, fixed=False, interference=0.9, scale_variance=0.08):
-    """Counts of the form constant + Σ_ij z_i z_j f_i f_j ρ_ij in each row, as in nature; fixed: another coupling is on."""
+    """Counts constant + Σ_ij ρ_ij z_i z_j f_i f_j in each row, as in nature; fixed: another coupling is on."""
     rng = np.random.default_rng(seed)
     sizes = np.append(10.0 ** rng.uniform(-1, 3, couplings), 1.0)  # couplings differ in unit by four decades
     pairs = [(i, j) for i in range(couplings + fixed) for j in range(i + 1)]
@@ -53,7 +53,11 @@ def test_grid_against_long_double(flavour, couplings, options):
     problem, unit = make_problem(3, couplings=couplings, **options)
     steps = np.concatenate([-(10.0 ** np.arange(6, -4, -1.5)), [0.0], 10.0 ** np.arange(-3, 7, 1.5)])
     axes = [steps * u for u in unit]
-    outer = np.stack([g.ravel() for g in np.meshgrid(*axes[:-1], indexing="ij")], axis=1) if couplings > 1 else np.zeros((1, 0))
+    outer = (
+        np.stack([g.ravel() for g in np.meshgrid(*axes[:-1], indexing="ij")], axis=1)
+        if couplings > 1
+        else np.zeros((1, 0))
+    )
     out = np.full((len(outer), len(axes[-1])), np.nan)
     half = len(outer) // 2
     flavour(plane).fill(problem, outer, axes[-1], 0, half, out[:half])
@@ -117,7 +121,10 @@ def brute_force(problem, z, free, unit, starts=60, seed=0):
         return exact(problem, point[None], np.float64)[0]
 
     scale = 1 + np.max(np.abs(z / unit))
-    tries = [np.zeros(len(free)), *(rng.normal(size=(starts, len(free))) * scale * 10.0 ** rng.uniform(-2, 0.5, (starts, 1)))]
+    tries = [
+        np.zeros(len(free)),
+        *(rng.normal(size=(starts, len(free))) * scale * 10.0 ** rng.uniform(-2, 0.5, (starts, 1))),
+    ]
     return min(optimize.minimize(chi2, x, method="BFGS", options={"gtol": 1e-10}).fun for x in tries)
 
 
@@ -147,6 +154,15 @@ def test_minimum_against_brute_force(n_free, systems, fixed):
             assert found >= 0
 
 
+@pytest.mark.parametrize(("seed", "n_free"), [(9, 2), (41, 2), (36, 3)])
+def test_saddles_are_left(seed, n_free):
+    """Without linear terms Newton's method may end where the gradient vanishes by symmetry."""
+    problem, unit = make_problem(seed, couplings=n_free + 1, interference=0.95)
+    z, free = np.zeros(n_free + 1), np.arange(1, n_free + 1)
+    expected = brute_force(problem, z, free, unit, starts=12)
+    assert found_minimum(plane, problem, z, free) <= expected + 1e-9
+
+
 def test_minimum_as_plain_python(flavour):
     problem, unit = make_problem(11, systems=2, couplings=3, fixed=True)
     z, free = 0.3 * unit, np.array([1, 2])
@@ -159,7 +175,9 @@ def test_a_coupling_without_effect(flavour):
     terms = problem.terms * np.array([not p[1] for p in problem.powers])[:, None]
     problem = problem._replace(terms=terms)
     z = np.array([0.1, 5.0])
-    assert found_minimum(flavour(plane), problem, z, np.array([1])) == pytest.approx(exact(problem, z[None])[0], rel=1e-12)
+    assert found_minimum(flavour(plane), problem, z, np.array([1])) == pytest.approx(
+        exact(problem, z[None])[0], rel=1e-12
+    )
     found = found_minimum(flavour(plane), problem, z, np.array([0, 1]))
     assert found <= found_minimum(flavour(plane), problem, z, np.array([0])) * (1 + 1e-12)
 
