@@ -1,0 +1,290 @@
+"""What a scan leaves behind when it is killed, interrupted, out of disk, or its files are damaged."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cevns_fast as cf
+from cevns_fast import chunks, scans
+from cevns_fast.chunks import CheckpointWarning
+
+GRIDS = np.linspace(-0.05, 0.05, 90), np.linspace(-1e-3, 1e-3, 100)
+CHUNKS = 9
+EFT = cf.SingletEFT(m_chi=40.0)
+
+CHILD = """
+import os, signal, sys, time
+import numpy as np
+import cevns_fast as cf
+from cevns_fast import chunks, scans
+scans.GridProblem.points_per_chunk = 1000
+
+directory, event, when, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+finished = 0
+
+def progress(done, total):
+    global finished
+    finished += 1
+    if event == "kill" and finished == when:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if event == "wait":
+        print("chunk", flush=True)
+        time.sleep(0.2)
+
+replace = chunks.Path.replace
+if event == "kill before rename":
+    def killed(self, target):
+        global finished
+        finished += 1
+        if finished == when:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return replace(self, target)
+    chunks.Path.replace = killed
+
+cf.correlation_scan(cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=40.0), ("C_S", "a_M"),
+                    np.linspace(-0.05, 0.05, 90), np.linspace(-1e-3, 1e-3, 100),
+                    checkpoint=directory, progress=progress, threads=threads)
+print("finished")
+"""
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(scans.GridProblem, "points_per_chunk", 1000)
+
+
+def scan(csi, **options):
+    return cf.correlation_scan(csi, EFT, ("C_S", "a_M"), *GRIDS, **options)
+
+
+@pytest.fixture(scope="module")
+def expected(csi):
+    return scan(csi).chi2.tobytes()
+
+
+def chunk_files(directory):
+    return sorted(directory.glob("chunk-*.bin"))
+
+
+def computed_rows(monkeypatch):
+    """How many rows a scan really computes."""
+    count, fill = [0], scans.GridProblem.fill
+
+    def counting(self, start, stop, out):
+        count[0] += stop - start
+        fill(self, start, stop, out)
+
+    monkeypatch.setattr(scans.GridProblem, "fill", counting)
+    return count
+
+
+def child(tmp_path, *arguments):
+    return [sys.executable, "-c", CHILD, str(tmp_path), *map(str, arguments)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+@pytest.mark.parametrize(
+    ("event", "when", "left"),
+    [
+        ("kill", 1, 1),
+        ("kill", 5, 5),
+        ("kill", CHUNKS, CHUNKS),
+        ("kill before rename", 1, 0),
+        ("kill before rename", 6, 2),
+    ],
+)
+def test_killed(csi, expected, tmp_path, monkeypatch, event, when, left):
+    """SIGKILL after so many chunks, or inside the writing of the manifest or of a chunk."""
+    ended = subprocess.run(child(tmp_path, event, when, 1), capture_output=True, timeout=300)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert len(chunk_files(tmp_path)) == left
+    assert len(list(tmp_path.glob("*.tmp"))) == (event == "kill before rename")
+    count = computed_rows(monkeypatch)
+    assert scan(csi, checkpoint=tmp_path).chi2.tobytes() == expected
+    assert count[0] == 90 - 10 * left
+    assert not list(tmp_path.glob("*.tmp")) and len(chunk_files(tmp_path)) == CHUNKS
+
+
+@pytest.mark.slow
+def test_interrupted(csi, expected, tmp_path):
+    """SIGINT, as from Ctrl-C: the child ends soon, with KeyboardInterrupt, and can be resumed."""
+    with subprocess.Popen(
+        child(tmp_path, "wait", 0, 2), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout.readline() == "chunk\n"
+        running.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        _, errors = running.communicate(timeout=60)
+    assert time.monotonic() - start < 10
+    assert "KeyboardInterrupt" in errors and running.returncode != 0
+    assert 1 <= len(chunk_files(tmp_path)) < CHUNKS and not list(tmp_path.glob("*.tmp"))
+    assert scan(csi, checkpoint=tmp_path).chi2.tobytes() == expected
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_stopped_by_the_callback(csi, expected, tmp_path, monkeypatch, threads):
+    def stop(done, total):
+        if done >= 30:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scan(csi, checkpoint=tmp_path, progress=stop, threads=threads)
+    assert 3 <= len(chunk_files(tmp_path)) < CHUNKS
+    count = computed_rows(monkeypatch)
+    left = 90 - 10 * len(chunk_files(tmp_path))
+    assert scan(csi, checkpoint=tmp_path).chi2.tobytes() == expected
+    assert count[0] == left
+
+
+def test_finished_scans_are_read(csi, expected, tmp_path, monkeypatch):
+    assert scan(csi, checkpoint=str(tmp_path / "new" / "folder")).chi2.tobytes() == expected
+    count = computed_rows(monkeypatch)
+    again = scan(csi, checkpoint=tmp_path / "new" / "folder")
+    assert again.chi2.tobytes() == expected and count[0] == 0
+    assert again.chi2_min == scan(csi).chi2_min
+
+
+def test_what_is_read_has_the_same_best_fit(csi, tmp_path):
+    """With a predicted variance the search starts from the lowest point of the grid, also of one that was read."""
+    excess = csi.replace(variance="prediction", observed=cf.event_rate(csi, EFT.replace(C_S=0.03)))
+    first, again = (scan(excess, checkpoint=tmp_path) for _ in range(2))
+    assert first.best_fit["C_S"].tobytes() == again.best_fit["C_S"].tobytes()
+    assert first.chi2_min.tobytes() == again.chi2_min.tobytes()
+
+
+def test_nothing_begins_after_an_interruption(csi, monkeypatch):
+    fill, begun = scans.GridProblem.fill, []
+
+    def slow(self, start, stop, out):
+        begun.append(start)
+        time.sleep(0.05)
+        fill(self, start, stop, out)
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scans.GridProblem, "fill", slow)
+    with pytest.raises(KeyboardInterrupt):
+        scan(csi, progress=stop, threads=2)
+    assert len(begun) <= 5
+
+
+@pytest.mark.parametrize("damage", ["flip a byte", "flip a byte of the checksum", "truncate", "empty", "longer"])
+def test_damaged_chunks_are_computed_again(csi, expected, tmp_path, monkeypatch, damage):
+    scan(csi, checkpoint=tmp_path)
+    path = chunk_files(tmp_path)[4]
+    raw = bytearray(path.read_bytes())
+    if damage.startswith("flip"):
+        raw[5000 if damage == "flip a byte" else 7] ^= 4
+    path.write_bytes({"truncate": raw[:-100], "empty": b"", "longer": raw + b"\0"}.get(damage, raw))
+    count = computed_rows(monkeypatch)
+    with pytest.warns(CheckpointWarning, match=r"chunk-000004\.bin: is damaged") as warned:
+        assert scan(csi, checkpoint=tmp_path).chi2.tobytes() == expected
+    assert len(warned) == 1 and count[0] == 10
+    scan(csi, checkpoint=tmp_path)  # now it is sound
+
+
+MISMATCHES = {
+    "grid of C_S": lambda csi, **o: cf.correlation_scan(csi, EFT, ("C_S", "a_M"), GRIDS[0] * 1.01, GRIDS[1], **o),
+    "couplings": lambda csi, **o: cf.correlation_scan(csi, EFT, ("C_V", "a_M"), *GRIDS, **o),
+    "interactions": lambda csi, **o: cf.correlation_scan(csi, cf.SingletEFT(41.0), ("C_S", "a_M"), *GRIDS, **o),
+    "profiled": lambda csi, **o: cf.correlation_scan(csi, EFT, ("C_S", "a_M"), *GRIDS, profile=("C_T",), **o),
+    "phases": lambda csi, **o: cf.correlation_scan(csi, EFT, ("C_S", "a_M"), *GRIDS, phases={"C_S": 1j}, **o),
+    "standard_model": lambda csi, **o: cf.correlation_scan(
+        csi, EFT, ("C_S", "a_M"), *GRIDS, standard_model=cf.StandardModel(0.2386), **o
+    ),
+    "templates": lambda csi, **o: scan(csi.replace(signal_uncertainty=0.2), **o),
+    "experiments": lambda csi, **o: scan(csi.replace(name="other"), **o),
+}
+
+
+@pytest.mark.parametrize("field", MISMATCHES)
+def test_another_scans_checkpoint_is_refused(csi, tmp_path, field):
+    scan(csi, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match=f"belongs to another scan: {field} is "):
+        MISMATCHES[field](csi, checkpoint=tmp_path)
+    scan(csi, checkpoint=tmp_path)
+
+
+def test_other_folders_are_refused(csi, tmp_path):
+    (tmp_path / "thesis.tmp").write_text("precious")
+    with pytest.raises(ValueError, match=r"is not empty and holds no manifest\.json"):
+        scan(csi, checkpoint=tmp_path)
+    assert (tmp_path / "thesis.tmp").read_text() == "precious"
+    for content in (b"", b"{", b"[1]", b"\xff"):
+        (tmp_path / "manifest.json").write_bytes(content)
+        with pytest.raises(ValueError, match="not readable"):
+            scan(csi, checkpoint=tmp_path)
+
+
+def test_full_disk(csi, expected, tmp_path, monkeypatch):
+    """What was finished stays, no partial file does, and the error is the system's."""
+    fsync, calls = os.fsync, [0]
+
+    def full(descriptor):
+        calls[0] += 1
+        if calls[0] > 4:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(descriptor)
+
+    monkeypatch.setattr(chunks.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        scan(csi, checkpoint=tmp_path)
+    assert caught.value.errno == errno.ENOSPC
+    monkeypatch.undo()
+    assert len(chunk_files(tmp_path)) == 3 and len(list(tmp_path.iterdir())) == 4
+    monkeypatch.setattr(scans.GridProblem, "points_per_chunk", 1000)
+    assert scan(csi, checkpoint=tmp_path).chi2.tobytes() == expected
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A real file system with room for a manifest and four chunks."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    try:
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=44k", "tmpfs", str(place)], capture_output=True)
+    except OSError:
+        pytest.skip("there is no mount command here")
+    if mounted.returncode:
+        pytest.skip("mounting a small file system is not permitted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_really_full_disk(csi, expected, small_disk):
+    folder = Path(small_disk)
+    with pytest.raises(OSError, match="No space left"):
+        scan(csi, checkpoint=folder)
+    assert 1 <= len(chunk_files(folder)) < CHUNKS and not list(folder.glob("*.tmp"))
+    subprocess.run(["mount", "-o", "remount,size=1m", str(folder)], check=True)
+    assert scan(csi, checkpoint=folder).chi2.tobytes() == expected
+
+
+def test_progress_callback(csi, tmp_path):
+    for options in ({}, {"checkpoint": tmp_path}, {"checkpoint": tmp_path}, {"threads": 2}):
+        seen = []
+        scan(csi, progress=lambda done, total: seen.append((done, total)), **options)  # noqa: B023
+        assert seen == [(10 * k, 90) for k in range(1, CHUNKS + 1)]
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_progress_bar_only_on_a_terminal(csi, monkeypatch, terminal):
+    pytest.importorskip("tqdm")
+    import io
+
+    stream = io.StringIO()
+    stream.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stderr", stream)
+    scan(csi, progress=True)
+    assert ("90/90" in stream.getvalue()) == terminal
+    if not terminal:
+        assert stream.getvalue() == ""

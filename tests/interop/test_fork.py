@@ -1,0 +1,76 @@
+"""Scans before, after and inside forks, other start methods and Python threads: nothing hangs, and the bits agree."""
+
+import multiprocessing
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import cevns_fast as cf
+from cevns_fast import scans
+
+GRIDS = np.linspace(-0.05, 0.05, 60), np.linspace(-1e-3, 1e-3, 70)
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(scans.GridProblem, "points_per_chunk", 500)
+
+
+def digest(threads):
+    """A scan's bytes."""
+    scan = cf.correlation_scan(
+        cf.load("coherent-csi-2017"), cf.SingletEFT(40.0), ("C_S", "a_M"), *GRIDS, threads=threads
+    )
+    return scan.chi2.tobytes() + scan.chi2_min.tobytes()
+
+
+def in_child(queue, threads):
+    queue.put(digest(threads))
+
+
+def from_child(method, threads):
+    context = multiprocessing.get_context(method)
+    queue = context.Queue()
+    child = context.Process(target=in_child, args=(queue, threads))
+    child.start()
+    found = queue.get(timeout=120)
+    child.join(60)
+    assert child.exitcode == 0
+    return found
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return digest(1)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python's own about fork
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_fork_after_a_threaded_scan(expected, threads):
+    assert digest(2) == expected
+    assert from_child("fork", threads) == expected
+    assert digest(2) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_other_start_methods(expected, method):
+    assert digest(2) == expected
+    assert from_child(method, 2) == expected
+
+
+def test_python_threads(expected):
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(digest, [1, 2, 2, 1, 2, 1])) == {expected}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_fork_during_a_scan_in_another_thread(expected):
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(lambda: [digest(2) for _ in range(20)])
+        assert from_child("fork", 2) == expected
+        assert set(running.result()) == {expected}
