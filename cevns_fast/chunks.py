@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Event, Lock
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -96,12 +98,44 @@ def run(
 
             _compute_all(todo, send, receive, finish)
         elif min(threads, len(todo)) > 1:
-            with ThreadPoolExecutor(min(threads, len(todo))) as pool:
-                _compute_all(todo, lambda chunk: pool.submit(fill_here, chunk), lambda chunk, _: None, finish)
+            _share(todo, min(threads, len(todo)), fill_here, finish)
         else:
             for chunk in todo:
                 fill_here(chunk)
                 finish(chunk)
+
+
+def _share(
+    todo: list[Chunk], threads: int, fill_here: Callable[[Chunk], None], finish: Callable[[Chunk], None]
+) -> None:
+    """Fill chunks in threads of our own, which help themselves: a future for each would cost as much as the chunk."""
+    waiting, turn = iter(todo), Lock()
+    ended: SimpleQueue[Chunk | BaseException] = SimpleQueue()
+    stopped = Event()
+
+    def fill_many() -> None:
+        try:
+            while not stopped.is_set():
+                with turn:
+                    chunk = next(waiting, None)
+                if chunk is None:
+                    return
+                fill_here(chunk)
+                ended.put(chunk)
+        except BaseException as error:
+            ended.put(error)
+
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for _ in range(threads):
+                pool.submit(fill_many)
+            for _ in todo:
+                chunk = ended.get()
+                if isinstance(chunk, BaseException):
+                    raise chunk
+                finish(chunk)
+        finally:
+            stopped.set()  # also after Ctrl-C: what has begun ends with its chunk, nothing else begins
 
 
 def _compute_all(

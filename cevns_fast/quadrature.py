@@ -145,7 +145,7 @@ def _probe(source: Source, moments: Flux, candidate: Quadrature) -> Floats:
         sums = out.reshape(len(masses), n_targets, T_POWERS, n_lanes, -1)
         if plan.low[0] == 0:  # 1/T and steeper have no integral for a massless final state
             sums[0, :, : power - LOWEST_T_POWER] = 0.0
-            sums[1, :, 0] = 0.0  # 1/T² comes with m⁴: for a light one it does not matter how well it is known
+            sums[1, :, power] = 0.0  # 1/T² comes with m⁴ or m², small where the response is not known as well
         if power > 0:  # no interaction multiplies a propagator by 1/T
             sums[:, :, :-LOWEST_T_POWER] = 0.0
         results.append(sums)
