@@ -153,10 +153,16 @@ def _probe(source: Source, moments: Flux, candidate: Quadrature) -> Floats:
 
 
 def _difference(coarse: Floats, fine: Floats) -> float:
-    """Largest difference, relative to the sum without cancellation, floored at 3% of the largest bin."""
+    """Largest difference, relative to the sum without cancellation.
+
+    It is floored at 3% of the largest bin, and at 1e-10 of the largest sum of any mass: beyond that a recoil is too
+    unlikely to be seen for its sum to be worth a digit.
+    """
     even = np.abs(fine[:, :, :, :5])
     scale = np.concatenate([even, even[:, :, :, :3]], axis=3)
     scale = np.maximum(scale, 0.03 * scale.max(axis=-1, keepdims=True))
+    by_power = scale.reshape(2, -1, *scale.shape[1:])
+    scale = np.maximum(by_power, 1e-10 * by_power.max(axis=(1, -1), keepdims=True)).reshape(scale.shape)
     return float(np.max(np.abs(coarse - fine) / np.where(scale > 0, scale, 1.0)))
 
 
@@ -230,7 +236,7 @@ def _build(source: Source, detector: Detector, refinement: int) -> Quadrature:
         forms = np.array([_form_factors(detector, t, T) for t in targets])
         return np.asarray((forms[:, None] * response).reshape(-1, T.size))
 
-    fitted = piecewise.fit(feed, taus.tolist(), floor=1e-14, name="detector response × form factor")
+    fitted = piecewise.fit(feed, taus.tolist(), floor=1e-15, name="detector response × form factor")
     n_panels, n_targets = len(edges) - 1, len(targets)
     if sharp:
         observable = detector.response.mean(0.5 * (edges[:-1] + edges[1:]))
