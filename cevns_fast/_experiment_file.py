@@ -11,6 +11,7 @@ import numpy as np
 
 from cevns_fast import detectors, sources, spectra
 from cevns_fast._validate import Floats, unknown
+from cevns_fast.backgrounds import Background, BackgroundRate, StandardModelFraction
 from cevns_fast.constants import SIN2_THETA_W
 from cevns_fast.data import read_table
 from cevns_fast.interactions.standard_model import StandardModel
@@ -282,8 +283,6 @@ class ExperimentFile(_Strict):
 
     def build(self, folder: Path) -> dict[str, Any]:
         """The arguments of `Experiment`."""
-        from cevns_fast.experiments import Background
-
         source = _named("source", lambda: self.source.build(folder))
         detector = _named("detector", lambda: self.detector.build(folder))
         columns = _named("data", lambda: self.data.columns(folder, detector.bins))
@@ -319,8 +318,6 @@ class ExperimentFile(_Strict):
 
     def _steady_state(self, tabulated: Floats | None, n_bins: int) -> Any:
         """The steady-state background: tabulated, as a rate, as a fraction, or none."""
-        from cevns_fast.experiments import BackgroundRate, StandardModelFraction
-
         rate, fraction = self.steady_state.per_day_keV_kg, self.steady_state.standard_model_fraction
         if sum(x is not None for x in (tabulated, rate, fraction)) > 1:
             raise ValueError("per_day_keV_kg, standard_model_fraction, a column of the data: at most one may be there")

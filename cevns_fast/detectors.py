@@ -333,9 +333,7 @@ class Detector:
         from scipy import optimize  # a slow import, for callable quenching only
 
         return float(
-            optimize.brentq(
-                lambda T: float(self.response.mean(np.array(T))) - x, 0.0, maximum, xtol=1e-300, rtol=1e-15
-            )
+            optimize.brentq(lambda T: float(self.response.mean(np.array(T))) - x, 0.0, maximum, xtol=1e-300, rtol=1e-15)
         )
 
     def replace(self, **changes: Any) -> "Detector":

@@ -15,55 +15,11 @@ import numpy as np
 from cevns_fast import _validate as validate
 from cevns_fast._experiment_file import ExperimentFile
 from cevns_fast._validate import Floats
+from cevns_fast.backgrounds import Background, BackgroundRate, StandardModelFraction, SteadyState
 from cevns_fast.data import data_path
 from cevns_fast.detectors import Detector
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.sources import Source
-
-
-@dataclass(frozen=True, eq=False)
-class Background:
-    """A background that is subtracted and whose normalisation is uncertain.
-
-    Attributes
-    ----------
-    name : str
-    counts : ndarray
-        Expected counts per bin.
-    uncertainty : float
-        Relative uncertainty of the normalisation, σ_β.
-    """
-
-    name: str
-    counts: Floats
-    uncertainty: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "counts", validate.vector(f"background {self.name!r}", self.counts, minimum=0.0))
-        validate.number(f"uncertainty of {self.name!r}", self.uncertainty, minimum=0.0)
-
-
-@dataclass(frozen=True)
-class BackgroundRate:
-    """A steady-state background of so many counts per day, keV of recoil and kg."""
-
-    per_day_keV_kg: float
-
-    def __post_init__(self) -> None:
-        validate.number("per_day_keV_kg", self.per_day_keV_kg, minimum=0.0)
-
-
-@dataclass(frozen=True)
-class StandardModelFraction:
-    """A steady-state background, uniform in energy, whose total is a fraction of the Standard Model's."""
-
-    fraction: float
-
-    def __post_init__(self) -> None:
-        validate.number("fraction", self.fraction, minimum=0.0)
-
-
-SteadyState = Floats | BackgroundRate | StandardModelFraction
 
 
 @dataclass(frozen=True, eq=False)

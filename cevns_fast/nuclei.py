@@ -60,7 +60,7 @@ class Nuclide:
         """Mass of the bare nucleus, MeV: the atom less its electrons, plus their binding energy."""
         # Total electron binding energy in eV: Lunney, Pearson & Thibault, RMP 75 (2003) 1021, Eq. (A4).
         binding = 1e-6 * (14.4381 * self.Z**2.39 + 1.55468e-6 * self.Z**5.35)
-        return self.atomic_mass * ATOMIC_MASS_UNIT - self.Z * M_ELECTRON + binding
+        return float(self.atomic_mass * ATOMIC_MASS_UNIT - self.Z * M_ELECTRON + binding)
 
 
 @cache

@@ -31,9 +31,7 @@ __all__ = [
 Settings = Mapping[str, Any] | None
 
 
-def build_wheel(
-    wheel_directory: str, config_settings: Settings = None, metadata_directory: str | None = None
-) -> str:
+def build_wheel(wheel_directory: str, config_settings: Settings = None, metadata_directory: str | None = None) -> str:
     """PEP 517 hook."""
     build_fg.emit_c_code()
     return build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)

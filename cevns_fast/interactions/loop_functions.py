@@ -28,9 +28,7 @@ class LoopFunctions(NamedTuple):
 @overload
 def F_G(m_chi: float, m_zprime: float, m_q: float, variant: str = "corrected") -> float: ...
 @overload
-def F_G(
-    m_chi: ArrayLike, m_zprime: ArrayLike, m_q: ArrayLike, variant: str = "corrected"
-) -> float | Floats: ...
+def F_G(m_chi: ArrayLike, m_zprime: ArrayLike, m_q: ArrayLike, variant: str = "corrected") -> float | Floats: ...
 def F_G(m_chi: ArrayLike, m_zprime: ArrayLike, m_q: ArrayLike, variant: str = "corrected") -> float | Floats:
     """The two-loop neutrino-gluon function F_G for a heavy quark in the loop.
 
@@ -62,16 +60,13 @@ def F_G(m_chi: ArrayLike, m_zprime: ArrayLike, m_q: ArrayLike, variant: str = "c
     (2,)
     """
     name = _validate.choice("variant", variant, fg.VARIANTS)
-    masses = np.broadcast_arrays(
-        _positive("m_chi", m_chi), _positive("m_zprime", m_zprime), _positive("m_q", m_q)
-    )
+    masses = np.broadcast_arrays(_positive("m_chi", m_chi), _positive("m_zprime", m_zprime), _positive("m_q", m_q))
     chi, zprime, quark = (np.ascontiguousarray(mass).reshape(-1) for mass in masses)
     result = fg.f_g(chi, zprime, quark, name)
     if np.isnan(result).any():
         i = int(np.isnan(result).argmax())
         raise ValueError(
-            f"m_chi, m_zprime, m_q = {chi[i]}, {zprime[i]}, {quark[i]}: "
-            "must be within a factor 1e30 of each other"
+            f"m_chi, m_zprime, m_q = {chi[i]}, {zprime[i]}, {quark[i]}: must be within a factor 1e30 of each other"
         )
     return _like(masses[0], result)
 

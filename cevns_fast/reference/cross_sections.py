@@ -83,15 +83,26 @@ def chang_liao_2(
         SS and G2 * M / (4 * pi) * SS * (1 + T / (2 * M)) * (M * T / E**2 + m**2 / (2 * E**2)),
         # line 2
         VV
-        and G2 * M / (2 * pi) * VV
+        and G2
+        * M
+        / (2 * pi)
+        * VV
         * (1 - T / E + T / (2 * E**2) * (T - M) - m**2 / (4 * E**2) * (1 + 2 * E / M - T / M)),
         # line 3
         TT
-        and 4 * G2 * M / pi * TT
+        and 4
+        * G2
+        * M
+        / pi
+        * TT
         * (1 - T / E + T / (4 * E**2) * (T - M) - m**2 / (4 * E**2) * (1 / 2 + 2 * E / M - T / (2 * M))),
         # lines 4 and 5
         AA
-        and 2 * G2 * sW_MW**2 / (pi * M) * AA
+        and 2
+        * G2
+        * sW_MW**2
+        / (pi * M)
+        * AA
         * (
             -M / E
             + m**2 / (4 * E**2)
@@ -99,9 +110,7 @@ def chang_liao_2(
             - m**4 / (8 * T**2 * E**2)
         ),
         # line 6
-        TA
-        and G2 / (math.sqrt(2) * pi) * (M * sW_MW / E) * TA
-        * (2 * T / E - m**2 / (M * E) - m**4 / (T * M**2 * E)),
+        TA and G2 / (math.sqrt(2) * pi) * (M * sW_MW / E) * TA * (2 * T / E - m**2 / (M * E) - m**4 / (T * M**2 * E)),
         # line 7
         AS and -math.sqrt(2) * G2 / pi * (M * sW_MW / E) * AS * (1 - T / (2 * E) - m**2 / (4 * M * E)),
         # line 8
@@ -115,9 +124,7 @@ def chang_liao_2(
         VT = re(C_V, C_T)
         terms += [
             VS and G2 * M / (2 * pi) * (m / E) * VS * (1 - T / (2 * E) - m**2 / (4 * M * E)),
-            VA
-            and -G2 * sW_MW / (math.sqrt(2) * pi) * (M * m / E**2) * VA
-            * (1 - T / M) * (1 + m**2 / (2 * M * T)),
+            VA and -G2 * sW_MW / (math.sqrt(2) * pi) * (M * m / E**2) * VA * (1 - T / M) * (1 + m**2 / (2 * M * T)),
             VT and -3 * G2 * M / (2 * pi) * (m * T / E**2) * VT * (1 + m**2 / (2 * M * T)),
         ]
     return terms

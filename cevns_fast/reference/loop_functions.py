@@ -34,9 +34,7 @@ def _mpmath() -> ModuleType:
     try:
         import mpmath
     except ImportError as error:
-        raise ImportError(
-            'the reference loop functions need mpmath: pip install "cevns_fast[reference]"'
-        ) from error
+        raise ImportError('the reference loop functions need mpmath: pip install "cevns_fast[reference]"') from error
     return mpmath  # type: ignore[no-any-return]
 
 

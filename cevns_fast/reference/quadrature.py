@@ -31,9 +31,7 @@ MAX_PANELS = 20_000
 Integrand = Callable[[NDArray[np.intp], Floats, Floats], Floats]
 
 
-def _rule(
-    f: Integrand, panel: NDArray[np.intp], low: Floats, rest: Floats, h: float
-) -> tuple[Floats, Floats]:
+def _rule(f: Integrand, panel: NDArray[np.intp], low: Floats, rest: Floats, h: float) -> tuple[Floats, Floats]:
     """∫ f and ∫ |f| over [low, low + h] = [1 - rest - h, 1 - rest] of each panel, both [row, panel]."""
     s = low[:, None] + h * NODES
     r = rest[:, None] + h * (1 - NODES)
@@ -85,6 +83,4 @@ def integrate(f: Integrand, n_panels: int) -> Any:
         panel, low, rest, coarse = panels[again], lows[again], rests[again], halves[:, again]
         if panel.size > MAX_PANELS:
             break
-    raise ArithmeticError(
-        "the integral does not converge: it may diverge, or have an undeclared break inside"
-    )
+    raise ArithmeticError("the integral does not converge: it may diverge, or have an undeclared break inside")

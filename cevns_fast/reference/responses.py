@@ -94,9 +94,7 @@ def _sharp(detector: Any) -> list[Window]:
     def counted(T: float) -> Floats:
         return acceptance(np.array([_mean(response, T)]))
 
-    return [
-        Window([b], low, high, breaks, counted) for b, (low, high) in enumerate(pairwise(edges)) if low < high
-    ]
+    return [Window([b], low, high, breaks, counted) for b, (low, high) in enumerate(pairwise(edges)) if low < high]
 
 
 def _poisson(detector: Any) -> Callable[[float], Floats]:

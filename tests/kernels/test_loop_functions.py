@@ -41,14 +41,10 @@ def evaluate(m_chi, m_zprime):
 def test_agrees_with_the_closed_forms_in_many_digits(log_ratio):
     m_zprime = 37.0
     m_chi = m_zprime * 10**log_ratio
-    np.testing.assert_allclose(
-        evaluate(m_chi, m_zprime), loop_functions_closed_form(m_chi, m_zprime), rtol=2e-14
-    )
+    np.testing.assert_allclose(evaluate(m_chi, m_zprime), loop_functions_closed_form(m_chi, m_zprime), rtol=2e-14)
 
 
-@pytest.mark.parametrize(
-    "offset", [1e-1, 1e-2, 1e-4, 1e-8, 1e-12, 4.5e-16, 0.0, -4.5e-16, -1e-12, -1e-4, -1e-1]
-)
+@pytest.mark.parametrize("offset", [1e-1, 1e-2, 1e-4, 1e-8, 1e-12, 4.5e-16, 0.0, -4.5e-16, -1e-12, -1e-4, -1e-1])
 def test_near_equal_masses(kernel, offset):
     m_chi, m_zprime = 10.0 * (1 + offset), 10.0
     got = kernel(np.array([m_chi]), np.array([m_zprime]))

@@ -111,9 +111,7 @@ def test_every_term_is_that_of_the_dirac_traces(seed, antineutrino):
 def test_left_handed_beam_is_the_projected_amplitude(seed, antineutrino):
     rng = np.random.default_rng(100 + seed)
     E, T, M, m = random_point(rng)
-    light = SimpleNamespace(
-        name="light", Z=1, N=2, atomic_mass=(M + 0.51099895) / 931.49410372, charge_radius=1.0
-    )
+    light = SimpleNamespace(name="light", Z=1, N=2, atomic_mass=(M + 0.51099895) / 931.49410372, charge_radius=1.0)
 
     def quark():
         return tuple(complex(*rng.normal(size=2)) for _ in range(2))
@@ -168,9 +166,7 @@ def test_one_real_coupling_has_half_the_rate_in_a_left_handed_beam(name):
 def interference(names, antineutrino, helicity):
     """What two couplings give together beyond each alone."""
     together = {name: SIZES[name] for name in names}
-    alone = sum(
-        rate(eft(30.0, helicity=helicity, **{n: v}), antineutrino=antineutrino) for n, v in together.items()
-    )
+    alone = sum(rate(eft(30.0, helicity=helicity, **{n: v}), antineutrino=antineutrino) for n, v in together.items())
     return rate(eft(30.0, helicity=helicity, **together), antineutrino=antineutrino) - alone
 
 
@@ -220,9 +216,7 @@ def test_positive_for_any_complex_couplings():
             couplings[name] *= 10 ** rng.uniform(-3, 2)
         for name in rng.choice(list(couplings), size=3):
             couplings[name] = 0
-        terms = chang_liao_2(
-            E, T, M, m, **couplings, dipole_prefactor=prefactor, antineutrino=rng.random() < 0.5
-        )
+        terms = chang_liao_2(E, T, M, m, **couplings, dipole_prefactor=prefactor, antineutrino=rng.random() < 0.5)
         # One-sided: the form is nearly singular for heavy nuclei, so rounding may give -1e-16 of the
         # terms.
         assert sum(terms) >= -1e-13 * sum(map(abs, terms))
@@ -255,9 +249,7 @@ def test_zero_outside_the_allowed_range():
 
 
 def test_broadcasts():
-    values = differential_cross_section(
-        eft(10.0, C_S=0.01), CESIUM, np.array([[20.0], [40.0]]), [1e-3, 2e-3, 3e-3]
-    )
+    values = differential_cross_section(eft(10.0, C_S=0.01), CESIUM, np.array([[20.0], [40.0]]), [1e-3, 2e-3, 3e-3])
     assert values.shape == (2, 3)
     assert values[1, 2] == rate(eft(10.0, C_S=0.01), 40.0, 3e-3)
     assert isinstance(rate(cf.StandardModel()), float)
@@ -268,9 +260,7 @@ def test_form_factor_enters_squared():
     assert rate(cf.StandardModel()) == approx(point * helm_form_factor(CESIUM, 0.012) ** 2, rel=1e-14)
 
 
-@pytest.mark.parametrize(
-    ("nuclide", "expected"), [(CESIUM, (2220.92, 399.0, 41.23)), (ARGON, (667.43, 120.0, 12.40))]
-)
+@pytest.mark.parametrize(("nuclide", "expected"), [(CESIUM, (2220.92, 399.0, 41.23)), (ARGON, (667.43, 120.0, 12.40))])
 def test_nuclear_couplings(nuclide, expected):
     """CONVENTIONS: unit couplings, quark masses of 2.16 and 4.67 MeV."""
     found = sum(scalar(nuclide, 1, (2.16, 4.67))), sum(vector(nuclide, 1)), sum(tensor(nuclide, 1))
@@ -282,9 +272,7 @@ def test_u_and_d_couplings_are_separate():
     assert vector(ARGON, (1, 0)) == (36, 22)
     assert vector(ARGON, (0, 1)) == (18, 44)
     assert tensor(ARGON, (1, 0)) == approx((18 * 0.54, -22 * 0.23))
-    assert scalar(ARGON, (0, 1), (2.2, 4.7)) == approx(
-        (18 * 938.27209 / 4.7 * 0.041, 22 * 939.56542 / 4.7 * 0.034)
-    )
+    assert scalar(ARGON, (0, 1), (2.2, 4.7)) == approx((18 * 938.27209 / 4.7 * 0.041, 22 * 939.56542 / 4.7 * 0.034))
 
 
 def test_peak_of_the_dipole_spectrum():

@@ -97,9 +97,7 @@ def test_headroom_keeps_its_digits_at_the_kinematic_limit(m):
     for above in (1e-3, 1e-9, 1e-15):
         above *= limits.width
         with mpmath.workdps(60):
-            root = mpmath.sqrt(
-                4 * mpmath.mpf(M) ** 2 * E**2 - 4 * mpmath.mpf(M) * m**2 * (E + M) + mpmath.mpf(m) ** 4
-            )
+            root = mpmath.sqrt(4 * mpmath.mpf(M) ** 2 * E**2 - 4 * mpmath.mpf(M) * m**2 * (E + M) + mpmath.mpf(m) ** 4)
             high = (2 * mpmath.mpf(M) * E**2 - m**2 * (E + M) + E * root) / (2 * M * (2 * E + M))
             T = high - mpmath.mpf(above)
             E_min = (T * M + mpmath.mpf(m) ** 2 / 2) / (mpmath.sqrt(T * (T + 2 * M)) - T)

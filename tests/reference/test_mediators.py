@@ -69,9 +69,7 @@ def test_heavy_scalar_is_the_contact_interaction(antineutrino):
     """|C_S| = y²/(G_F m_S²) with summed helicities."""
     E, T, m_S, y_bar = 40.0, 0.01, 1e5, 1e-2
     nuclear = (y_bar**2 * 133) / (G_FERMI * m_S**2)
-    unit = differential_cross_section(
-        cf.SingletEFT(m_chi=5.0, C_S=1.0), CESIUM, E, T, antineutrino=antineutrino
-    )
+    unit = differential_cross_section(cf.SingletEFT(m_chi=5.0, C_S=1.0), CESIUM, E, T, antineutrino=antineutrino)
     C_S = nuclear / cf.SingletEFT(m_chi=5.0, C_S=1.0).nuclear_couplings(CESIUM)["C_S"].real
     found = differential_cross_section(scalar(m_S=m_S, y_bar=y_bar), CESIUM, E, T, antineutrino=antineutrino)
     assert found == approx(C_S**2 * unit, rel=1e-6)
@@ -200,9 +198,7 @@ def test_bounds_of_chao_case_a(ratio, bound):
     """Δχ² = 4.61 at m_χ = 1 MeV with published loops."""
     values = []
     for g in (0.97 * bound, 1.03 * bound):
-        values.append(
-            chi2(CSI, event_rate(CSI, vector(m_chi=1.0, m_zprime=ratio, gchi_gq=g, variant="published")))
-        )
+        values.append(chi2(CSI, event_rate(CSI, vector(m_chi=1.0, m_zprime=ratio, gchi_gq=g, variant="published"))))
     best = min(chi2(CSI, event_rate(CSI, SM)), *values)
     assert values[0] - best < 4.61 < values[1] - best
 

@@ -33,9 +33,7 @@ def approx(expected, rel=1e-6, abs=0.0):
 
 CSI = cf.load("coherent-csi-2017")
 SM = cf.StandardModel()
-ALL = cf.SingletEFT(
-    m_chi=20.0, a_M=3e-4, a_E=1e-4j, C_S=0.01 + 0.005j, D_P=0.01, C_V=0.05, D_A=0.1j, C_T=(0.1, -0.05)
-)
+ALL = cf.SingletEFT(m_chi=20.0, a_M=3e-4, a_E=1e-4j, C_S=0.01 + 0.005j, D_P=0.01, C_V=0.05, D_A=0.1j, C_T=(0.1, -0.05))
 
 
 @cache
@@ -45,9 +43,7 @@ def on_csi(interaction, standard_model=True):
 
 def with_response(bins, **fields):
     empty = np.zeros(len(bins) - 1)
-    return CSI.replace(
-        bins=bins, response=cf.Response(**fields), observed=None, steady_state=empty, backgrounds=()
-    )
+    return CSI.replace(bins=bins, response=cf.Response(**fields), observed=None, steady_state=empty, backgrounds=())
 
 
 # --- quadrature -----------------------------------------------------------------------------------
@@ -179,9 +175,7 @@ def test_continuum_without_kinks_against_dblquad():
             acceptance = 0.6655 / (1 + math.exp(-0.4942 * (1170 * T - 10.8507)))
             return acceptance * differential_cross_section(ALL, nuclide, E, T)
 
-        expected += (
-            number * 1e6 * scipy_integrate.dblquad(f, 12 / 1170, 14 / 1170, 40, 50, epsabs=0, epsrel=1e-9)[0]
-        )
+        expected += number * 1e6 * scipy_integrate.dblquad(f, 12 / 1170, 14 / 1170, 40, 50, epsabs=0, epsrel=1e-9)[0]
     assert event_rate(fake, ALL, standard_model=False)[3] == approx(expected, rel=1e-11)
 
 
@@ -263,9 +257,7 @@ def test_poisson_response():
     bins, T = (0, 3, 10), 4e-3
     found = response_at(T, bins, light_yield=1.5, quenching=0.9, smearing=cf.PoissonSmearing())
     mean = 4 * 1.5 * 0.9
-    assert found == approx(
-        [stats.poisson.cdf(2, mean), stats.poisson.cdf(9, mean) - stats.poisson.cdf(2, mean)]
-    )
+    assert found == approx([stats.poisson.cdf(2, mean), stats.poisson.cdf(9, mean) - stats.poisson.cdf(2, mean)])
     halved = response_at(T, bins, light_yield=1.5, quenching=0.9, smearing=cf.PoissonSmearing(),
                          acceptance=lambda n: np.where(n < 2, 0.0, 0.5))  # fmt: skip
     assert halved[0] == approx(0.5 * stats.poisson.pmf(2, mean))
@@ -380,10 +372,7 @@ def test_chi2_of_brdar():
     )
     truth, counts = on_csi(SM), on_csi(ALL)
     variance = counts + 5 + (0.01 * (counts + 5)) ** 2
-    values = [
-        np.sum(((1 + a) * counts - truth) ** 2 / variance) + (a / 0.02) ** 2
-        for a in np.linspace(-1, 1, 200_001)
-    ]
+    values = [np.sum(((1 + a) * counts - truth) ** 2 / variance) + (a / 0.02) ** 2 for a in np.linspace(-1, 1, 200_001)]
     assert chi2(brdar, counts) == approx(min(values), rel=1e-6)
     assert chi2(brdar, truth) == 0
 
