@@ -48,7 +48,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names if name}
 _MODULES = tuple(home for home, names in _HOMES.items() if names == ("",))
 
-__all__ = [*_HOME_OF, *_MODULES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [*_HOME_OF, *_MODULES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

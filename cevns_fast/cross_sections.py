@@ -158,7 +158,7 @@ def recoil_spectrum(
         raise ValueError("T = 0.0: must be > 0")
     parts = [interaction]
     if not isinstance(interaction, StandardModel) and standard_model is not False:
-        standard_model_counts(experiment, standard_model)  # refuses what is not a model
+        standard_model_counts(experiment, standard_model, beside=[interaction])  # refuses what is not a model
         parts.append(StandardModel() if standard_model is True else standard_model)
     flat = recoils.ravel()
     result = np.zeros(flat.size)

@@ -165,7 +165,7 @@ def _powers(
     result = np.zeros((len(batch), 1 + max(e[0] for e in polynomial.exponents), experiment.n_bins))
     for i, (power,) in enumerate(polynomial.exponents):
         result[:, power] += polynomial.values[:, i]
-    result[:, 0] += standard_model_counts(experiment, standard_model, rtol)
+    result[:, 0] += standard_model_counts(experiment, standard_model, rtol, batch)
     return result
 
 

@@ -284,13 +284,20 @@ def _standard_model(source: Any, detector: Any, exposure: float, model: Standard
     return counts
 
 
-def standard_model_counts(experiment: Experiment, model: WithStandardModel, rtol: float = DEFAULT_RTOL) -> Floats:
-    """Counts of the Standard Model that goes with an interaction: the default one, a stated one or none."""
+def standard_model_counts(
+    experiment: Experiment,
+    model: WithStandardModel,
+    rtol: float = DEFAULT_RTOL,
+    beside: Sequence[Interaction] = (),
+) -> Floats:
+    """Counts of the Standard Model that goes with interactions: the default one, a stated one or none."""
     if model is False:
         return np.zeros(experiment.n_bins)
     if model is not True and not isinstance(model, StandardModel):
         raise ValueError(f"standard_model = {model!r}: must be True, False or a StandardModel")
     chosen = StandardModel() if model is True else model
+    for each in beside:
+        each.check_weak_mixing_angle(chosen.sin2_theta_w)
     return _standard_model(experiment.source, experiment.detector, experiment.exposure, chosen, rtol)
 
 
@@ -370,7 +377,7 @@ def templates(
     names = kind.default_couplings if couplings is None else tuple(couplings)
     polynomial = count_polynomial(experiment, batch, names, phases, rtol=rtol, threads=threads)
     include = False if kind is StandardModel else standard_model
-    constant = np.broadcast_to(standard_model_counts(experiment, include, rtol), (len(batch), experiment.n_bins))
+    constant = np.broadcast_to(standard_model_counts(experiment, include, rtol, batch), (len(batch), experiment.n_bins))
     # The constant monomial, if there is one, is the first.
     first = int(not any(polynomial.exponents[0]))
     constant = constant + polynomial.values[:, :first].sum(axis=1)
@@ -433,5 +440,7 @@ def event_rate(
         rows = [i for i, each in enumerate(batch) if type(each) is kind]
         polynomial = count_polynomial(experiment, [batch[i] for i in rows], rtol=rtol, threads=threads)
         include = False if kind is StandardModel else standard_model
-        result[rows] = polynomial.values[:, 0] + standard_model_counts(experiment, include, rtol)
+        result[rows] = polynomial.values[:, 0] + standard_model_counts(
+            experiment, include, rtol, [batch[i] for i in rows]
+        )
     return result[0] if isinstance(interaction, Interaction) else result

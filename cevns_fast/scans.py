@@ -163,7 +163,7 @@ def _grid_problem(
     for experiment in like.experiments:
         polynomial = count_polynomial(experiment, batch, names, phases, rtol=rtol, threads=threads)
         by_power = {e: polynomial.values[:, i] for i, e in enumerate(polynomial.exponents)}
-        model = standard_model_counts(experiment, like.standard_model, rtol)
+        model = standard_model_counts(experiment, like.standard_model, rtol, batch)
         by_power[constant] = by_power.get(constant, np.zeros((len(batch), experiment.n_bins))) + model
         found.append(by_power)
     exponents = sorted({e for each in found for e in each})

@@ -76,6 +76,9 @@ class Interaction(ABC):
     ) -> tuple[AmplitudePolynomial, ...]:
         """For each process, the amplitudes as polynomials in the open couplings."""
 
+    def check_weak_mixing_angle(self, sin2_theta_w: float) -> None:  # noqa: B027 - for those that interfere
+        """Refuse a Standard Model with which this interaction's own interference would be inconsistent."""
+
     def replace(self, **changes: Any) -> Self:
         """A copy with other parameters.
 

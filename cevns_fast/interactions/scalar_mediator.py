@@ -39,7 +39,7 @@ class ScalarMediator(Interaction):
     -----
     V. Brdar, W. Rodejohann and X.-J. Xu, JHEP 12 (2018) 024, arXiv:1810.03626. In the last form of Eq. (21) A² is
     read in the numerator: dσ/dT = M ȳ⁴ A² K / [4π (2MT + m_S²)²]. The neutrino is left-handed; for heavy S this is
-    `SingletEFT` with the nuclear coupling |C_S| = y²/(G_F m_S²) and helicity "summed".
+    `SingletEFT` with the nuclear coupling ``|C_S|`` = y²/(G_F m_S²) and helicity "summed".
 
     Examples
     --------

@@ -215,6 +215,14 @@ class VectorMediator(Interaction):
         values = _nuclear_loops([self], nuclide)[0].sum(axis=-1) * self.gchi_gq**2
         return dict(zip(("c1", "c2", "c3"), values.tolist(), strict=True))
 
+    def check_weak_mixing_angle(self, sin2_theta_w: float) -> None:
+        """The interference with the Standard Model must be with the one that is added."""
+        if self.loops and self.convention.sm_interference and sin2_theta_w != self.sin2_theta_w:
+            raise ValueError(
+                f"sin2_theta_w = {self.sin2_theta_w!r}: the loops interfere with a Standard Model of this weak mixing "
+                f"angle, but the one added has {sin2_theta_w!r}; give both the same"
+            )
+
     @classmethod
     def processes(cls, batch: Sequence[Self], nuclide: Nuclide) -> tuple[Process, ...]:
         """CLLS Eqs. (23) and (25), term by term, and the interference of c2 with the Standard Model."""

@@ -316,4 +316,5 @@ PAPER = Paper(
         PaperFigure("switches", switches, draw_switches),
     ),
     numbers=numbers,
+    tables=(("switch-by-switch", switch_table),),
 )

@@ -108,11 +108,14 @@ class Paper:
     figures : tuple of PaperFigure
     numbers : callable
         Computes the printed numbers.
+    tables : tuple of (name, callable)
+        Further tables, each written as CSV and Markdown under its name.
     """
 
     citation: str
     figures: tuple[PaperFigure, ...]
     numbers: Callable[[], Sequence[PrintedNumber]]
+    tables: tuple[tuple[str, Callable[[], Table]], ...] = ()
 
     def table(self) -> Table:
         """The printed numbers beside ours."""
@@ -136,9 +139,12 @@ class Paper:
             If a file exists and may not be overwritten; nothing is written then.
         """
         names = [f"{f.name}{suffix}" for f in self.figures for suffix in (".csv", ".png")]
-        output.refuse_existing([directory / name for name in (*names, "table.csv", "table.md")], overwrite=overwrite)
+        names += [f"{name}{suffix}" for name in ("table", *dict(self.tables)) for suffix in (".csv", ".md")]
+        output.refuse_existing([directory / name for name in names], overwrite=overwrite)
         table = self.table()
-        files: dict[str, str | bytes] = {"table.csv": table.csv(), "table.md": table.markdown()}
+        files: dict[str, str | bytes] = {}
+        for name, made in (("table", table), *((name, make()) for name, make in self.tables)):
+            files |= {f"{name}.csv": made.csv(), f"{name}.md": made.markdown()}
         for figure in self.figures:
             data = figure.data()
             files[f"{figure.name}.csv"] = data.csv()

@@ -554,3 +554,16 @@ def test_monomials_of_a_scan_over_many_masses(csi):
     assert set(polynomial.exponents) == {(0,), (2,), (4,)}
     assert polynomial.values.shape == (800, 3, 12) and np.all(np.isfinite(polynomial.values))
     assert not polynomial.imaginary.any()
+
+
+def test_interference_is_with_the_standard_model_that_is_added(csi):
+    vector = cf.VectorMediator(m_chi=10.0, m_zprime=20.0, gchi_gq=1e-8)
+    other = cf.StandardModel(0.23857)
+    with pytest.raises(ValueError, match=r"sin2_theta_w = 0.2312.*0.23857"):
+        cf.event_rate(csi, vector, standard_model=other)
+    with pytest.raises(ValueError, match=r"sin2_theta_w"):
+        cf.limit_scan(csi, [vector], "gchi_gq", standard_model=other)
+    same = cf.event_rate(csi, vector.replace(sin2_theta_w=0.23857), standard_model=other)
+    assert same.sum() > cf.event_rate(csi, vector).sum(), "the low-energy angle has the larger weak charge"
+    published = cf.VectorMediator(m_chi=10.0, m_zprime=20.0, gchi_gq=1e-8, variant="published")
+    cf.event_rate(csi, published, standard_model=other)  # no interference, nothing to contradict
