@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 VectorFunction = Callable[[Floats], Floats]  # float64[m] -> float64[outputs, m]
 
-DEGREE = 24
+DEGREE = 20
 TOLERANCE = 5e-14
 MAX_PIECES = 2000
 
