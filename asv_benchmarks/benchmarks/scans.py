@@ -112,13 +112,13 @@ class BesideNumpy:
 class Profiled:
     """50 × 50 points, each minimised over further couplings."""
 
-    params = (("C_T",), ("C_T", "C_V"), ("C_T", "C_V", "a_E"))
+    params = ("C_T", "C_T C_V", "C_T C_V a_E")
     param_names = ("profiled",)
 
     def setup(self, profiled):
         csi, eft = cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=40.0)
         axes = [np.linspace(-reach, reach, 50) for reach in REACH.values()]
-        self.scan = lambda: cf.correlation_scan(csi, eft, tuple(REACH), *axes, profile=profiled, threads=1)
+        self.scan = lambda: cf.correlation_scan(csi, eft, tuple(REACH), *axes, profile=profiled.split(), threads=1)
         self.scan()
 
     def time_scan(self, profiled):
