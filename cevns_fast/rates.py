@@ -296,8 +296,9 @@ def standard_model_counts(
     if model is not True and not isinstance(model, StandardModel):
         raise ValueError(f"standard_model = {model!r}: must be True, False or a StandardModel")
     chosen = StandardModel() if model is True else model
-    for each in beside:
-        each.check_weak_mixing_angle(chosen.sin2_theta_w)
+    if beside and type(beside[0]).check_weak_mixing_angle is not Interaction.check_weak_mixing_angle:
+        for each in beside:
+            each.check_weak_mixing_angle(chosen.sin2_theta_w)
     return _standard_model(experiment.source, experiment.detector, experiment.exposure, chosen, rtol)
 
 
@@ -318,9 +319,10 @@ def checked_interactions(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: An
         found = list(interaction)
     if not found:
         raise ValueError("interaction = []: must hold at least one interaction")
-    for each in found:
-        if not isinstance(each, Interaction):
-            raise ValueError(f"interaction = {each!r}: must be an interaction, e.g. cevns_fast.SingletEFT(...)")
+    strangers = {kind for kind in set(map(type, found)) if not issubclass(kind, Interaction)}
+    if strangers:
+        each = next(each for each in found if type(each) in strangers)
+        raise ValueError(f"interaction = {each!r}: must be an interaction, e.g. cevns_fast.SingletEFT(...)")
     return found
 
 
