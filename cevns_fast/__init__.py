@@ -40,6 +40,8 @@ _HOMES = {
     "interactions.vector_mediator": ("LoopConvention", "VectorMediator"),
     "rates": ("Templates", "event_rate", "templates"),
     "cross_sections": ("differential_cross_section", "recoil_spectrum"),
+    "nuisances": ("ScaleNuisance", "ShapeNuisance"),
+    "parameters": ("Parameter",),
     "likelihood": ("Likelihood",),
     "limits": ("LimitCurve", "limit_scan"),
     "scans": ("correlation_scan",),

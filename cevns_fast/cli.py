@@ -163,8 +163,9 @@ def _parser() -> argparse.ArgumentParser:
     _output_options(command, default="results", what="where scan-….nc and .png go; default %(default)s")
 
     command = _command(commands, "reproduce", _reproduce, "draw a paper's figures and compare its numbers with ours")
-    command.add_argument("paper", choices=PAPERS, metavar="PAPER", help=", ".join(PAPERS))
-    _output_options(command, default=None, what="where figures and tables go; default results/PAPER")
+    command.add_argument("paper", nargs="?", choices=PAPERS, metavar="PAPER", help=", ".join(PAPERS))
+    command.add_argument("--all", action="store_true", help="all papers, with report.html and report.md")
+    _output_options(command, default=None, what="where figures and tables go; default results/PAPER, results for all")
     return parser
 
 
@@ -249,7 +250,7 @@ def _rate(args: argparse.Namespace) -> None:
         about["interaction"] = repr(eft)
     columns, points = {"low": edges[:-1], "high": edges[1:], **counts}, None
     if experiment.observed is not None:
-        statistic = cf.Likelihood(experiment).statistics[0]
+        statistic = cf.Likelihood(experiment).measurements[0]
         columns["data"] = statistic.data
         about["data"] = "less steady-state and beam-related backgrounds"
         if not statistic.predicts_variance:
@@ -412,14 +413,25 @@ def _require(extra: str, *modules: str) -> None:
 
 def _reproduce(args: argparse.Namespace) -> None:
     from cevns_fast import papers, plotting
+    from cevns_fast.papers import gallery, page, report
 
-    paper = papers.paper(args.paper)
-    table, written = paper.write(Path(args.output or f"results/{args.paper}"), overwrite=args.force)
-    print(paper.citation)
-    print(table.text())
-    print("written: " + ", ".join(map(str, written)))
+    if args.all == (args.paper is not None):
+        raise ValueError(f"reproduce: name one paper ({', '.join(PAPERS)}), or all with --all")
+    if args.all:
+        directory = Path(args.output or "results")
+        chapters = gallery.write(directory, overwrite=args.force)
+        made = [each for chapter in chapters for each in chapter.made]
+        print(page.summary(chapters).text())
+        print("written: " + ", ".join(str(directory / name) for name in (*gallery.REPORTS, *PAPERS)))
+    else:
+        paper = papers.paper(args.paper)
+        made = paper.write(Path(args.output or f"results/{args.paper}"), overwrite=args.force)
+        print(paper.citation)
+        print(made[0].data.text() if made[0].data is not None else "no table")
+        print("written: " + ", ".join(str(path) for each in made for path in each.files))
     if not plotting.available():
         print(_NO_PLOT)
+    report.refuse_failures(made)
 
 
 def _singlet_eft(args: argparse.Namespace) -> "SingletEFT":

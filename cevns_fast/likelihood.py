@@ -1,127 +1,30 @@
-"""χ² of counts and of interactions, profiled over the uncertainties that an experiment states."""
+"""χ² of counts, of interactions and of named parameters, profiled over what is uncertain."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
-from cevns_fast._kernels import profile
+from cevns_fast._kernels.likelihood import Evaluator, Layout, System, pack
 from cevns_fast._validate import Floats
+from cevns_fast.count_table import Counts, CountTable, kinks_between
 from cevns_fast.experiments import Experiment
-from cevns_fast.interactions.process import Interaction
-from cevns_fast.rates import WithStandardModel, event_rate, standard_model_counts
+from cevns_fast.interactions.process import Exponents, Interaction
+from cevns_fast.measurement import Measurement
+from cevns_fast.nuisances import Nuisance, ScaleNuisance, ShapeNuisance
+from cevns_fast.parameters import FitModel, Model, Parameter, fit_model
+from cevns_fast.rates import DEFAULT_RTOL, WithStandardModel, standard_model_counts
+from cevns_fast.reduction import reduced
 
-
-class Statistic:
-    """The χ² of one experiment, prepared: CL Eq. (13), CLLS Eq. (34), BRX Eqs. (29) and (30)."""
-
-    def __init__(self, experiment: Experiment, standard_model: Floats) -> None:
-        truth = standard_model_counts(experiment, experiment.simulated_truth)
-        simulated = experiment.observed is None
-        self.experiment = experiment
-        #: Counts less the steady-state background and, at their nominal size, the beam-related ones.
-        measured = truth.copy() if experiment.observed is None else experiment.observed
-        backgrounds = [b.counts for b in experiment.backgrounds]
-        beam = np.sum(backgrounds, axis=0) if backgrounds else np.zeros(experiment.n_bins)
-        if simulated:  # simulated data hold every background at its nominal size
-            measured = measured + beam
-        self.data = measured - beam
-        self.steady_state = experiment.steady_state_counts(truth)
-        self.background_variance = experiment.steady_state_weight * self.steady_state + beam
-        self.predicts_variance = experiment.variance == "prediction"
-        scale_all = experiment.signal_uncertainty_on == "prediction"
-        self.scale_variance = experiment.signal_uncertainty**2 if scale_all else 0.0
-        columns = [("beta: " + b.name, b.uncertainty * b.counts) for b in experiment.backgrounds if b.uncertainty > 0]
-        if not scale_all and experiment.signal_uncertainty > 0:
-            columns.append(("alpha", experiment.signal_uncertainty * standard_model))
-        #: Nuisances that shift the prediction by a constant, as counts per standard deviation.
-        self.column_names = [name for name, _ in columns]
-        self.columns = np.array([c for _, c in columns]).reshape(len(columns), experiment.n_bins)
-        if not self.predicts_variance:
-            shape = experiment.shape_uncertainty * (np.maximum(measured, 0.0) + self.steady_state)
-            #: Statistical and shape variance per bin.
-            self.variance = measured + self.background_variance + shape**2
-            if np.any(self.variance <= 0):
-                bad = int(np.argmax(self.variance <= 0))
-                raise ValueError(f"{experiment.name}: variance of bin {bad} = {self.variance[bad]:g}: must be > 0")
-
-    @cached_property
-    def operator(self) -> Floats:
-        """From counts to whitened counts with the constant columns projected out, float64[rows, n_bins]."""
-        n_columns, n_bins = self.columns.shape
-        extended = np.vstack([(self.columns / np.sqrt(self.variance)).T, np.eye(n_columns)])
-        q, _ = np.linalg.qr(extended)
-        whitened = np.vstack([np.diag(1 / np.sqrt(self.variance)), np.zeros((n_columns, n_bins))])
-        return np.asarray(whitened - q @ (q.T @ whitened))
-
-    def nuisances(self, counts: Floats) -> dict[str, float]:
-        """Best-fit nuisances for predicted counts, in units of the quantity they scale (α, β)."""
-        experiment = self.experiment
-        variance = self.variance if not self.predicts_variance else self._predicted_variance(counts)
-        weight = 1 / np.sqrt(variance)
-        names, columns, sigmas = list(self.column_names), list(self.columns), []
-        by_name = {"beta: " + b.name: b.uncertainty for b in experiment.backgrounds}
-        if self.scale_variance > 0:
-            names.append("alpha")
-            columns.append(experiment.signal_uncertainty * counts)
-        sigmas = [by_name.get(name, experiment.signal_uncertainty) for name in names]
-        if not names:
-            return {}
-        A = np.vstack([(np.array(columns) * weight).T, np.eye(len(names))])
-        b = np.concatenate([(self.data - counts) * weight, np.zeros(len(names))])
-        pulls = np.linalg.lstsq(A, b, rcond=None)[0]
-        return {name: float(pull * sigma) for name, pull, sigma in zip(names, pulls, sigmas, strict=True)}
-
-    def _predicted_variance(self, counts: Floats) -> Floats:
-        """BRX Eq. (30)."""
-        shape = self.experiment.shape_uncertainty * (counts + self.steady_state)
-        return counts + self.background_variance + shape**2
-
-
-@dataclass(frozen=True, eq=False)
-class Systems:
-    """Several experiments as the profile kernel wants them."""
-
-    fixed: profile.Fixed
-    predicted: profile.Predicted
-
-    @classmethod
-    def of(cls, statistics: Sequence[Statistic]) -> "Systems":
-        """Concatenate."""
-        fixed = [s for s in statistics if not s.predicts_variance]
-        moving = [s for s in statistics if s.predicts_variance]
-        n_columns = max((len(s.columns) for s in moving), default=0)
-        columns = [np.vstack([s.columns, np.zeros((n_columns - len(s.columns), s.columns.shape[1]))]) for s in moving]
-        return cls(
-            profile.Fixed(
-                first_row=_offsets([len(s.operator) for s in fixed]),
-                data=_joined([s.operator @ s.data for s in fixed]),
-                scale_variance=np.array([s.scale_variance for s in fixed], dtype=np.float64),
-            ),
-            profile.Predicted(
-                first_bin=_offsets([s.experiment.n_bins for s in moving]),
-                data=_joined([s.data for s in moving]),
-                floor=_joined([s.background_variance for s in moving]),
-                shape_background=_joined([s.steady_state for s in moving]),
-                shape_variance=np.array([s.experiment.shape_uncertainty**2 for s in moving], dtype=np.float64),
-                scale_variance=np.array([s.scale_variance for s in moving], dtype=np.float64),
-                column=np.ascontiguousarray(np.hstack(columns)) if moving else np.zeros((0, 0)),
-            ),
-        )
-
-
-def _offsets(sizes: Sequence[int]) -> Any:
-    """0 and the running sums."""
-    return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64)
-
-
-def _joined(arrays: Sequence[Floats]) -> Floats:
-    """Concatenated, also if there is nothing."""
-    return np.concatenate(arrays) if arrays else np.zeros(0)
+# How many different masses and conventions `chi2` remembers.
+_REMEMBERED = 512
 
 
 def experiments_of(given: Any) -> tuple[Experiment, ...]:
@@ -135,8 +38,20 @@ def experiments_of(given: Any) -> tuple[Experiment, ...]:
     return listed
 
 
+@dataclass(frozen=True, eq=False)
+class _Pull:
+    """A nuisance as the kernel sees it, for each experiment; zero where it does nothing."""
+
+    name: str
+    sigma: float  # from standard deviations to the quantity it scales
+    own: int | None  # the experiment it belongs to alone
+    scale: Floats  # [experiments]
+    shift: tuple[Floats, ...]
+    shapes: tuple[tuple[Experiment, Experiment] | None, ...]
+
+
 class Likelihood:
-    """χ² of one or several experiments, profiled over their uncertainties.
+    """χ² = −2 ln L of one or several experiments, profiled over their uncertainties.
 
     Parameters
     ----------
@@ -144,31 +59,105 @@ class Likelihood:
         Each keeps its own nuisances; the experiment's uncertainties decide the χ².
     standard_model : bool or StandardModel
         What is added to the counts of new physics.
+    statistic : {"gaussian", "poisson"}
+        Gaussian χ² as in the papers, or Poisson counts: beam-on counts, and a steady-state background that
+        is known (weight 1) or was counted as well (weight 1 + on time / off time) and is profiled bin by bin.
+    nuisances : sequence of ScaleNuisance or ShapeNuisance
+        What experiments share, and what changes shapes, beside the nuisances that experiments state.
+    model : kind of interaction, interaction or callable, optional
+        What `parameters` are parameters of: ``cf.SingletEFT``; one interaction, whose other values then stay;
+        or a function of one parameter and of `fixed` that makes an interaction, for ties like m_Z' = 10 m_χ.
+    parameters : sequence of str
+        The free parameters in their order: couplings, nuisances by name (see `nuisance_names`; the others
+        are profiled), and at most one that is neither, such as ``m_chi``.
+    fixed : mapping, optional
+        Values of other fields of the model.
+    phases : mapping of str to complex, optional
+        Directions of couplings in the complex plane, of modulus 1.
+    bounds : mapping of str to (float, float), optional
+        Ranges of parameters; χ² is infinite beyond. ``m_chi`` has the range that the sources can produce,
+        any other parameter that is no coupling needs one.
+    rtol : float
+        Accuracy of the counts.
+
+    Attributes
+    ----------
+    experiments : tuple of Experiment
+    parameters : tuple of Parameter
+        Name, description, unit, default and bounds; empty without a `model`.
+    nuisance_names : tuple of str
 
     Raises
     ------
     ValueError
-        If something is not an experiment, or a bin's variance is not positive.
+        If an argument is refused, or a bin's variance is not positive.
 
     Notes
     -----
     Chang & Liao 2020, Eq. (13); Chao et al. 2021, Eq. (34); Brdar et al. 2018, Eqs. (29) and (30) for experiments
-    whose variance is predicted. Nuisances enter linearly and are profiled in closed form.
+    whose variance is predicted. The Poisson χ² is −2 ln of the likelihood over that of a perfect fit, with the
+    steady-state background of each bin profiled in closed form (Barlow & Beeston 1993).
+
+    With a `model`, the object is a function of a vector: ``fit(theta)`` is χ², ``fit.gradient``, ``fit.hessian``
+    its exact derivatives, ``fit.batch`` and ``fit.log_likelihood`` serve samplers. Out of bounds, and for NaN,
+    χ² is +inf, ln L is −inf and derivatives are NaN: nothing is raised. One evaluation runs in one thread.
 
     Examples
     --------
     >>> import cevns_fast as cf
-    >>> like = cf.Likelihood(cf.load("coherent-csi-2017"))
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> like = cf.Likelihood(csi)
     >>> round(like.chi2(cf.StandardModel()), 2)
+    2.83
+    >>> fit = cf.Likelihood(csi, model=cf.SingletEFT, parameters=("m_chi", "C_S", "a_M"), fixed={"C_V": 0.0})
+    >>> [(p.name, p.unit) for p in fit.parameters]
+    [('m_chi', 'MeV'), ('C_S', ''), ('a_M', '')]
+    >>> round(fit([40.0, 0.0, 0.0]), 2)
     2.83
     """
 
     def __init__(
-        self, experiments: Experiment | Sequence[Experiment], *, standard_model: WithStandardModel = True
+        self,
+        experiments: Experiment | Sequence[Experiment],
+        *,
+        standard_model: WithStandardModel = True,
+        statistic: Literal["gaussian", "poisson"] = "gaussian",
+        nuisances: Sequence[Nuisance] = (),
+        model: Model | None = None,
+        parameters: Sequence[str] = (),
+        fixed: Mapping[str, Any] | None = None,
+        phases: Mapping[str, complex] | None = None,
+        bounds: Mapping[str, tuple[float, float]] | None = None,
+        rtol: float = DEFAULT_RTOL,
     ) -> None:
         self.experiments = experiments_of(experiments)
         self.standard_model = standard_model
-        self.statistics = [Statistic(e, standard_model_counts(e, standard_model)) for e in self.experiments]
+        self.statistic = validate.choice("statistic", statistic, ("gaussian", "poisson"))
+        self.rtol = rtol
+        signals = [standard_model_counts(e, standard_model) for e in self.experiments]
+        self.measurements = [Measurement(e, n) for e, n in zip(self.experiments, signals, strict=True)]
+        self._pulls = self._listed(nuisances, signals)
+        #: Global observables: what auxiliary measurements say of the nuisances, in standard deviations.
+        self._centre = np.zeros(len(self._pulls))
+        self._remembered: dict[Any, Evaluator] = {}
+        self._model: FitModel | None = None
+        if model is not None:
+            self._model = fit_model(
+                model, parameters, fixed or {}, phases or {}, bounds or {}, self.nuisance_names, self.experiments
+            )
+        elif parameters or fixed or phases or bounds:
+            raise ValueError("model: must be given with parameters, fixed, phases or bounds")
+        self.parameters: tuple[Parameter, ...] = self._model.parameters if self._model else ()
+        self._tables: list[CountTable] | None = None
+        self._fast: Evaluator | None = None
+        self._full: Evaluator | None = None
+
+    @property
+    def nuisance_names(self) -> tuple[str, ...]:
+        """All nuisances; those that are no parameters are profiled."""
+        return tuple(pull.name for pull in self._pulls)
+
+    # -- of interactions and counts -----------------------------------------------------------------------
 
     def chi2(self, interaction: Interaction) -> float:
         """χ² of an interaction, minimised over the nuisances.
@@ -176,15 +165,14 @@ class Likelihood:
         Parameters
         ----------
         interaction : Interaction
+            What is computed for one is remembered for others that differ in real couplings only.
 
         Returns
         -------
         float
         """
-        if not isinstance(interaction, Interaction):
-            raise ValueError(f"interaction = {interaction!r}: must be an interaction, e.g. cevns_fast.SingletEFT(...)")
-        counts = [event_rate(e, interaction, standard_model=self.standard_model) for e in self.experiments]
-        return float(sum(profiled_chi2(s, n[None, :])[0] for s, n in zip(self.statistics, counts, strict=True)))
+        evaluator, values = self._of(interaction)
+        return evaluator.chi2(values)
 
     def chi2_of_counts(self, counts: ArrayLike | Sequence[ArrayLike]) -> float | Floats:
         """χ² of predicted counts, Standard Model included.
@@ -201,7 +189,7 @@ class Likelihood:
         Raises
         ------
         ValueError
-            If the number of bins is wrong or a count is not finite.
+            If the number of bins is wrong, a count is not finite, or a nuisance needs more than counts.
 
         Examples
         --------
@@ -211,12 +199,16 @@ class Likelihood:
         22.6
         """
         arrays = self._split(counts)
-        pairs = zip(self.statistics, arrays, strict=True)
-        total = np.sum([profiled_chi2(s, np.atleast_2d(n)) for s, n in pairs], axis=0)
+        if any(any(pull.shapes) for pull in self._pulls):
+            raise ValueError("counts: a ShapeNuisance is about an experiment, use chi2 of an interaction")
+        stacked = np.concatenate([np.atleast_2d(each) for each in arrays], axis=1)
+        total = self._counts_evaluator().of_counts(np.ascontiguousarray(stacked))[0]
         return float(total[0]) if arrays[0].ndim == 1 else total
 
     def nuisances(self, interaction: Interaction) -> dict[str, float]:
-        """Best-fit nuisances of an interaction: α and β of each experiment, by name.
+        """Best-fit nuisances of an interaction: α and β of each experiment, by name, and those that are shared.
+
+        Those of an experiment are relative (α = −0.1 is 10% less), shape nuisances are in standard deviations.
 
         Examples
         --------
@@ -225,11 +217,282 @@ class Likelihood:
         >>> {name: round(value, 3) for name, value in like.nuisances(cf.StandardModel()).items()}
         {'beta: prompt neutrons': -0.004, 'alpha': -0.133}
         """
-        found: dict[str, float] = {}
-        for e, s in zip(self.experiments, self.statistics, strict=True):
-            counts = event_rate(e, interaction, standard_model=self.standard_model)
-            prefix = f"{e.name}: " if len(self.experiments) > 1 else ""
-            found |= {prefix + name: value for name, value in s.nuisances(counts).items()}
+        evaluator, values = self._of(interaction)
+        return self._named(evaluator.pulls(np.array(values, dtype=np.float64)))
+
+    def nuisances_of_counts(self, counts: Sequence[Floats]) -> dict[str, float]:
+        """Best-fit nuisances of signal counts, one array for each experiment."""
+        return self._named(self._counts_evaluator().of_counts(np.concatenate(counts)[None])[1][0])
+
+    # -- of parameters ------------------------------------------------------------------------------------
+
+    def __call__(self, theta: ArrayLike) -> float:
+        """χ² at a vector of parameters.
+
+        Parameters
+        ----------
+        theta : sequence of float
+            In the order of `parameters`.
+
+        Returns
+        -------
+        float
+            +inf out of bounds or if an entry is NaN.
+        """
+        values = theta if isinstance(theta, list) else np.asarray(theta, dtype=np.float64).tolist()
+        return self._function.chi2(values)
+
+    def log_likelihood(self, theta: ArrayLike) -> float | Floats:
+        """ln L = −χ²/2, up to a constant, for one vector or float64[n, parameters]; −inf out of bounds."""
+        thetas = np.asarray(theta, dtype=np.float64)
+        if thetas.ndim == 2:
+            return -0.5 * self.batch(thetas)
+        return -0.5 * self._function.chi2(thetas.tolist())
+
+    def batch(self, thetas: ArrayLike) -> Floats:
+        """χ² of many vectors.
+
+        Parameters
+        ----------
+        thetas : float64[n, parameters]
+            Runs of one value of a parameter that is no coupling are faster.
+
+        Returns
+        -------
+        float64[n]
+
+        Raises
+        ------
+        ValueError
+            If the shape is wrong.
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT(m_chi=10.0), parameters=("C_V",))
+        >>> fit.batch([[0.0], [0.1], [-0.1]]).round(2).tolist()
+        [2.83, 5.04, 5.04]
+        """
+        array = np.ascontiguousarray(thetas, dtype=np.float64)
+        if array.ndim != 2 or array.shape[1] != len(self.parameters):
+            raise ValueError(f"thetas: has shape {array.shape}, must be (n, {len(self.parameters)})")
+        return self._function.batch(array)
+
+    def gradient(self, theta: ArrayLike) -> Floats:
+        """Exact derivatives of χ² with respect to the parameters, float64[parameters]; NaN out of bounds.
+
+        Couplings and nuisances enter as polynomials. A parameter such as m_χ enters through polynomials fitted
+        between all kinematic kinks (`count_table`), whose derivatives agree with those of the counts to about
+        1e-8 relative to the largest value over 1% of the range.
+        """
+        return self._function.derivatives(self._vector(theta), second=False)[1]
+
+    def hessian(self, theta: ArrayLike) -> Floats:
+        """Exact second derivatives of χ², float64[parameters, parameters]; NaN out of bounds."""
+        hessian = self._function.derivatives(self._vector(theta), second=True)[2]
+        assert hessian is not None
+        return hessian
+
+    def value_and_gradient(self, theta: ArrayLike) -> tuple[float, Floats]:
+        """χ² and its gradient for the price of the gradient, as ``scipy.optimize.minimize(jac=True)`` wants."""
+        value, gradient, _ = self._function.derivatives(self._vector(theta), second=False)
+        return value, gradient
+
+    def pulls(self, theta: ArrayLike) -> dict[str, float]:
+        """All nuisances at a vector of parameters, in standard deviations, by name."""
+        found = self._complete.pulls(self._vector(theta))
+        return dict(zip(self.nuisance_names, found.tolist(), strict=True))
+
+    def counts(self, theta: ArrayLike) -> list[Floats]:
+        """Signal counts at a vector of parameters with all nuisances at zero, an array for each experiment."""
+        found = self._complete.counts(self._vector(theta))
+        return np.split(found, np.cumsum([e.n_bins for e in self.experiments])[:-1])
+
+    def export(self, path: str | Path) -> None:
+        """Write the function to a file that ``cevns_fast_open`` of the C interface reads.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> import cevns_fast as cf
+        >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT(m_chi=10.0), parameters=("C_V",))
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     fit.export(pathlib.Path(directory) / "fit.cevns")
+        """
+        block = self._block(reduce=True)
+        Path(path).write_bytes(np.concatenate([[float(block.size)], block]).tobytes())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_fast": None, "_full": None, "_remembered": {}}
+
+    # -- how ----------------------------------------------------------------------------------------------
+
+    @property
+    def _function(self) -> Evaluator:
+        """χ² of the parameters."""
+        if self._fast is None:
+            self._fast = Evaluator(self._block(reduce=True))
+        return self._fast
+
+    @property
+    def _complete(self) -> Evaluator:
+        """The same with all bins and nuisances."""
+        if self._full is None:
+            self._full = Evaluator(self._block(reduce=False))
+        return self._full
+
+    def _block(self, *, reduce: bool) -> Floats:
+        """The function of the parameters as numbers."""
+        if self._model is None:
+            raise ValueError("model: must be given, with parameters, for a function of parameters")
+        if self._tables is None:
+            self._tables = [self._table(i, self._model) for i in range(len(self.experiments))]
+        layout, systems = self._packing(self._tables, self._model.couplings, self.parameters)
+        return pack(*(reduced(layout, systems) if reduce else (layout, systems)))
+
+    def _table(self, i: int, model: FitModel) -> CountTable:
+        """Counts of an experiment as functions of the parameters."""
+        counts = self._counts(i, model.couplings, model.phases)
+        if model.structure is None:
+            return counts.constant_table(model.make(0.0))
+        parameter = next(p for p in self.parameters if p.name == model.structure)
+        low, high = parameter.lower, parameter.upper
+        ends = [low, high]
+        if model.structure == "m_chi":
+            variants = [counts.experiment, *(each for pair in counts.shapes for each in pair)]
+            ends = kinks_between(low, high, variants)
+        return counts.table(model.make, ends)
+
+    def _packing(
+        self, tables: Sequence[CountTable], couplings: Sequence[str], parameters: Sequence[Parameter]
+    ) -> tuple[Layout, list[System]]:
+        """Tables and everything else as the kernel wants them."""
+        names = [p.name for p in parameters]
+        exponents: tuple[Exponents, ...] = tuple(dict.fromkeys(e for table in tables for e in table.exponents))
+        nuisance_at = [names.index(pull.name) if pull.name in names else -1 for pull in self._pulls]
+        structure = [i for i, name in enumerate(names) if name not in couplings and name not in self.nuisance_names]
+        layout = Layout(
+            names=names,
+            lower=[p.lower for p in parameters],
+            upper=[p.upper for p in parameters],
+            coupling_at=[names.index(name) for name in couplings],
+            x_at=structure[0] if structure else -1,
+            exponents=exponents,
+            nuisance_at=nuisance_at,
+            centre=self._centre,
+            offset=self._offsets(nuisance_at),
+        )
+        return layout, [self._system(i, table, exponents) for i, table in enumerate(tables)]
+
+    def _system(self, i: int, table: CountTable, exponents: Sequence[Exponents]) -> System:
+        """One experiment for the kernel."""
+        number, moved = 0, []
+        for pull in self._pulls:
+            number += pull.shapes[i] is not None
+            moved.append(number if pull.shapes[i] is not None else 0)
+        shift = np.array([pull.shift[i] for pull in self._pulls]).reshape(len(moved), self.experiments[i].n_bins)
+        scale = np.array([pull.scale[i] for pull in self._pulls])
+        own = self.measurements[i].poisson() if self.statistic == "poisson" else self.measurements[i].gaussian()
+        return System(*own, scale, moved, shift, table.breaks, table.on(exponents))
+
+    def _offsets(self, nuisance_at: Sequence[int]) -> Floats:
+        """For each experiment, one nuisance that scales it is solved for as 1 + α; its own if it has one."""
+        found = np.zeros(len(self._pulls))
+        for i in range(len(self.experiments)):
+            own = [k for k, pull in enumerate(self._pulls) if pull.scale[i] > 0 and nuisance_at[k] < 0]
+            own.sort(key=lambda k: (self._pulls[k].own is None, -self._pulls[k].scale[i]))
+            if own and found[own[0]] == 0:
+                found[own[0]] = 1 / self._pulls[own[0]].scale[i]
+        return found
+
+    def _counts(self, i: int, couplings: tuple[str, ...], phases: Mapping[str, complex]) -> Counts:
+        """What makes tables of an experiment."""
+        shapes = tuple(pair for pull in self._pulls if (pair := pull.shapes[i]) is not None)
+        return Counts(self.experiments[i], shapes, couplings, phases, self.standard_model, self.rtol)
+
+    def _of(self, interaction: Interaction) -> tuple[Evaluator, list[float]]:
+        """The evaluator of interactions that differ from this one in real couplings, and their values here."""
+        if not isinstance(interaction, Interaction):
+            raise ValueError(f"interaction = {interaction!r}: must be an interaction, e.g. cevns_fast.SingletEFT(...)")
+        kind = type(interaction)
+        names, values_of, structure_of = _fields(kind)
+        opened, values, rest = [], [], []
+        for name, value in zip(names, values_of(interaction), strict=True):
+            if type(value) is float or type(value) is int:
+                if value != 0:
+                    opened.append(name)
+                    values.append(float(value))
+            else:
+                rest.append((name, value))
+        key = (kind, structure_of(interaction), tuple(opened), tuple(rest))
+        evaluator = self._remembered.get(key)
+        if evaluator is None:
+            couplings = tuple(opened)
+            parameters = [Parameter(name, "", "", 0.0, -math.inf, math.inf) for name in couplings]
+            tables = [self._counts(i, couplings, {}).constant_table(interaction) for i in range(len(self.experiments))]
+            evaluator = Evaluator(pack(*self._packing(tables, couplings, parameters)))
+            if len(self._remembered) >= _REMEMBERED:
+                self._remembered.pop(next(iter(self._remembered)), None)
+            self._remembered[key] = evaluator
+        return evaluator, values
+
+    def _counts_evaluator(self) -> Evaluator:
+        """An evaluator for counts given by hand."""
+        evaluator = self._remembered.get("counts")
+        if evaluator is None:
+            tables = []
+            for i, e in enumerate(self.experiments):
+                n_tables = 1 + sum(pull.shapes[i] is not None for pull in self._pulls)
+                tables.append(CountTable(((),), np.array([0.0, 1.0]), np.zeros((1, 1, n_tables, 1, e.n_bins))))
+            evaluator = self._remembered["counts"] = Evaluator(pack(*self._packing(tables, (), ())))
+        return evaluator
+
+    def _named(self, pulls: Floats) -> dict[str, float]:
+        """Nuisances in units of what they scale."""
+        return {p.name: float(a * p.sigma) for p, a in zip(self._pulls, pulls, strict=True)}
+
+    def _vector(self, theta: ArrayLike) -> Floats:
+        """One vector of parameters."""
+        array = np.ascontiguousarray(theta, dtype=np.float64)
+        if array.shape != (len(self.parameters),):
+            raise ValueError(f"theta: has shape {array.shape}, must be ({len(self.parameters)},)")
+        return array
+
+    def _listed(self, shared: Sequence[Nuisance], signals: Sequence[Floats]) -> list[_Pull]:
+        """The nuisances of each experiment, then the shared ones."""
+        n, found = len(self.experiments), []
+        nothing = tuple(np.zeros(e.n_bins) for e in self.experiments)
+        for i, (e, signal) in enumerate(zip(self.experiments, signals, strict=True)):
+            twins = sum(other.name == e.name for other in self.experiments[:i])  # copies keep their name
+            prefix = f"{e.name}{f' #{twins + 1}' if twins else ''}: " if n > 1 else ""
+            for b in e.backgrounds:
+                if b.uncertainty > 0:
+                    shift = (*nothing[:i], b.uncertainty * b.counts, *nothing[i + 1 :])
+                    found.append(_Pull(f"{prefix}beta: {b.name}", b.uncertainty, i, np.zeros(n), shift, (None,) * n))
+            if e.signal_uncertainty > 0:
+                on_all = e.signal_uncertainty_on == "prediction"
+                scale = np.where(np.arange(n) == i, e.signal_uncertainty if on_all else 0.0, 0.0)
+                shift = nothing if on_all else (*nothing[:i], e.signal_uncertainty * signal, *nothing[i + 1 :])
+                found.append(_Pull(f"{prefix}alpha", e.signal_uncertainty, i, scale, shift, (None,) * n))
+        names = [e.name for e in self.experiments]
+        for each in shared:
+            if not isinstance(each, ScaleNuisance | ShapeNuisance):
+                raise ValueError(f"nuisances = {each!r}: must be a ScaleNuisance or a ShapeNuisance")
+            if each.name in [pull.name for pull in found]:
+                raise ValueError(f"nuisances: {each.name!r} is there already")
+            if isinstance(each, ScaleNuisance):
+                for name in each.experiments or ():
+                    validate.choice(f"experiments of {each.name!r}", name, names)
+                acts = [each.experiments is None or name in each.experiments for name in names]
+                scale = each.uncertainty * np.array(acts, dtype=np.float64)
+                found.append(_Pull(each.name, each.uncertainty, None, scale, nothing, (None,) * n))
+                continue
+            for variant in (*each.up, *each.down):
+                validate.choice(f"experiments of {each.name!r}", variant.name, names)
+                bins = self.experiments[names.index(variant.name)].detector.bins
+                if variant.detector.bins != bins:
+                    raise ValueError(f"{each.name!r}: {variant.name} must keep its bins")
+            found.append(_Pull(each.name, 1.0, None, np.zeros(n), nothing, tuple(map(each.pair, names))))
         return found
 
     def _split(self, counts: Any) -> list[Floats]:
@@ -246,13 +509,17 @@ class Likelihood:
         return arrays
 
 
-def profiled_chi2(statistic: Statistic, counts: Floats) -> Floats:
-    """χ² of float64[n, n_bins]."""
-    if statistic.predicts_variance:
-        systems = Systems.of([statistic])
-        n_columns = len(statistic.columns)
-        work = np.empty((n_columns + 2, counts.shape[1] + n_columns))
-        return np.array([profile.predicted_chi2(0, systems.predicted, n, work) for n in counts])
-    data = statistic.operator @ statistic.data
-    rows = counts @ statistic.operator.T
-    return np.array([profile.scale_chi2(data, row, 0, len(row), statistic.scale_variance)[0] for row in rows])
+@lru_cache(maxsize=64)
+def _fields(kind: type[Interaction]) -> tuple[tuple[str, ...], Any, Any]:
+    """The couplings among the fields of a kind of interaction, and what fetches their values and all others."""
+    every = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    couplings = tuple(name for name in every if name in kind.couplings)
+    others = tuple(name for name in every if name not in couplings)
+    return couplings, _getter(couplings), _getter(others)
+
+
+def _getter(names: tuple[str, ...]) -> Any:
+    """From an object to the tuple of these attributes."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda each: tuple(getattr(each, name) for name in names)

@@ -10,7 +10,8 @@ from cevns_fast._kernels import profile
 from cevns_fast._validate import Floats
 from cevns_fast.experiments import Experiment
 from cevns_fast.interactions.process import Interaction
-from cevns_fast.likelihood import Likelihood, Systems, experiments_of
+from cevns_fast.likelihood import Likelihood, experiments_of
+from cevns_fast.measurement import Systems
 from cevns_fast.rates import (
     DEFAULT_RTOL,
     WithStandardModel,
@@ -117,10 +118,10 @@ def limit_scan(
     ]  # each float64[n, powers, n_bins]
     highest = max(p.shape[1] for p in polynomials)
     polynomials = [np.pad(p, ((0, 0), (0, highest - p.shape[1]), (0, 0))) for p in polynomials]
-    systems = Systems.of(like.statistics)
+    systems = Systems.of(like.measurements)
     n = len(batch)
     fixed, predicted = [np.zeros((n, highest, 0))], [np.zeros((n, highest, 0))]
-    for statistic, polynomial in zip(like.statistics, polynomials, strict=True):
+    for statistic, polynomial in zip(like.measurements, polynomials, strict=True):
         if statistic.predicts_variance:
             predicted.append(polynomial)
         else:

@@ -19,7 +19,8 @@ from cevns_fast._validate import Floats
 from cevns_fast.chunks import Progress
 from cevns_fast.experiments import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
-from cevns_fast.likelihood import Likelihood, Systems, experiments_of
+from cevns_fast.likelihood import Likelihood, experiments_of
+from cevns_fast.measurement import Systems
 from cevns_fast.rates import (
     DEFAULT_RTOL,
     WithStandardModel,
@@ -171,10 +172,10 @@ def _grid_problem(
         for name, power in zip(names, e, strict=True):
             if power > 2:
                 raise ValueError(f"couplings: counts are of degree {power} in {name!r}; scan it with limit_scan")
-    systems = Systems.of(like.statistics)
+    systems = Systems.of(like.measurements)
     fixed, data, moving = [], [], [np.zeros((len(batch), len(exponents), 0))]
     whole = []
-    for statistic, by_power in zip(like.statistics, found, strict=True):
+    for statistic, by_power in zip(like.measurements, found, strict=True):
         nothing = np.zeros((len(batch), statistic.experiment.n_bins))
         terms = np.stack([by_power.get(e, nothing) for e in exponents], axis=1)  # [n, terms, n_bins]
         whole.append(terms)
@@ -286,7 +287,7 @@ def correlation_scan(
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise ValueError(f"executor = {executor!r}: must be a concurrent.futures.Executor")
     like = Likelihood(listed, standard_model=standard_model)
-    if free and any(s.predicts_variance for s in like.statistics):
+    if free and any(s.predicts_variance for s in like.measurements):
         raise ValueError("profile: needs experiments whose variance is that of observed counts")
     single = isinstance(interaction, Interaction)
     shape = tuple(grid.size for grid in grids)
@@ -327,12 +328,7 @@ def _nuisances(
 ) -> dict[str, float]:
     """Best-fit nuisances at a point."""
     monomials = np.prod(z**problem.powers, axis=1)
-    found: dict[str, float] = {}
-    for statistic, each in zip(like.statistics, terms, strict=True):
-        prefix = f"{statistic.experiment.name}: " if len(like.statistics) > 1 else ""
-        values = statistic.nuisances(monomials @ each[interaction])
-        found |= {prefix + name: value for name, value in values.items()}
-    return found
+    return like.nuisances_of_counts([monomials @ each[interaction] for each in terms])
 
 
 def _identity(

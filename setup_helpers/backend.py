@@ -1,4 +1,4 @@
-"""PEP 517/660 build backend: setuptools' own, which finds the cffi glue of the C kernel written for it.
+"""PEP 517/660 build backend: setuptools' own, which finds the cffi glue of the C kernels written for it.
 
 ``pyproject.toml`` describes the extension; a setup.py is not needed.
 """
@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-import build_fg
+import build_kernels
 from setuptools import build_meta
 from setuptools.build_meta import (
     build_sdist,
@@ -33,7 +33,7 @@ Settings = Mapping[str, Any] | None
 
 def build_wheel(wheel_directory: str, config_settings: Settings = None, metadata_directory: str | None = None) -> str:
     """PEP 517 hook."""
-    build_fg.emit_c_code()
+    build_kernels.emit_c_code()
     return build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)
 
 
@@ -41,5 +41,5 @@ def build_editable(
     wheel_directory: str, config_settings: Settings = None, metadata_directory: str | None = None
 ) -> str:
     """PEP 660 hook."""
-    build_fg.emit_c_code()
+    build_kernels.emit_c_code()
     return build_meta.build_editable(wheel_directory, config_settings, metadata_directory)

@@ -1,5 +1,5 @@
 /* F_G of Chao, Li, Liao & Su 2021 (CLLS), Eqs. (A7)-(A13): the two-loop neutrino-gluon function.
- * cffi reads these declarations (setup_helpers/build_fg.py); keep every line it should skip a '#' line. */
+ * cffi reads these declarations (setup_helpers/build_kernels.py); keep every line it should skip a '#' line. */
 #ifndef CEVNS_FAST_FG_H
 #define CEVNS_FAST_FG_H
 #include <stddef.h>

@@ -55,7 +55,7 @@ def test_liquid_argon():
     background = lar.steady_state_counts(counts)
     assert background == pytest.approx(np.full(40, counts.sum() / 160))
     # σ² = N_SM + 2B
-    assert cf.Likelihood(lar).statistics[0].variance == pytest.approx(counts + 2 * background)
+    assert cf.Likelihood(lar).measurements[0].variance == pytest.approx(counts + 2 * background)
 
 
 def test_conus_100kg():
@@ -68,7 +68,7 @@ def test_conus_100kg():
     background = conus.steady_state_counts(counts)
     assert background == pytest.approx(np.full(19, 5 * 365.25 * 100 * 0.1))
     # σ² = N_SM + B
-    assert cf.Likelihood(conus).statistics[0].variance == pytest.approx(counts + background)
+    assert cf.Likelihood(conus).measurements[0].variance == pytest.approx(counts + background)
 
 
 def test_conus_4kg_and_what_brdar_makes_of_100kg():

@@ -1,0 +1,137 @@
+"""χ² with exact derivatives: the C kernel of ``likelihood.c`` and the block of numbers that it reads. No validation."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cevns_fast._kernels._likelihood import ffi, lib
+
+Array = NDArray[np.float64]
+
+FIXED_VARIANCE, PREDICTED_VARIANCE, POISSON = 0, 1, 2
+LONGEST_NAME = 63
+_MAGIC = 20201127.0
+
+
+class System(NamedTuple):
+    """One experiment, see ``likelihood.c``."""
+
+    statistic: int
+    shape_variance: float
+    off_on_ratio: float
+    data: Array  # [bins]
+    weight: Array  # [bins]: 1/variance, floor of the variance or off counts
+    background: Array  # [bins]
+    base: Array  # [bins]
+    scale: Array  # [nuisances]
+    morph: Sequence[int]  # [nuisances]: which table moves the shape, 0 for none
+    shift: Array  # [nuisances, bins]
+    breaks: Array  # [pieces + 1]
+    coefficients: Array  # [pieces, degree + 1, tables, monomials, bins], highest power first
+
+
+class Layout(NamedTuple):
+    """What all experiments share; indices are places among the parameters, −1 for none."""
+
+    names: Sequence[str]
+    lower: Sequence[float]
+    upper: Sequence[float]
+    coupling_at: Sequence[int]
+    x_at: int
+    exponents: Sequence[tuple[int, ...]]  # [monomials][couplings]
+    nuisance_at: Sequence[int]
+    centre: Array  # [nuisances]
+    offset: Array  # [nuisances]
+
+
+def pack(layout: Layout, systems: Sequence[System]) -> Array:
+    """Everything as one block, in the order in which the kernel reads."""
+    names = np.zeros((len(layout.names), LONGEST_NAME + 1))
+    for row, name in zip(names, layout.names, strict=True):
+        letters = name.encode()[:LONGEST_NAME]
+        row[: len(letters)] = list(letters)
+    factors = [(c, p) for exponents in layout.exponents for c, p in enumerate(exponents) if p > 0]
+    first_factor = np.cumsum([0, *(sum(p > 0 for p in exponents) for exponents in layout.exponents)])
+    n_couplings, n_monomials, n_nuisances = len(layout.coupling_at), len(layout.exponents), len(layout.nuisance_at)
+    parts = [
+        [_MAGIC, len(layout.names), n_couplings, n_monomials, n_nuisances, len(systems)],
+        layout.lower, layout.upper, names.ravel(),
+        [len(factors)], layout.coupling_at, [layout.x_at], first_factor,
+        [c for c, _ in factors], [p for _, p in factors], layout.nuisance_at,
+        layout.centre, layout.offset,
+    ]  # fmt: skip
+    for s in systems:
+        pieces, degree, tables = s.coefficients.shape[:3]
+        parts += [
+            [s.statistic, len(s.data), s.shape_variance, s.off_on_ratio],
+            s.data, s.weight, s.background, s.base, s.scale, s.morph, s.shift.ravel(),
+            [tables, pieces, degree - 1], s.breaks, s.coefficients.ravel(),
+        ]  # fmt: skip
+    return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
+
+
+class Evaluator:
+    """A handle of the kernel. Every method may be called from several threads at once."""
+
+    def __init__(self, block: Array) -> None:
+        handle = lib.cevns_fast_create(ffi.from_buffer("double[]", block), block.size)
+        if handle == ffi.NULL:
+            raise MemoryError(f"no room for a likelihood of {block.size} numbers")
+        self._handle = ffi.gc(handle, lib.cevns_fast_close)
+        self.n_bins: int = lib.cevns_fast_bins(handle)
+        self.n_nuisances: int = lib.cevns_fast_nuisances(handle)
+
+    def chi2(self, theta: Sequence[float]) -> float:
+        """χ² at a list of parameters."""
+        return float(lib.cevns_fast_chi2(self._handle, theta, len(theta), ffi.NULL))
+
+    def derivatives(self, theta: Array, *, second: bool) -> tuple[float, Array, Array | None]:
+        """χ², its gradient and, if it is wanted, its Hessian."""
+        n = theta.size
+        gradient, hessian = np.empty(n), np.empty((n, n)) if second else None
+        value = lib.cevns_fast_hessian(
+            self._handle, _in(theta), n, _out(gradient), ffi.NULL if hessian is None else _out(hessian)
+        )
+        return value, gradient, hessian
+
+    def batch(self, thetas: Array) -> Array:
+        """χ² at thetas[points, n]."""
+        found = np.empty(len(thetas))
+        lib.cevns_fast_chi2_batch(self._handle, _in(thetas), *thetas.shape, _out(found))
+        return found
+
+    def minimise(self, theta: Array, fixed: Sequence[bool]) -> tuple[float, Array]:
+        """The nearest minimum downhill from theta: χ² and where it is."""
+        found = theta.copy()
+        value = lib.cevns_fast_minimise(self._handle, _out(found), found.size, [int(each) for each in fixed])
+        return value, found
+
+    def pulls(self, theta: Array) -> Array:
+        """All nuisances, in standard deviations."""
+        found = np.empty(self.n_nuisances)
+        lib.cevns_fast_pulls(self._handle, _in(theta), theta.size, _out(found))
+        return found
+
+    def counts(self, theta: Array) -> Array:
+        """Signal counts of all bins."""
+        found = np.empty(self.n_bins)
+        lib.cevns_fast_counts(self._handle, _in(theta), theta.size, _out(found))
+        return found
+
+    def of_counts(self, signal: Array) -> tuple[Array, Array]:
+        """χ² and pulls of signal counts [points, bins]."""
+        chi2, pulls = np.empty(len(signal)), np.empty((len(signal), self.n_nuisances))
+        lib.cevns_fast_chi2_of_counts(self._handle, _in(signal), len(signal), _out(chi2), _out(pulls))
+        return chi2, pulls
+
+
+def _in(array: Array) -> object:
+    """A pointer to what is read."""
+    return ffi.from_buffer("double[]", array)
+
+
+def _out(array: Array) -> object:
+    """A pointer to what is written."""
+    return ffi.from_buffer("double[]", array, require_writable=True)

@@ -1,0 +1,128 @@
+"""What an experiment measured and how well, prepared for χ²: data, variances and what nuisances do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from cevns_fast._kernels import profile
+from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VARIANCE
+from cevns_fast._validate import Floats
+from cevns_fast.experiments import Experiment
+from cevns_fast.rates import standard_model_counts
+
+
+class Measurement:
+    """The χ² of one experiment, prepared: CL Eq. (13), CLLS Eq. (34), BRX Eqs. (29) and (30)."""
+
+    def __init__(self, experiment: Experiment, standard_model: Floats) -> None:
+        truth = standard_model_counts(experiment, experiment.simulated_truth)
+        simulated = experiment.observed is None
+        self.experiment = experiment
+        #: Counts less the steady-state background and, at their nominal size, the beam-related ones.
+        measured = truth.copy() if experiment.observed is None else experiment.observed
+        backgrounds = [b.counts for b in experiment.backgrounds]
+        beam = np.sum(backgrounds, axis=0) if backgrounds else np.zeros(experiment.n_bins)
+        if simulated:  # simulated data hold every background at its nominal size
+            measured = measured + beam
+        self.beam = beam
+        self.data = measured - beam
+        self.steady_state = experiment.steady_state_counts(truth)
+        self.background_variance = experiment.steady_state_weight * self.steady_state + beam
+        self.predicts_variance = experiment.variance == "prediction"
+        scale_all = experiment.signal_uncertainty_on == "prediction"
+        self.scale_variance = experiment.signal_uncertainty**2 if scale_all else 0.0
+        columns = [("beta: " + b.name, b.uncertainty * b.counts) for b in experiment.backgrounds if b.uncertainty > 0]
+        if not scale_all and experiment.signal_uncertainty > 0:
+            columns.append(("alpha", experiment.signal_uncertainty * standard_model))
+        #: Nuisances that shift the prediction by a constant, as counts per standard deviation.
+        self.column_names = [name for name, _ in columns]
+        self.columns = np.array([c for _, c in columns]).reshape(len(columns), experiment.n_bins)
+        if not self.predicts_variance:
+            shape = experiment.shape_uncertainty * (np.maximum(measured, 0.0) + self.steady_state)
+            #: Statistical and shape variance per bin.
+            self.variance = measured + self.background_variance + shape**2
+            if np.any(self.variance <= 0):
+                bad = int(np.argmax(self.variance <= 0))
+                raise ValueError(f"{experiment.name}: variance of bin {bad} = {self.variance[bad]:g}: must be > 0")
+
+    def gaussian(self) -> tuple[int, float, float, Floats, Floats, Floats, Floats]:
+        """Statistic, shape variance, off/on ratio, data, weight, background and base for the likelihood kernel."""
+        nothing = np.zeros(self.experiment.n_bins)
+        if not self.predicts_variance:
+            return FIXED_VARIANCE, 0.0, 0.0, self.data, 1 / self.variance, nothing, nothing
+        shape_variance = self.experiment.shape_uncertainty**2
+        return (
+            PREDICTED_VARIANCE, shape_variance, 0.0, self.data, self.background_variance, self.steady_state, nothing
+        )  # fmt: skip
+
+    def poisson(self) -> tuple[int, float, float, Floats, Floats, Floats, Floats]:
+        """The same for Poisson counts: on counts, off counts and what is expected beside signal.
+
+        A steady-state background of weight 1 + 1/τ was counted for τ times as long as the beam was on.
+        """
+        experiment, nothing = self.experiment, np.zeros(self.experiment.n_bins)
+        if experiment.shape_uncertainty > 0:
+            raise ValueError(
+                f"shape_uncertainty = {experiment.shape_uncertainty}: must be 0 for Poisson counts; use a ShapeNuisance"
+            )
+        on = self.data + self.beam + self.steady_state
+        if np.any(on < 0):
+            raise ValueError(f"{experiment.name}: on counts of bin {int(np.argmin(on))} = {on.min():g}: must be >= 0")
+        if experiment.steady_state_weight <= 1:
+            return POISSON, 0.0, np.inf, on, nothing, nothing, self.beam + self.steady_state
+        ratio = 1 / (experiment.steady_state_weight - 1)
+        return POISSON, 0.0, ratio, on, ratio * self.steady_state, nothing, self.beam
+
+    @cached_property
+    def operator(self) -> Floats:
+        """From counts to whitened counts with the constant columns projected out, float64[rows, n_bins]."""
+        n_columns, n_bins = self.columns.shape
+        extended = np.vstack([(self.columns / np.sqrt(self.variance)).T, np.eye(n_columns)])
+        q, _ = np.linalg.qr(extended)
+        whitened = np.vstack([np.diag(1 / np.sqrt(self.variance)), np.zeros((n_columns, n_bins))])
+        return np.asarray(whitened - q @ (q.T @ whitened))
+
+
+@dataclass(frozen=True, eq=False)
+class Systems:
+    """Several experiments as the profile kernel wants them."""
+
+    fixed: profile.Fixed
+    predicted: profile.Predicted
+
+    @classmethod
+    def of(cls, measurements: Sequence[Measurement]) -> "Systems":
+        """Concatenate."""
+        fixed = [s for s in measurements if not s.predicts_variance]
+        moving = [s for s in measurements if s.predicts_variance]
+        n_columns = max((len(s.columns) for s in moving), default=0)
+        columns = [np.vstack([s.columns, np.zeros((n_columns - len(s.columns), s.columns.shape[1]))]) for s in moving]
+        return cls(
+            profile.Fixed(
+                first_row=_offsets([len(s.operator) for s in fixed]),
+                data=_joined([s.operator @ s.data for s in fixed]),
+                scale_variance=np.array([s.scale_variance for s in fixed], dtype=np.float64),
+            ),
+            profile.Predicted(
+                first_bin=_offsets([s.experiment.n_bins for s in moving]),
+                data=_joined([s.data for s in moving]),
+                floor=_joined([s.background_variance for s in moving]),
+                shape_background=_joined([s.steady_state for s in moving]),
+                shape_variance=np.array([s.experiment.shape_uncertainty**2 for s in moving], dtype=np.float64),
+                scale_variance=np.array([s.scale_variance for s in moving], dtype=np.float64),
+                column=np.ascontiguousarray(np.hstack(columns)) if moving else np.zeros((0, 0)),
+            ),
+        )
+
+
+def _offsets(sizes: Sequence[int]) -> Any:
+    """0 and the running sums."""
+    return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64)
+
+
+def _joined(arrays: Sequence[Floats]) -> Floats:
+    """Concatenated, also if there is nothing."""
+    return np.concatenate(arrays) if arrays else np.zeros(0)
