@@ -44,7 +44,19 @@ _HOMES = {
     "parameters": ("Parameter",),
     "likelihood": ("Likelihood",),
     "limits": ("LimitCurve", "limit_scan"),
+    "toys": ("BestFit", "FeldmanCousins", "GoodnessOfFit", "best_fit", "feldman_cousins", "goodness_of_fit"),
     "scans": ("correlation_scan",),
+    "adapters": (
+        "PriorTransform",
+        "minuit_cost",
+        "prior_transform",
+        "scipy_problem",
+        "starting_points",
+        "to_inference_data",
+    ),
+    "histfactory": ("pyhf_parameters", "pyhf_workspace"),
+    "c_interface": ("write_c_interface",),
+    "threads": ("get_num_threads", "set_num_threads"),
     "scan_result": ("Contours", "Scan", "open_scan"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names if name}

@@ -244,6 +244,15 @@ def _write(path: Path, *content: Any) -> None:
         raise
 
 
+def digest(*arrays: Any) -> str:
+    """SHA-256 of arrays and their shapes."""
+    state = hashlib.sha256()
+    for array in arrays:
+        state.update(repr((array.shape, array.dtype.str)).encode())
+        state.update(np.ascontiguousarray(array).tobytes())
+    return state.hexdigest()
+
+
 @contextmanager
 def _reporter(progress: Progress, total: int) -> Iterator[Callable[[int], None]]:
     """What to call with the number of rows that were finished."""

@@ -11,9 +11,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cevns_fast import __version__
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import Evaluator, Layout, System, pack
 from cevns_fast._validate import Floats
+from cevns_fast.chunks import digest
 from cevns_fast.count_table import Counts, CountTable, kinks_between
 from cevns_fast.experiments import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
@@ -136,6 +138,8 @@ class Likelihood:
         self.rtol = rtol
         signals = [standard_model_counts(e, standard_model) for e in self.experiments]
         self.measurements = [Measurement(e, n) for e, n in zip(self.experiments, signals, strict=True)]
+        poisson = self.statistic == "poisson"
+        self._observed = [each.poisson() if poisson else each.gaussian() for each in self.measurements]
         self._pulls = self._listed(nuisances, signals)
         #: Global observables: what auxiliary measurements say of the nuisances, in standard deviations.
         self._centre = np.zeros(len(self._pulls))
@@ -240,14 +244,14 @@ class Likelihood:
             +inf out of bounds or if an entry is NaN.
         """
         values = theta if isinstance(theta, list) else np.asarray(theta, dtype=np.float64).tolist()
-        return self._function.chi2(values)
+        return self.evaluator(complete=False).chi2(values)
 
     def log_likelihood(self, theta: ArrayLike) -> float | Floats:
         """ln L = −χ²/2, up to a constant, for one vector or float64[n, parameters]; −inf out of bounds."""
         thetas = np.asarray(theta, dtype=np.float64)
         if thetas.ndim == 2:
             return -0.5 * self.batch(thetas)
-        return -0.5 * self._function.chi2(thetas.tolist())
+        return -0.5 * self.evaluator(complete=False).chi2(thetas.tolist())
 
     def batch(self, thetas: ArrayLike) -> Floats:
         """χ² of many vectors.
@@ -276,7 +280,7 @@ class Likelihood:
         array = np.ascontiguousarray(thetas, dtype=np.float64)
         if array.ndim != 2 or array.shape[1] != len(self.parameters):
             raise ValueError(f"thetas: has shape {array.shape}, must be (n, {len(self.parameters)})")
-        return self._function.batch(array)
+        return self.evaluator(complete=False).batch(array)
 
     def gradient(self, theta: ArrayLike) -> Floats:
         """Exact derivatives of χ² with respect to the parameters, float64[parameters]; NaN out of bounds.
@@ -285,27 +289,27 @@ class Likelihood:
         between all kinematic kinks (`count_table`), whose derivatives agree with those of the counts to about
         1e-8 relative to the largest value over 1% of the range.
         """
-        return self._function.derivatives(self._vector(theta), second=False)[1]
+        return self.evaluator(complete=False).derivatives(self._vector(theta), second=False)[1]
 
     def hessian(self, theta: ArrayLike) -> Floats:
         """Exact second derivatives of χ², float64[parameters, parameters]; NaN out of bounds."""
-        hessian = self._function.derivatives(self._vector(theta), second=True)[2]
+        hessian = self.evaluator(complete=False).derivatives(self._vector(theta), second=True)[2]
         assert hessian is not None
         return hessian
 
     def value_and_gradient(self, theta: ArrayLike) -> tuple[float, Floats]:
         """χ² and its gradient for the price of the gradient, as ``scipy.optimize.minimize(jac=True)`` wants."""
-        value, gradient, _ = self._function.derivatives(self._vector(theta), second=False)
+        value, gradient, _ = self.evaluator(complete=False).derivatives(self._vector(theta), second=False)
         return value, gradient
 
     def pulls(self, theta: ArrayLike) -> dict[str, float]:
         """All nuisances at a vector of parameters, in standard deviations, by name."""
-        found = self._complete.pulls(self._vector(theta))
+        found = self.evaluator(complete=True).pulls(self._vector(theta))
         return dict(zip(self.nuisance_names, found.tolist(), strict=True))
 
     def counts(self, theta: ArrayLike) -> list[Floats]:
         """Signal counts at a vector of parameters with all nuisances at zero, an array for each experiment."""
-        found = self._complete.counts(self._vector(theta))
+        found = self.evaluator(complete=True).counts(self._vector(theta))[0]
         return np.split(found, np.cumsum([e.n_bins for e in self.experiments])[:-1])
 
     def export(self, path: str | Path) -> None:
@@ -319,36 +323,50 @@ class Likelihood:
         >>> with tempfile.TemporaryDirectory() as directory:
         ...     fit.export(pathlib.Path(directory) / "fit.cevns")
         """
-        block = self._block(reduce=True)
-        Path(path).write_bytes(np.concatenate([[float(block.size)], block]).tobytes())
+        numbers = pack(*reduced(*self.systems())).numbers
+        Path(path).write_bytes(np.concatenate([[float(numbers.size)], numbers]).tobytes())
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_fast": None, "_full": None, "_remembered": {}}
 
     # -- how ----------------------------------------------------------------------------------------------
 
+    # -- for toys and exports -----------------------------------------------------------------------------
+
     @property
-    def _function(self) -> Evaluator:
-        """χ² of the parameters."""
+    def structure(self) -> str | None:
+        """The parameter that is neither a coupling nor a nuisance, if there is one."""
+        return self._model.structure if self._model else None
+
+    def evaluator(self, *, complete: bool) -> Evaluator:
+        """The kernel's function of the parameters, with all bins and nuisances or with what χ² needs."""
+        if complete:
+            if self._full is None:
+                self._full = Evaluator(pack(*self.systems()))
+            return self._full
         if self._fast is None:
-            self._fast = Evaluator(self._block(reduce=True))
+            self._fast = Evaluator(pack(*reduced(*self.systems())))
         return self._fast
 
-    @property
-    def _complete(self) -> Evaluator:
-        """The same with all bins and nuisances."""
-        if self._full is None:
-            self._full = Evaluator(self._block(reduce=False))
-        return self._full
-
-    def _block(self, *, reduce: bool) -> Floats:
-        """The function of the parameters as numbers."""
+    def systems(self) -> tuple[Layout, list[System]]:
+        """The function of the parameters as the kernel's arrays, with all bins and nuisances."""
         if self._model is None:
             raise ValueError("model: must be given, with parameters, for a function of parameters")
         if self._tables is None:
             self._tables = [self._table(i, self._model) for i in range(len(self.experiments))]
-        layout, systems = self._packing(self._tables, self._model.couplings, self.parameters)
-        return pack(*(reduced(layout, systems) if reduce else (layout, systems)))
+        return self._packing(self._tables, self._model.couplings, self.parameters)
+
+    def identity(self) -> dict[str, str]:
+        """What the function is, field by field: a checkpoint carries it."""
+        return {
+            "cevns_fast_version": __version__,
+            "experiments": ", ".join(e.name for e in self.experiments),
+            "statistic": self.statistic,
+            "parameters": ", ".join(f"{p.name} in [{p.lower!r}, {p.upper!r}]" for p in self.parameters),
+            "nuisances": ", ".join(self.nuisance_names),
+            "standard_model": repr(self.standard_model),
+            "numbers": "sha256 " + digest(pack(*self.systems()).numbers),
+        }
 
     def _table(self, i: int, model: FitModel) -> CountTable:
         """Counts of an experiment as functions of the parameters."""
@@ -371,6 +389,7 @@ class Likelihood:
         exponents: tuple[Exponents, ...] = tuple(dict.fromkeys(e for table in tables for e in table.exponents))
         nuisance_at = [names.index(pull.name) if pull.name in names else -1 for pull in self._pulls]
         structure = [i for i, name in enumerate(names) if name not in couplings and name not in self.nuisance_names]
+        offset, mix, factor, scale = self._solved_for(nuisance_at)
         layout = Layout(
             names=names,
             lower=[p.lower for p in parameters],
@@ -380,30 +399,46 @@ class Likelihood:
             exponents=exponents,
             nuisance_at=nuisance_at,
             centre=self._centre,
-            offset=self._offsets(nuisance_at),
+            offset=offset,
+            mix=mix,
         )
-        return layout, [self._system(i, table, exponents) for i, table in enumerate(tables)]
+        return layout, [self._system(i, t, exponents, factor[i], scale[i]) for i, t in enumerate(tables)]
 
-    def _system(self, i: int, table: CountTable, exponents: Sequence[Exponents]) -> System:
+    def _system(
+        self, i: int, table: CountTable, exponents: Sequence[Exponents], factor: float, scale: Floats
+    ) -> System:
         """One experiment for the kernel."""
         number, moved = 0, []
         for pull in self._pulls:
             number += pull.shapes[i] is not None
             moved.append(number if pull.shapes[i] is not None else 0)
         shift = np.array([pull.shift[i] for pull in self._pulls]).reshape(len(moved), self.experiments[i].n_bins)
-        scale = np.array([pull.scale[i] for pull in self._pulls])
-        own = self.measurements[i].poisson() if self.statistic == "poisson" else self.measurements[i].gaussian()
-        return System(*own, scale, moved, shift, table.breaks, table.on(exponents))
+        return System(*self._observed[i], factor, scale, moved, shift, table.breaks, table.on(exponents))
 
-    def _offsets(self, nuisance_at: Sequence[int]) -> Floats:
-        """For each experiment, one nuisance that scales it is solved for as 1 + α; its own if it has one."""
-        found = np.zeros(len(self._pulls))
-        for i in range(len(self.experiments)):
-            own = [k for k, pull in enumerate(self._pulls) if pull.scale[i] > 0 and nuisance_at[k] < 0]
-            own.sort(key=lambda k: (self._pulls[k].own is None, -self._pulls[k].scale[i]))
-            if own and found[own[0]] == 0:
-                found[own[0]] = 1 / self._pulls[own[0]].scale[i]
-        return found
+    def _solved_for(self, nuisance_at: Sequence[int]) -> tuple[Floats, Floats, Floats, Floats]:
+        """What the kernel solves for: c where all nuisances a are zero, a = mix (c − offset), and signals in terms of c.
+
+        For each experiment one profiled nuisance, its own if it has one, stands for all that scale its signal.
+        """
+        scale = np.array([pull.scale for pull in self._pulls]).reshape(len(self._pulls), len(self.experiments)).T
+        n = len(self._pulls)
+        offset, unmix, stands = np.zeros(n), np.eye(n), dict[int, int]()
+        for i, mine in enumerate(scale):
+            candidates = [k for k in range(n) if mine[k] > 0 and nuisance_at[k] < 0 and offset[k] == 0]
+            candidates.sort(key=lambda k: (np.count_nonzero(scale[:, k]), -mine[k]))
+            for k in candidates[:1]:
+                trial = unmix.copy()
+                trial[k] = mine / mine[k]
+                if np.linalg.cond(trial) < 1e6:
+                    offset[k], unmix, stands[i] = 1 / mine[k], trial, k
+        mix: Floats = np.asarray(np.linalg.inv(unmix))
+        mixed: Floats = scale @ mix
+        mixed[np.abs(mixed) < 1e-13 * scale.max(axis=1, initial=0.0, keepdims=True)] = 0.0
+        factor: Floats = 1 - mixed @ offset
+        factor[np.abs(factor) < 1e-13] = 0.0
+        for i, k in stands.items():
+            mixed[i], factor[i] = np.where(np.arange(n) == k, scale[i], 0.0), 0.0
+        return offset, mix, factor, mixed
 
     def _counts(self, i: int, couplings: tuple[str, ...], phases: Mapping[str, complex]) -> Counts:
         """What makes tables of an experiment."""

@@ -44,14 +44,15 @@ class Measurement:
             shape = experiment.shape_uncertainty * (np.maximum(measured, 0.0) + self.steady_state)
             #: Statistical and shape variance per bin.
             self.variance = measured + self.background_variance + shape**2
-            if np.any(self.variance <= 0):
-                bad = int(np.argmax(self.variance <= 0))
-                raise ValueError(f"{experiment.name}: variance of bin {bad} = {self.variance[bad]:g}: must be > 0")
 
     def gaussian(self) -> tuple[int, float, float, Floats, Floats, Floats, Floats]:
         """Statistic, shape variance, off/on ratio, data, weight, background and base for the likelihood kernel."""
         nothing = np.zeros(self.experiment.n_bins)
         if not self.predicts_variance:
+            if np.any(self.variance <= 0):
+                bad = int(np.argmax(self.variance <= 0))
+                name = self.experiment.name
+                raise ValueError(f"{name}: variance of bin {bad} = {self.variance[bad]:g}: must be > 0")
             return FIXED_VARIANCE, 0.0, 0.0, self.data, 1 / self.variance, nothing, nothing
         shape_variance = self.experiment.shape_uncertainty**2
         return (

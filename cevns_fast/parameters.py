@@ -130,11 +130,22 @@ def _kind(model: Any) -> type[Interaction] | None:
     return None
 
 
+@dataclass(frozen=True)
+class Maker:
+    """From a value of the structure parameter to an interaction."""
+
+    build: Callable[..., Any]
+    given: Mapping[str, Any]
+    structure: str | None
+
+    def __call__(self, x: float) -> Any:
+        return self.build(**self.given, **({} if self.structure is None else {self.structure: x}))
+
+
 def _maker(
     model: Any, kind: type[Interaction] | None, structure: str | None, fixed: Mapping[str, Any], opened: Sequence[str]
-) -> Callable[[float], Interaction]:
-    """From a value of the structure parameter to an interaction; what open couplings are worth does not matter."""
-    build: Callable[..., Any] = model.replace if isinstance(model, Interaction) else model
+) -> Maker:
+    """Check what is fixed; what open couplings are worth does not matter."""
     given = dict(fixed)
     if kind is not None:
         allowed = [f.name for f in fields(kind)]  # type: ignore[arg-type]
@@ -143,9 +154,7 @@ def _maker(
             known = [*kind.couplings, *allowed]
             raise ValueError(f"parameters: {structure!r} is not known; {validate.unknown(structure, known)}")
         given |= {name: 1.0 for name in opened if name in allowed}
-    if structure is None:
-        return lambda x: build(**given)
-    return lambda x: build(**given, **{structure: x})
+    return Maker(model.replace if isinstance(model, Interaction) else model, given, structure)
 
 
 def _range(name: str, given: Any) -> tuple[float, float]:

@@ -20,7 +20,9 @@ from cevns_fast.constants import MEV2_CM2
 from cevns_fast.experiments import Experiment
 from cevns_fast.interactions.process import AmplitudePolynomial, Complexes, Exponents, Interaction, Process
 from cevns_fast.interactions.standard_model import StandardModel
+from cevns_fast.nuclei import Nuclide
 from cevns_fast.quadrature import IntegrationTarget
+from cevns_fast.threads import checked
 
 WithStandardModel = bool | StandardModel
 Integers = NDArray[np.int64]
@@ -109,34 +111,18 @@ def count_polynomial(
     nuclides = {t.nuclide: None for t in plan.targets}
     processes = {n: kind.processes(batch, n) for n in nuclides}
     amplitudes = {n: kind.amplitudes(batch, n, names, phases or {}) for n in nuclides}
-    norm = experiment.detector.nuclei * experiment.fluence * MEV2_CM2
-    shapes = [_shape(process) for process in processes[plan.targets[0].nuclide]]
-    weights: list[dict[Exponents, Floats]] = []  # for each process, [targets, n or 1, channels, 2]
-    for i, shape in enumerate(shapes):
-        found = [_weights(amplitudes[t.nuclide][i], t, _channels(shape)) for t in plan.targets]
-        factors = norm[[t.index for t in plan.targets], None, None, None]
-        weights.append({e: np.array([w[e] for w in found]) * factors for e in found[0]})
-    present = [{e: np.asarray(w.any(axis=(0, 1))) for e, w in of_process.items()} for of_process in weights]
-    exponents = sorted({e for p in present for e in p}, key=lambda e: (sum(e), tuple(-x for x in e)))
-    # One row of the kernel's result for each monomial, and a second where complex couplings see more.
-    complex_ones = [e for e in exponents if any(e in p and p[e][:, 1].any() for p in present)]
-    rows = [(e, 0) for e in exponents] + [(e, 1) for e in complex_ones]
-    out = np.zeros((len(batch), len(rows), experiment.n_bins))
-    for i, shape in enumerate(shapes):
-        parts = [
-            (row, np.flatnonzero(present[i][e][:, part]), weights[i][e][..., part])
-            for row, (e, part) in enumerate(rows)
-            if e in present[i]
-        ]
-        used = tuple((row, c) for row, channels, _ in parts for c in channels.tolist())
-        if used:
+    shapes = tuple(_shape(process) for process in processes[plan.targets[0].nuclide])
+    rows = _rows(experiment, plan.targets, shapes, amplitudes)
+    n = len(rows.exponents)
+    out = np.zeros((len(batch), n + len(rows.complex_ones), experiment.n_bins))
+    for i, (layout, weight) in enumerate(rows.of_process):
+        if layout is not None:
             per_target = [processes[t.nuclide][i] for t in plan.targets]
-            weight = np.concatenate([w[..., channels] for _, channels, w in parts], axis=-1)
-            _run_process(experiment, plan, per_target, _layout(shape, used), weight, out, threads)
-    imaginary = np.zeros((len(batch), len(exponents), experiment.n_bins))
-    for i, e in enumerate(complex_ones):
-        imaginary[:, exponents.index(e)] = out[:, len(exponents) + i]
-    return CountPolynomial(names, tuple(exponents), out[:, : len(exponents)], imaginary)
+            _run_process(experiment, plan, per_target, layout, weight, out, threads)
+    imaginary = np.zeros((len(batch), n, experiment.n_bins))
+    for i, place in enumerate(rows.complex_ones):
+        imaginary[:, place] = out[:, n + i]
+    return CountPolynomial(names, rows.exponents, out[:, :n], imaginary)
 
 
 Shape = tuple[tuple[int, int, int, bool, int], ...]  # (first, second, T_power, odd, E_power) of each term
@@ -184,6 +170,68 @@ def _layout(shape: Shape, used: tuple[tuple[int, int], ...]) -> _Layout:
         row, slot, term, part,
         tuple(shape[i][2] for i in term),
     )  # fmt: skip
+
+
+class _Rows(NamedTuple):
+    """The kernel's rows: one for each monomial, and a second where complex couplings see more."""
+
+    exponents: tuple[Exponents, ...]
+    complex_ones: tuple[int, ...]  # which of them have a second row
+    of_process: tuple[tuple[_Layout | None, Floats], ...]  # and weights [targets, n or 1, parts]
+
+
+def _rows(
+    experiment: Experiment,
+    targets: Sequence[IntegrationTarget],
+    shapes: tuple[Shape, ...],
+    amplitudes: Mapping[Nuclide, Sequence[AmplitudePolynomial]],
+) -> _Rows:
+    """Rows and weights, remembered by content: a fit changes the mass more often than the amplitudes."""
+    norm = experiment.detector.nuclei * experiment.fluence * MEV2_CM2
+    factors = norm[[t.index for t in targets], None, None, None]
+    contents = tuple(tuple((e, a.tobytes()) for e, a in p.items()) for each in amplitudes.values() for p in each)
+    key = (tuple((t.index, t.form_factors) for t in targets), factors.tobytes(), shapes, contents)
+    found = _remembered_rows.get(key)
+    if found is None:
+        if len(_remembered_rows) >= _MOST_REMEMBERED:
+            _remembered_rows.pop(next(iter(_remembered_rows)), None)
+        found = _remembered_rows[key] = _make_rows(targets, shapes, amplitudes, factors)
+    return found
+
+
+_remembered_rows: dict[Any, _Rows] = {}
+_MOST_REMEMBERED = 256
+
+
+def _make_rows(
+    targets: Sequence[IntegrationTarget],
+    shapes: tuple[Shape, ...],
+    amplitudes: Mapping[Nuclide, Sequence[AmplitudePolynomial]],
+    factors: Floats,
+) -> _Rows:
+    """Rows and weights of amplitudes; factors are [targets, 1, 1, 1]."""
+    weights: list[dict[Exponents, Floats]] = []  # for each process, [targets, n or 1, channels, 2]
+    for i, shape in enumerate(shapes):
+        found = [_weights(amplitudes[t.nuclide][i], t, _channels(shape)) for t in targets]
+        weights.append({e: np.array([w[e] for w in found]) * factors for e in found[0]})
+    present = [{e: np.asarray(w.any(axis=(0, 1))) for e, w in of_process.items()} for of_process in weights]
+    exponents = sorted({e for p in present for e in p}, key=lambda e: (sum(e), tuple(-x for x in e)))
+    complex_ones = [e for e in exponents if any(e in p and p[e][:, 1].any() for p in present)]
+    rows = [(e, 0) for e in exponents] + [(e, 1) for e in complex_ones]
+    of_process: list[tuple[_Layout | None, Floats]] = []
+    for i, shape in enumerate(shapes):
+        parts = [
+            (row, np.flatnonzero(present[i][e][:, part]), weights[i][e][..., part])
+            for row, (e, part) in enumerate(rows)
+            if e in present[i]
+        ]
+        used = tuple((row, c) for row, channels, _ in parts for c in channels.tolist())
+        if used:
+            weight = np.concatenate([w[..., channels] for _, channels, w in parts], axis=-1)
+            of_process.append((_layout(shape, used), weight))
+        else:
+            of_process.append((None, np.zeros(0)))
+    return _Rows(tuple(exponents), tuple(exponents.index(e) for e in complex_ones), tuple(of_process))
 
 
 def _run_process(
@@ -312,8 +360,7 @@ def checked_interactions(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: An
     """The interactions as a list; `ValueError` for arguments of the wrong kind."""
     if not 1e-14 <= validate.number("rtol", rtol) <= 1e-2:
         raise ValueError(f"rtol = {rtol!r}: must be from 1e-14 to 1e-2")
-    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
-        raise ValueError(f"threads = {threads!r}: must be a whole number >= 1")
+    checked(threads)
     found = [interaction]
     if not isinstance(interaction, Interaction) and isinstance(interaction, Iterable):
         found = list(interaction)

@@ -34,7 +34,10 @@ def reduced(layout: Layout, systems: Sequence[System]) -> tuple[Layout, list[Sys
         found.append(s._replace(scale=s.scale[kept], morph=[s.morph[k] for k in kept], shift=s.shift[kept]))
     found = [_compressed(s) if s.statistic == FIXED_VARIANCE and len(s.breaks) == 2 else s for s in found]
     return layout._replace(
-        nuisance_at=[layout.nuisance_at[k] for k in kept], centre=layout.centre[kept], offset=layout.offset[kept]
+        nuisance_at=[layout.nuisance_at[k] for k in kept],
+        centre=layout.centre[kept],
+        offset=layout.offset[kept],
+        mix=layout.mix[np.ix_(kept, kept)],
     ), found
 
 

@@ -1,11 +1,10 @@
 """Correlation scans: χ² over grids of couplings."""
 
-import hashlib
 import math
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,14 @@ from cevns_fast.likelihood import Likelihood, experiments_of
 from cevns_fast.measurement import Systems
 from cevns_fast.rates import (
     DEFAULT_RTOL,
+    CountPolynomial,
     WithStandardModel,
     checked_interactions,
     count_polynomial,
     standard_model_counts,
 )
 from cevns_fast.scan_result import Scan
+from cevns_fast.threads import checked, get_num_threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +148,18 @@ class GridProblem:
         return float(out[0, 0])
 
 
+@lru_cache(maxsize=32)
+def _counts_of_one(
+    experiment: Experiment,
+    interaction: Interaction,
+    names: tuple[str, ...],
+    phases: tuple[tuple[str, complex], ...],
+    rtol: float,
+) -> CountPolynomial:
+    """Counts of one interaction, kept: it is scanned again on a finer grid, or with another Standard Model."""
+    return count_polynomial(experiment, [interaction], names, dict(phases), rtol=rtol)
+
+
 def _grid_problem(
     like: Likelihood,
     batch: Sequence[Interaction],
@@ -162,7 +175,10 @@ def _grid_problem(
     constant = (0,) * len(names)
     found: list[dict[Exponents, Floats]] = []
     for experiment in like.experiments:
-        polynomial = count_polynomial(experiment, batch, names, phases, rtol=rtol, threads=threads)
+        if len(batch) == 1:
+            polynomial = _counts_of_one(experiment, batch[0], names, tuple(phases.items()), rtol)
+        else:
+            polynomial = count_polynomial(experiment, batch, names, phases, rtol=rtol, threads=threads)
         by_power = {e: polynomial.values[:, i] for i, e in enumerate(polynomial.exponents)}
         model = standard_model_counts(experiment, like.standard_model, rtol, batch)
         by_power[constant] = by_power.get(constant, np.zeros((len(batch), experiment.n_bins))) + model
@@ -283,7 +299,7 @@ def correlation_scan(
     if len(axes) != len(names):
         raise ValueError(f"axes: {len(axes)} grids are given for {len(names)} couplings {names}")
     grids = tuple(validate.increasing(f"grid of {name}", axis) for name, axis in zip(names, axes, strict=True))
-    n_threads = _threads(threads)
+    n_threads = get_num_threads() if threads is None else checked(threads)
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise ValueError(f"executor = {executor!r}: must be a concurrent.futures.Executor")
     like = Likelihood(listed, standard_model=standard_model)
@@ -346,19 +362,10 @@ def _identity(
         "rtol": repr(rtol),
     }
     for name, axis in zip(problem.couplings, problem.axes, strict=True):
-        identity[f"grid of {name}"] = f"{axis.size} from {axis[0]!r} to {axis[-1]!r}, sha256 {_digest(axis)}"
+        identity[f"grid of {name}"] = f"{axis.size} from {axis[0]!r} to {axis[-1]!r}, sha256 {chunks.digest(axis)}"
     arrays = (problem.fixed_terms, problem.fixed_data, problem.scale_variance, problem.predicted_terms, problem.powers)
-    identity["templates"] = "sha256 " + _digest(*arrays, *problem.predicted)
+    identity["templates"] = "sha256 " + chunks.digest(*arrays, *problem.predicted)
     return identity
-
-
-def _digest(*arrays: Any) -> str:
-    """SHA-256 of arrays and their shapes."""
-    state = hashlib.sha256()
-    for array in arrays:
-        state.update(repr((array.shape, array.dtype.str)).encode())
-        state.update(np.ascontiguousarray(array).tobytes())
-    return state.hexdigest()
 
 
 def _names(
@@ -371,15 +378,6 @@ def _names(
         raise ValueError(f"profile = {profile!r}: must be a sequence of names")
     every = kind.check_couplings((*couplings, *profile), phases)
     return every[: len(couplings)], every[len(couplings) :]
-
-
-def _threads(threads: int | None) -> int:
-    """How many threads to use."""
-    if threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
-        raise ValueError(f"threads = {threads!r}: must be a whole number >= 1")
-    return threads
 
 
 def _target(out: Any, shape: tuple[int, ...]) -> Floats:

@@ -41,10 +41,12 @@ double cevns_fast_minimise(const cevns_fast_likelihood *likelihood, double *thet
 size_t cevns_fast_nuisances(const cevns_fast_likelihood *likelihood);
 double cevns_fast_pulls(const cevns_fast_likelihood *likelihood, const double *theta, size_t n, double *pulls);
 
-/* Bins of all experiments, the predicted signal counts at theta, and chi2[points] of signal counts given by hand,
+/* Bins of all experiments, the predicted signal counts at theta, the expectation that they and the nuisances make,
+ * without a steady-state background that is profiled bin by bin, and chi2[points] of signal counts given by hand,
  * signal[points][bins], with every nuisance profiled. */
 size_t cevns_fast_bins(const cevns_fast_likelihood *likelihood);
-double cevns_fast_counts(const cevns_fast_likelihood *likelihood, const double *theta, size_t n, double *signal);
+double cevns_fast_counts(const cevns_fast_likelihood *likelihood, const double *theta, size_t n, double *signal,
+                         double *expectation);
 void cevns_fast_chi2_of_counts(const cevns_fast_likelihood *likelihood, const double *signal, size_t points,
                                double *chi2, double *pulls);
 

@@ -1,15 +1,17 @@
 /* chi2 of counts that are polynomials in couplings, profiled over nuisances; with exact derivatives.
  *
  * Signal counts are N = sum_m z^m t_m(x): monomials of couplings z, with coefficients that may be piecewise
- * polynomials in one more parameter x, such as m_chi. Nuisance k, in standard deviations a_k, moves the expectation
+ * polynomials in one more parameter x, such as m_chi. Nuisances c_k move the expectation
  *
- *     mu = N + base + sum_k a_k P_k,     P_k = scale_k N + shift_k + sum_m z^m morph_km(x),
+ *     mu = factor N + base + sum_k c_k P_k,     P_k = scale_k N + shift_k + sum_m z^m morph_km(x),
  *
- * and costs (a_k - centre_k)^2. The loss of a bin is convex in mu, so that Newton's method finds the profiled
- * nuisances; it is quadratic except for Poisson counts, where one step from zero is exact.
+ * and cost sum_k (a_k - centre_k)^2, where a = mix (c - offset) are those in standard deviations. The loss of a bin is
+ * convex in mu, so that Newton's method finds the profiled nuisances; it is quadratic, so that one step from zero is
+ * exact, except for Poisson counts.
  *
- * A profiled nuisance that scales the signal is solved for as c = a + offset with offset = 1/scale, that is for
- * 1 + alpha itself: mu = ... + c scale N then has no difference of large numbers however large a coupling is. */
+ * Most c_k are the a_k themselves. But one that scales an experiment's signal may be solved for as 1 + alpha, all
+ * nuisances that scale this signal together (factor = 0): mu then has no difference of large numbers however large
+ * a coupling is. */
 #include "cevns_fast.h"
 
 #include <float.h>
@@ -30,6 +32,7 @@ typedef struct {
     size_t first_bin, bins, pieces, degree, tables;
     double shape_variance;    /* of PREDICTED_VARIANCE, BRX Eq. (30) */
     double off_on_ratio;      /* of POISSON: exposure off over exposure on; infinite if the background is known */
+    double factor;            /* of the signal */
     const double *data;       /* [bins] counts: on counts for POISSON, else what is left of backgrounds */
     const double *weight;     /* [bins] 1/variance; floor of the variance; off counts */
     const double *background; /* [bins] of PREDICTED_VARIANCE: shares the shape uncertainty */
@@ -48,6 +51,7 @@ struct cevns_fast_likelihood {
     size_t parameters, couplings, monomials, nuisances, profiled, experiments, bins, workspace;
     size_t outputs; /* of all experiments' tables */
     int poisson; /* whether any experiment counts Poisson events */
+    int mixed;   /* whether `mix` is not the unit matrix */
     int plain;   /* whether `evaluate_block` serves it */
     size_t *indices;      /* owns what follows; NONE stands for "not there" */
     size_t *coupling_at;  /* [couplings] where each is in theta */
@@ -58,7 +62,9 @@ struct cevns_fast_likelihood {
     size_t *nuisance_at;  /* [nuisances] where each is in theta, if it is not profiled */
     const double *lower, *upper; /* [parameters] */
     const double *centre;        /* [nuisances] */
-    const double *offset;        /* [nuisances] c = a + offset is what profiled ones are solved for */
+    const double *offset;        /* [nuisances] c where a = 0 */
+    const double *mix;           /* [nuisances][nuisances] a = mix (c - offset) */
+    double *prior;               /* [nuisances][nuisances] mix^T mix */
 };
 
 /* Everything known at one theta; arrays of all bins run over the experiments. */
@@ -73,8 +79,9 @@ typedef struct {
     double *slope;            /* [bins] of the loss in mu, at fixed N */
     double *slope_n;          /* [bins] of the loss in N, at fixed mu */
     double *pull;             /* [nuisances] a_k */
-    double *solved;           /* [nuisances] c_k of those profiled */
-    double *step;             /* [nuisances] */
+    double *excess;           /* [nuisances] a_k - centre_k */
+    double *solved;           /* [nuisances] c_k */
+    double *step;             /* [nuisances] of c_k, 0 if it is not profiled */
     double *gram;             /* [nuisances][nuisances] */
     double *rest;             /* for derivatives */
     double x;
@@ -84,7 +91,7 @@ static size_t work_of(const cevns_fast_likelihood *l)
 {
     size_t k = l->nuisances, b = l->bins, all = l->parameters + k;
     size_t rest = 3 * l->monomials + b * (2 + 2 * all) + all * all;
-    return l->monomials + 3 * l->outputs + b * (6 + k) + 3 * k + k * k + rest;
+    return l->monomials + 3 * l->outputs + b * (6 + k) + 4 * k + k * k + rest;
 }
 
 static void place(const cevns_fast_likelihood *l, double *work, point *at)
@@ -104,9 +111,10 @@ static void place(const cevns_fast_likelihood *l, double *work, point *at)
     at->response = work;
     work += k * b;
     at->pull = work;
-    at->solved = work + k;
-    at->step = work + 2 * k;
-    at->gram = work + 3 * k;
+    at->excess = work + k;
+    at->solved = work + 2 * k;
+    at->step = work + 3 * k;
+    at->gram = work + 4 * k;
     at->rest = at->gram + k * k;
     at->x = NAN;
 }
@@ -238,26 +246,20 @@ static void respond(const cevns_fast_likelihood *l, const double *theta, int all
         const experiment *e = l->experiment + i;
         const double *restrict signal = at->signal + e->first_bin;
         double *restrict fixed = at->fixed + e->first_bin;
-        double factor = 1;
-        for (size_t k = 0; k < l->nuisances; k++)
-            factor -= e->scale[k] * l->offset[k];
         for (size_t b = 0; b < e->bins; b++)
-            fixed[b] = factor * signal[b] + e->base[b];
+            fixed[b] = e->factor * signal[b] + e->base[b];
         for (size_t k = 0; k < l->nuisances; k++) {
             double *restrict response = at->response + k * l->bins + e->first_bin;
             const double *restrict shift = e->shift + k * e->bins;
-            double scale = e->scale[k], a = -l->offset[k];
+            double scale = e->scale[k];
             if (e->morph[k] > 0)
                 for (size_t b = 0; b < e->bins; b++)
                     response[b] += scale * signal[b] + shift[b];
             else
                 for (size_t b = 0; b < e->bins; b++)
                     response[b] = scale * signal[b] + shift[b];
-            if (a != 0) /* the signal's own part is in `factor` */
-                for (size_t b = 0; b < e->bins; b++)
-                    fixed[b] += a * (response[b] - scale * signal[b]);
             if (!all_profiled && l->nuisance_at[k] != NONE) {
-                a = at->pull[k] = theta[l->nuisance_at[k]];
+                double a = at->solved[k] = theta[l->nuisance_at[k]];
                 for (size_t b = 0; b < e->bins; b++)
                     fixed[b] += a * response[b];
             }
@@ -286,20 +288,26 @@ static double on_off(double n, double off, double ratio, double mu, double *slop
         *weight = n > 0 ? n / (mu * mu) : 0;
         return 2 * poisson_half(n, mu);
     }
-    /* (1 + ratio) b^2 - p b - off mu = 0, whose larger root has mu + b >= 0 for either sign of mu */
-    double all = 1 + ratio, p = n + off - all * mu, root = sqrt(fmax(0, p * p + 4 * all * off * mu));
-    double b = p > 0 ? (p + root) / (2 * all) : off > 0 && mu > 0 ? 2 * off * mu / (root - p) : 0;
-    double total = mu + b;
-    if (!(total >= 0) || (total == 0 && n > 0))
-        return INFINITY;
-    double a = n > 0 ? n / (total * total) : 0, c = b > 0 ? off / (b * b) : INFINITY;
-    *slope = n > 0 ? 2 * (1 - n / total) : 2;
-    *weight = isinf(c) ? a : a + c > 0 ? a * c / (a + c) : 0;
+    /* Two quadratic equations, for b and for the total mu + b >= 0, each solved without a difference of like numbers:
+     * all b^2 - p b - off mu = 0 and all total^2 - q total + n mu = 0. */
+    double all = 1 + ratio, difference = all * mu - n + off, root = sqrt(difference * difference + 4 * n * off);
+    double p = n + off - all * mu, q = n + off + all * mu;
+    double b = p > 0 ? (p + root) / (2 * all) : off > 0 ? 2 * off * mu / (root - p) : 0;
+    double total = q > 0 ? (q + root) / (2 * all) : n > 0 ? -2 * n * mu / (root - q) : 0;
+    double a = n > 0 ? n / (total * total) : 0, c = off > 0 ? off / (b * b) : b > 0 ? 0 : INFINITY;
+    if (n <= 0 && total <= 0) { /* b = -mu makes up for what is negative */
+        *slope = b > 0 ? 2 * (off / b - ratio) : 2;
+        *weight = b > 0 ? c : 0;
+    } else {
+        *slope = n > 0 ? 2 * (1 - n / total) : 2;
+        *weight = isinf(c) ? a : a + c > 0 ? a * c / (a + c) : 0;
+    }
     return 2 * (poisson_half(n, total) + poisson_half(off, ratio * b));
 }
 
-/* Sum of the losses of all bins at mu, with their slopes. Infinity where one is not defined. */
-static double losses(const cevns_fast_likelihood *l, const point *at)
+/* Sum of the losses of all bins at mu, with their slopes. Infinity where one is not defined.
+ * Poisson counts below `least` are taken for that many. */
+static double losses(const cevns_fast_likelihood *l, double least, const point *at)
 {
     double total = 0;
     for (size_t i = 0; i < l->experiments; i++) {
@@ -308,7 +316,8 @@ static double losses(const cevns_fast_likelihood *l, const point *at)
         double *restrict slope = at->slope + e->first_bin, *restrict weight = at->weight + e->first_bin;
         if (e->statistic == POISSON)
             for (size_t b = 0; b < e->bins; b++)
-                total += on_off(data[b], e->weight[b], e->off_on_ratio, mu[b], slope + b, weight + b);
+                total += on_off(fmax(data[b], least), fmax(e->weight[b], least), e->off_on_ratio, mu[b], slope + b,
+                                weight + b);
         else {
             double *restrict residual = at->rest;
             for (size_t b = 0; b < e->bins; b++) {
@@ -350,8 +359,23 @@ static int weigh(const cevns_fast_likelihood *l, const point *at)
                     return 0;
                 weight[b] = 1 / variance;
             }
+        else
+            for (size_t b = 0; b < e->bins; b++) /* for a first guess: what counts alone would say */
+                weight[b] = 1 / (e->data[b] + e->weight[b] / (e->off_on_ratio * e->off_on_ratio) + 1);
     }
     return 1;
+}
+
+/* The slopes of the loss in mu that Gaussian counts of these weights would have. */
+static void guess_slopes(const cevns_fast_likelihood *l, const point *at)
+{
+    for (size_t i = 0; i < l->experiments; i++) {
+        const experiment *e = l->experiment + i;
+        for (size_t b = 0; b < e->bins; b++) {
+            double off = e->statistic == POISSON ? e->weight[b] / e->off_on_ratio : 0;
+            at->slope[e->first_bin + b] = 2 * at->weight[e->first_bin + b] * (at->mu[e->first_bin + b] - e->data[b] + off);
+        }
+    }
 }
 
 /* ---- the nuisances --------------------------------------------------------------------------------------- */
@@ -387,20 +411,31 @@ static int is_profiled(const cevns_fast_likelihood *l, size_t k, int all_profile
 /* mu, and the penalty of all nuisances at solved + t step. */
 static double expect(const cevns_fast_likelihood *l, double t, int all_profiled, const point *at)
 {
+    size_t n = l->nuisances;
     double penalty = 0;
     memcpy(at->mu, at->fixed, l->bins * sizeof(double));
-    for (size_t k = 0; k < l->nuisances; k++) {
-        double pull = at->pull[k] - l->centre[k];
-        if (is_profiled(l, k, all_profiled)) {
-            double c = at->solved[k] + t * at->step[k];
-            const double *restrict response = at->response + k * l->bins;
-            for (size_t b = 0; b < l->bins; b++)
-                at->mu[b] += c * response[b];
-            pull = c - l->offset[k] - l->centre[k];
-        }
-        penalty += pull * pull;
+    for (size_t k = 0; k < n; k++) {
+        at->excess[k] = -l->centre[k];
+        for (size_t j = l->mixed ? 0 : k, end = l->mixed ? n : k + 1; j < end; j++)
+            at->excess[k] += l->mix[k * n + j] * (at->solved[j] + t * at->step[j] - l->offset[j]);
+        penalty += at->excess[k] * at->excess[k];
+        if (!is_profiled(l, k, all_profiled))
+            continue;
+        double c = at->solved[k] + t * at->step[k];
+        const double *restrict response = at->response + k * l->bins;
+        for (size_t b = 0; b < l->bins; b++)
+            at->mu[b] += c * response[b];
     }
     return penalty;
+}
+
+/* Half the slope of the penalty in c_k. */
+static double tension(const cevns_fast_likelihood *l, size_t k, const point *at)
+{
+    double sum = 0;
+    for (size_t i = 0; i < l->nuisances; i++)
+        sum += l->mix[i * l->nuisances + k] * at->excess[i];
+    return sum;
 }
 
 /* Half the curvature in the profiled nuisances, and the step that a quadratic loss wants. */
@@ -412,7 +447,7 @@ static double newton(const cevns_fast_likelihood *l, int all_profiled, const poi
         if (!is_profiled(l, k, all_profiled))
             continue;
         const double *restrict mine = at->response + k * l->bins;
-        at->step[n++] = l->offset[k] + l->centre[k] - at->solved[k] - 0.5 * dot(l->bins, at->slope, mine);
+        at->step[n++] = -tension(l, k, at) - 0.5 * dot(l->bins, at->slope, mine);
     }
     for (size_t k = 0, row = 0; k < l->nuisances; k++) {
         if (!is_profiled(l, k, all_profiled))
@@ -423,7 +458,8 @@ static double newton(const cevns_fast_likelihood *l, int all_profiled, const poi
             weighted[b] = at->weight[b] * mine[b];
         for (size_t j = 0, column = 0; j <= k; j++)
             if (is_profiled(l, j, all_profiled))
-                at->gram[row * n + column++] = (j == k) + dot(l->bins, weighted, at->response + j * l->bins);
+                at->gram[row * n + column++] =
+                    l->prior[k * l->nuisances + j] + dot(l->bins, weighted, at->response + j * l->bins);
         row++;
     }
     double *half = at->rest;
@@ -436,6 +472,38 @@ static double newton(const cevns_fast_likelihood *l, int all_profiled, const poi
     return decrement;
 }
 
+/* Newton's method for the profiled nuisances from where they are, with chi2 `value`; whether it got to the minimum. */
+static int descend(const cevns_fast_likelihood *l, int all_profiled, double least, const point *at, double *value)
+{
+    for (int step = 0; step < NEWTON_STEPS && isfinite(*value); step++) {
+        double decrement = newton(l, all_profiled, at), t = 1, trial;
+        while (!((trial = expect(l, t, all_profiled, at) + losses(l, least, at)) <= *value) &&
+               decrement > 1e-13 * *value && t > 1e-10)
+            t *= 0.5;
+        if (!isfinite(trial) || t <= 1e-10)
+            return 0;
+        *value = trial;
+        for (size_t k = 0; k < l->nuisances; k++) {
+            at->solved[k] += t * at->step[k];
+            at->step[k] = 0;
+        }
+        if (decrement < 1e-12)
+            return 1;
+    }
+    return 0;
+}
+
+/* chi2 with the profiled nuisances where a = centre, which any counts should allow. */
+static double begin(const cevns_fast_likelihood *l, int all_profiled, double least, const point *at)
+{
+    for (size_t k = 0; k < l->nuisances; k++) {
+        at->step[k] = 0;
+        if (is_profiled(l, k, all_profiled))
+            at->solved[k] = l->offset[k] + l->centre[k];
+    }
+    return expect(l, 0, all_profiled, at) + losses(l, least, at);
+}
+
 /* chi2, minimised over the profiled nuisances. */
 static double profile(const cevns_fast_likelihood *l, int all_profiled, const point *at)
 {
@@ -443,28 +511,37 @@ static double profile(const cevns_fast_likelihood *l, int all_profiled, const po
         return INFINITY;
     int any = 0;
     for (size_t k = 0; k < l->nuisances; k++) {
-        int mine = is_profiled(l, k, all_profiled);
-        any |= mine;
         at->step[k] = 0;
-        at->solved[k] = mine && l->poisson ? l->offset[k] + l->centre[k] : 0;
+        if (!is_profiled(l, k, all_profiled))
+            continue;
+        any = 1;
+        at->solved[k] = 0;
     }
-    double value = expect(l, 0, all_profiled, at) + losses(l, at);
-    for (int step = 0; any && step < NEWTON_STEPS; step++) {
-        if (!isfinite(value))
-            return INFINITY;
-        double decrement = newton(l, all_profiled, at), t = 1, trial;
-        while (!((trial = expect(l, t, all_profiled, at) + losses(l, at)) <= value) && l->poisson &&
-               decrement > 1e-13 * value && t > 1e-10)
-            t *= 0.5;
-        value = trial;
-        for (size_t k = 0; k < l->nuisances; k++)
-            at->solved[k] += t * at->step[k];
-        if (!l->poisson || decrement < 1e-12) /* a quadratic loss is there after one step */
-            break;
+    expect(l, 0, all_profiled, at);
+    if (any) { /* from zero: a quadratic loss is at its minimum after one step */
+        guess_slopes(l, at);
+        newton(l, all_profiled, at);
+        for (size_t k = 0; k < l->nuisances; k++) {
+            at->solved[k] += at->step[k];
+            at->step[k] = 0;
+        }
+    }
+    double value = expect(l, 0, all_profiled, at) + losses(l, 0, at);
+    if (any && l->poisson) {
+        if (!isfinite(value)) /* no counts can be expected there */
+            value = begin(l, all_profiled, 0, at);
+        /* Where nothing was counted the loss ends or has a kink at mu = 0. If that is where the minimum is, it is
+         * found from inside, with a vanishing fraction of a count. */
+        if (isfinite(value) && !descend(l, all_profiled, 0, at, &value)) {
+            value = begin(l, all_profiled, 1e-2, at);
+            for (double least = 1e-2; least > 1e-15 && isfinite(value); least *= 1e-2) {
+                value = expect(l, 0, all_profiled, at) + losses(l, least, at);
+                descend(l, all_profiled, least, at, &value);
+            }
+        }
     }
     for (size_t k = 0; k < l->nuisances; k++)
-        if (is_profiled(l, k, all_profiled))
-            at->pull[k] = at->solved[k] - l->offset[k];
+        at->pull[k] = at->excess[k] + l->centre[k];
     return value;
 }
 
@@ -473,11 +550,9 @@ static double profile(const cevns_fast_likelihood *l, int all_profiled, const po
 /* d mu / d N at fixed nuisances, of one experiment. */
 static double growth_of(const cevns_fast_likelihood *l, const experiment *e, const point *at)
 {
-    double growth = 1; /* as a sum of solved nuisances where there are such: 1 + alpha may be tiny */
+    double growth = e->factor;
     for (size_t k = 0; k < l->nuisances; k++)
-        growth -= e->scale[k] * l->offset[k];
-    for (size_t k = 0; k < l->nuisances; k++)
-        growth += e->scale[k] * (is_profiled(l, k, 0) ? at->solved[k] : at->pull[k]);
+        growth += e->scale[k] * at->solved[k];
     return growth;
 }
 
@@ -521,7 +596,7 @@ static void differentiate(const cevns_fast_likelihood *l, const double *theta, c
     for (size_t k = 0; k < l->nuisances; k++)
         if (!is_profiled(l, k, 0))
             gradient[l->nuisance_at[k]] =
-                dot(l->bins, at->slope, at->response + k * l->bins) + 2 * (at->pull[k] - l->centre[k]);
+                dot(l->bins, at->slope, at->response + k * l->bins) + 2 * tension(l, k, at);
 }
 
 /* d N and d mu in one direction of the space of monomials: weights of the tables of a derivative in x. */
@@ -588,10 +663,18 @@ static void curvatures(const experiment *e, const point *at, size_t j, double *m
 }
 
 /* Rows and columns: the parameters in their order, then the profiled nuisances, which are eliminated. */
+static size_t row_of(const cevns_fast_likelihood *l, size_t nuisance)
+{
+    size_t row = l->parameters;
+    for (size_t k = 0; k < nuisance; k++)
+        row += l->nuisance_at[k] == NONE;
+    return l->nuisance_at[nuisance] == NONE ? row : l->nuisance_at[nuisance];
+}
+
 static void differentiate_twice(const cevns_fast_likelihood *l, const double *theta, const point *at, double *hessian)
 {
     slopes_n(l, at);
-    size_t p = l->parameters, all = p + l->profiled, bins = l->bins, index = p;
+    size_t p = l->parameters, all = p + l->profiled, bins = l->bins;
     double *by_monomial = at->rest, *weight = by_monomial + l->monomials, *other = weight + l->monomials;
     double *scratch = other + l->monomials, *mu = scratch + 2 * bins, *signal = mu + all * bins;
     double *full = signal + all * bins;
@@ -607,9 +690,10 @@ static void differentiate_twice(const cevns_fast_likelihood *l, const double *th
         move(l, at->monomial, at->table[1], at, scratch, signal + row * bins, mu + row * bins);
     }
     for (size_t k = 0; k < l->nuisances; k++) {
-        size_t row = l->nuisance_at[k] == NONE ? index++ : l->nuisance_at[k];
+        size_t row = row_of(l, k);
         memcpy(mu + row * bins, at->response + k * bins, bins * sizeof(double));
-        full[row * all + row] = 2;
+        for (size_t j = 0; j < l->nuisances; j++)
+            full[row * all + row_of(l, j)] = 2 * l->prior[k * l->nuisances + j];
         for (size_t c = 0; c < l->couplings; c++) {
             size_t column = l->coupling_at[c];
             direction(l, theta, c, weight);
@@ -740,7 +824,7 @@ double cevns_fast_chi2(const cevns_fast_likelihood *l, const double *theta, size
 /* Whether every experiment has a fixed variance, constant tables and at most one nuisance, its own normalisation. */
 static int is_plain(const cevns_fast_likelihood *l)
 {
-    if (l->x_at != NONE || l->poisson || l->profiled < l->nuisances || l->monomials > MOST_PLAIN)
+    if (l->x_at != NONE || l->poisson || l->mixed || l->profiled < l->nuisances || l->monomials > MOST_PLAIN)
         return 0;
     for (size_t i = 0; i < l->experiments; i++) {
         const experiment *e = l->experiment + i;
@@ -791,7 +875,7 @@ static void evaluate_block(const cevns_fast_likelihood *l, const double *thetas,
         for (size_t k = 0; k < l->nuisances; k++)
             if (e->scale[k] != 0)
                 scale = e->scale[k], offset = l->offset[k], centre = l->centre[k];
-        double factor = 1 - scale * offset;
+        double factor = e->factor;
         for (size_t b = 0; b < e->bins; b++) {
             double *restrict mine = signal + b * BLOCK, weight = e->weight[b], data = e->data[b];
             for (size_t p = 0; p < BLOCK; p += LANES) {
@@ -922,7 +1006,8 @@ double cevns_fast_pulls(const cevns_fast_likelihood *l, const double *theta, siz
     return value;
 }
 
-double cevns_fast_counts(const cevns_fast_likelihood *l, const double *theta, size_t n, double *signal)
+double cevns_fast_counts(const cevns_fast_likelihood *l, const double *theta, size_t n, double *signal,
+                         double *expectation)
 {
     double own[ON_STACK], *work = room(l, own), value = INFINITY;
     point at;
@@ -930,10 +1015,13 @@ double cevns_fast_counts(const cevns_fast_likelihood *l, const double *theta, si
         place(l, work, &at);
         value = evaluate(l, theta, n, 0, &at);
     }
-    if (work && is_inside(l, theta, n))
+    if (work && is_inside(l, theta, n)) {
         memcpy(signal, at.signal, l->bins * sizeof(double));
-    else
+        memcpy(expectation, at.mu, l->bins * sizeof(double));
+    } else {
         fill_nan(signal, l->bins);
+        fill_nan(expectation, l->bins);
+    }
     leave(work, own);
     return value;
 }
@@ -994,9 +1082,11 @@ typedef struct {
     int failed;
 } reader;
 
-static const double *take(reader *r, size_t n)
+/* The next rows * columns numbers. */
+static const double *take(reader *r, size_t rows, size_t columns)
 {
-    if (n > r->left) {
+    size_t n = rows * columns;
+    if (columns > 0 && rows > r->left / columns) {
         r->failed = 1;
         return NULL;
     }
@@ -1008,7 +1098,7 @@ static const double *take(reader *r, size_t n)
 
 static double number(reader *r)
 {
-    const double *found = take(r, 1);
+    const double *found = take(r, 1, 1);
     return found ? *found : 0;
 }
 
@@ -1029,18 +1119,24 @@ static void read_experiment(cevns_fast_likelihood *l, reader *r, experiment *e)
     e->bins = count(r);
     e->shape_variance = number(r);
     e->off_on_ratio = number(r);
-    e->data = take(r, e->bins);
-    e->weight = take(r, e->bins);
-    e->background = take(r, e->bins);
-    e->base = take(r, e->bins);
-    e->scale = take(r, l->nuisances);
-    e->morph = take(r, l->nuisances);
-    e->shift = take(r, l->nuisances * e->bins);
+    e->factor = number(r);
+    e->data = take(r, e->bins, 1);
+    e->weight = take(r, e->bins, 1);
+    e->background = take(r, e->bins, 1);
+    e->base = take(r, e->bins, 1);
+    e->scale = take(r, l->nuisances, 1);
+    e->morph = take(r, l->nuisances, 1);
+    e->shift = take(r, l->nuisances, e->bins);
     e->tables = count(r);
     e->pieces = count(r);
     e->degree = count(r);
-    e->breaks = take(r, e->pieces + 1);
-    e->coefficients = take(r, e->pieces * (e->degree + 1) * e->tables * l->monomials * e->bins);
+    e->breaks = take(r, e->pieces + 1, 1);
+    size_t sizes[] = {e->degree + 1, e->tables, l->monomials, e->bins}, total = e->pieces;
+    for (int i = 0; i < 4; i++) { /* a product that might overflow cannot be what is left */
+        r->failed |= sizes[i] > 0 && total > r->left / sizes[i];
+        total = r->failed ? 0 : total * sizes[i];
+    }
+    e->coefficients = take(r, total, 1);
     for (size_t k = 0; !r->failed && k < l->nuisances; k++)
         r->failed |= !(e->morph[k] >= 0 && e->morph[k] < (double)e->tables);
     r->failed |= e->statistic > POISSON || e->bins == 0 || e->tables == 0 || e->pieces == 0;
@@ -1052,7 +1148,7 @@ static void read_experiment(cevns_fast_likelihood *l, reader *r, experiment *e)
 /* Indices from `lowest` to below a limit; -1 becomes NONE. */
 static void read_indices(reader *r, size_t n, double lowest, size_t limit, size_t *out)
 {
-    const double *found = take(r, n);
+    const double *found = take(r, n, 1);
     for (size_t i = 0; found && i < n; i++) {
         r->failed |= !(found[i] >= lowest && found[i] < (double)limit && found[i] == floor(found[i]));
         out[i] = !r->failed && found[i] >= 0 ? (size_t)found[i] : NONE;
@@ -1069,33 +1165,48 @@ static void read_all(cevns_fast_likelihood *l, reader *r)
     l->experiments = count(r);
     if (r->failed)
         return;
-    l->lower = take(r, l->parameters);
-    l->upper = take(r, l->parameters);
-    const double *names = take(r, l->parameters * LONGEST_NAME);
+    l->lower = take(r, l->parameters, 1);
+    l->upper = take(r, l->parameters, 1);
+    const double *names = take(r, l->parameters, LONGEST_NAME);
     size_t factors = count(r), limits[] = {l->parameters, l->parameters, factors + 1, l->couplings, 100, l->parameters};
     double lowest[] = {0, -1, 0, 0, 1, -1};
     size_t sizes[] = {l->couplings, 1, l->monomials + 1, factors, factors, l->nuisances}, total = 0;
     for (int i = 0; i < 6; i++)
         total += sizes[i];
-    l->indices = malloc((total + 1) * sizeof(size_t));
+    if (r->failed || total > r->left || !(l->indices = malloc((total + 1) * sizeof(size_t)))) {
+        r->failed = 1;
+        return;
+    }
     size_t *next[6] = {l->indices};
-    for (int i = 0; i < 6 && l->indices; i++) {
+    for (int i = 0; i < 6; i++) {
         read_indices(r, sizes[i], lowest[i], limits[i], next[i]);
         if (i < 5)
             next[i + 1] = next[i] + sizes[i];
     }
-    l->centre = take(r, l->nuisances);
-    l->offset = take(r, l->nuisances);
-    l->names = malloc(l->parameters * LONGEST_NAME + 1);
-    l->experiment = calloc(l->experiments, sizeof(experiment));
-    if (r->failed || !l->indices || !l->names || !l->experiment) {
+    l->centre = take(r, l->nuisances, 1);
+    l->offset = take(r, l->nuisances, 1);
+    l->mix = take(r, l->nuisances, l->nuisances);
+    if (r->failed || l->experiments > r->left) {
         r->failed = 1;
         return;
     }
+    l->names = malloc(l->parameters * LONGEST_NAME + 1);
+    l->experiment = calloc(l->experiments, sizeof(experiment));
+    l->prior = calloc(l->nuisances * l->nuisances + 1, sizeof(double));
+    if (!l->names || !l->experiment || !l->prior) {
+        r->failed = 1;
+        return;
+    }
+    for (size_t k = 0, n = l->nuisances; k < n; k++)
+        for (size_t j = 0; j < n; j++) {
+            l->mixed |= l->mix[k * n + j] != (j == k);
+            for (size_t i = 0; i < n; i++)
+                l->prior[k * n + j] += l->mix[i * n + k] * l->mix[i * n + j];
+        }
     l->coupling_at = next[0], l->x_at = next[1][0], l->first_factor = next[2];
     l->factor = next[3], l->power = next[4], l->nuisance_at = next[5];
     for (size_t i = 0; i < l->parameters * LONGEST_NAME; i++)
-        l->names[i] = (char)names[i];
+        l->names[i] = names[i] >= 0 && names[i] <= 255 ? (char)(unsigned char)names[i] : '?';
     for (size_t i = 0; i < l->parameters; i++)
         l->names[(i + 1) * LONGEST_NAME - 1] = '\0';
     for (size_t k = 0; k < l->nuisances; k++)
@@ -1150,5 +1261,6 @@ void cevns_fast_close(cevns_fast_likelihood *l)
     free(l->indices);
     free(l->names);
     free(l->experiment);
+    free(l->prior);
     free(l);
 }

@@ -13,6 +13,10 @@ Array = NDArray[np.float64]
 FIXED_VARIANCE, PREDICTED_VARIANCE, POISSON = 0, 1, 2
 LONGEST_NAME = 63
 _MAGIC = 20201127.0
+# How the numbers of a system follow each other in a block.
+_OF_SYSTEM = (
+    "head", "data", "weight", "background", "base", "scale", "morph", "shift", "table", "breaks", "coefficients"
+)  # fmt: skip
 
 
 class System(NamedTuple):
@@ -25,7 +29,8 @@ class System(NamedTuple):
     weight: Array  # [bins]: 1/variance, floor of the variance or off counts
     background: Array  # [bins]
     base: Array  # [bins]
-    scale: Array  # [nuisances]
+    factor: float
+    scale: Array  # [nuisances], of what is solved for
     morph: Sequence[int]  # [nuisances]: which table moves the shape, 0 for none
     shift: Array  # [nuisances, bins]
     breaks: Array  # [pieces + 1]
@@ -44,9 +49,19 @@ class Layout(NamedTuple):
     nuisance_at: Sequence[int]
     centre: Array  # [nuisances]
     offset: Array  # [nuisances]
+    mix: Array  # [nuisances, nuisances]
 
 
-def pack(layout: Layout, systems: Sequence[System]) -> Array:
+class Block(NamedTuple):
+    """All numbers of a likelihood, and where those are that differ from one set of toy data to the next."""
+
+    numbers: Array
+    data: Sequence[slice]  # of each system
+    weight: Sequence[slice]
+    centre: slice
+
+
+def pack(layout: Layout, systems: Sequence[System]) -> Block:
     """Everything as one block, in the order in which the kernel reads."""
     names = np.zeros((len(layout.names), LONGEST_NAME + 1))
     for row, name in zip(names, layout.names, strict=True):
@@ -60,25 +75,33 @@ def pack(layout: Layout, systems: Sequence[System]) -> Array:
         layout.lower, layout.upper, names.ravel(),
         [len(factors)], layout.coupling_at, [layout.x_at], first_factor,
         [c for c, _ in factors], [p for _, p in factors], layout.nuisance_at,
-        layout.centre, layout.offset,
+        layout.centre, layout.offset, layout.mix.ravel(),
     ]  # fmt: skip
     for s in systems:
         pieces, degree, tables = s.coefficients.shape[:3]
         parts += [
-            [s.statistic, len(s.data), s.shape_variance, s.off_on_ratio],
+            [s.statistic, len(s.data), s.shape_variance, s.off_on_ratio, s.factor],
             s.data, s.weight, s.background, s.base, s.scale, s.morph, s.shift.ravel(),
             [tables, pieces, degree - 1], s.breaks, s.coefficients.ravel(),
         ]  # fmt: skip
-    return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
+    arrays = [np.asarray(part, dtype=np.float64) for part in parts]
+    ends = np.cumsum([0, *(array.size for array in arrays)]).tolist()
+    per_system = len(_OF_SYSTEM)
+    place = [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    first = len(arrays) - per_system * len(systems)
+    of_system = [place[first + i * per_system :] for i in range(len(systems))]
+    data, weight = ([each[_OF_SYSTEM.index(name)] for each in of_system] for name in ("data", "weight"))
+    return Block(np.concatenate(arrays), data, weight, place[first - 3])
 
 
 class Evaluator:
     """A handle of the kernel. Every method may be called from several threads at once."""
 
-    def __init__(self, block: Array) -> None:
-        handle = lib.cevns_fast_create(ffi.from_buffer("double[]", block), block.size)
+    def __init__(self, block: Block) -> None:
+        numbers = block.numbers
+        handle = lib.cevns_fast_create(ffi.from_buffer("double[]", numbers), numbers.size)
         if handle == ffi.NULL:
-            raise MemoryError(f"no room for a likelihood of {block.size} numbers")
+            raise MemoryError(f"no room for a likelihood of {numbers.size} numbers")
         self._handle = ffi.gc(handle, lib.cevns_fast_close)
         self.n_bins: int = lib.cevns_fast_bins(handle)
         self.n_nuisances: int = lib.cevns_fast_nuisances(handle)
@@ -114,11 +137,11 @@ class Evaluator:
         lib.cevns_fast_pulls(self._handle, _in(theta), theta.size, _out(found))
         return found
 
-    def counts(self, theta: Array) -> Array:
-        """Signal counts of all bins."""
-        found = np.empty(self.n_bins)
-        lib.cevns_fast_counts(self._handle, _in(theta), theta.size, _out(found))
-        return found
+    def counts(self, theta: Array) -> tuple[Array, Array]:
+        """Signal counts of all bins, and the expectation that nuisances make of them."""
+        signal, expectation = np.empty(self.n_bins), np.empty(self.n_bins)
+        lib.cevns_fast_counts(self._handle, _in(theta), theta.size, _out(signal), _out(expectation))
+        return signal, expectation
 
     def of_counts(self, signal: Array) -> tuple[Array, Array]:
         """χ² and pulls of signal counts [points, bins]."""

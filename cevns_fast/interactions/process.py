@@ -13,7 +13,7 @@ amplitudes are polynomials in the couplings, so counts are too.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,7 @@ Exponents = tuple[int, ...]
 AmplitudePolynomial = Mapping[Exponents, Complexes]
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(NamedTuple):
     """One monomial of a cross section: c T^j E^k Re[a* b]."""
 
     first: int

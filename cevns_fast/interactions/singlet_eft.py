@@ -260,20 +260,11 @@ class SingletEFT(Interaction):
         """The fixed couplings' amplitudes, and those of one unit of each open coupling."""
         # A scan over masses repeats one set of couplings: their amplitudes are computed once.
         keys = list(map(_WITHOUT_MASS, batch))
+        names, directions = tuple(couplings), tuple(phases.items())
         if keys.count(keys[0]) == len(keys):  # by identity, which is faster than hashing
-            distinct = {keys[0]: batch[0]}
-            spread: Any = slice(None)
-        else:
-            distinct = dict(zip(keys, batch, strict=True))
-            rows = dict(zip(distinct, range(len(distinct)), strict=True))
-            spread = np.array([rows[key] for key in keys])
-        constant = (0,) * len(couplings)
-        found = {constant: np.stack([each._fixed(nuclide, tuple(couplings)) for each in distinct.values()])[spread]}
-        for i, name in enumerate(couplings):
-            exponents = (*constant[:i], 1, *constant[i + 1 :])
-            phase = complex(phases.get(name, 1.0))
-            found[exponents] = np.stack([each._unit(nuclide, name, phase) for each in distinct.values()])[spread]
-        return (found,)
+            return (_amplitudes(cls, keys[0], nuclide, names, directions),)
+        each = [_amplitudes(cls, key, nuclide, names, directions) for key in keys]
+        return ({exponents: np.concatenate([one[exponents] for one in each]) for exponents in each[0]},)
 
     def _fixed(self, nuclide: Nuclide, opened: tuple[str, ...]) -> Complexes:
         """Amplitudes of the couplings that are not open."""
@@ -304,7 +295,26 @@ class SingletEFT(Interaction):
         return _chiral_amplitudes(nuclide, flat, prefactor, self.helicity == "summed", self.quark_masses)
 
 
-_WITHOUT_MASS = attrgetter(*(f.name for f in fields(SingletEFT) if f.name != "m_chi"))
+_NAMES_WITHOUT_MASS = tuple(f.name for f in fields(SingletEFT) if f.name != "m_chi")
+_WITHOUT_MASS = attrgetter(*_NAMES_WITHOUT_MASS)
+
+
+@lru_cache(maxsize=4096)
+def _amplitudes(
+    cls: type[SingletEFT],
+    without_mass: tuple[Any, ...],
+    nuclide: Nuclide,
+    couplings: tuple[str, ...],
+    phases: tuple[tuple[str, complex], ...],
+) -> AmplitudePolynomial:
+    """Amplitudes of one interaction, which do not depend on its mass."""
+    interaction = cls(m_chi=0.0, **dict(zip(_NAMES_WITHOUT_MASS, without_mass, strict=True)))
+    constant, directions = (0,) * len(couplings), dict(phases)
+    found = {constant: interaction._fixed(nuclide, couplings)[None]}
+    for i, name in enumerate(couplings):
+        exponents = (*constant[:i], 1, *constant[i + 1 :])
+        found[exponents] = interaction._unit(nuclide, name, complex(directions.get(name, 1.0)))[None]
+    return found
 
 
 @lru_cache(maxsize=4096)

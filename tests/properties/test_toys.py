@@ -1,0 +1,210 @@
+"""Toy experiments: what they are thrown from, Wilks' theorem where it holds, and coverage."""
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import cevns_fast as cf
+from cevns_fast import toys as toys_module
+
+LIGHT = cf.SingletEFT(m_chi=1.0, variant="published")
+PUBLISHED_C_V = np.sqrt(1.1e-2)  # CL Eq. (19), light chi
+
+
+def poisson_fit(csi, **changes):
+    return cf.Likelihood(csi.replace(**changes), statistic="poisson", model=LIGHT, parameters=("C_V",))
+
+
+def expected_data(fit, theta):
+    """The experiment with exactly the counts that a vector predicts, all nuisances at zero."""
+    (experiment,) = fit.experiments
+    beam = np.sum([b.counts for b in experiment.backgrounds], axis=0)
+    return experiment.replace(observed=fit.counts(theta)[0] + beam)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fraction", [0.0, 1 / 3, 2 / 3, 1.0])
+def test_the_interval_covers_what_it_claims(csi, fraction):
+    # Other toys than those of the critical value judge it. At C = 0 the rate is at its boundary: more may be allowed.
+    truth = {"C_V": fraction * PUBLISHED_C_V}
+    nominal = poisson_fit(expected_data(poisson_fit(csi), [truth["C_V"]]))
+    critical = cf.feldman_cousins(nominal, truth, toys=5000, seed=1).critical
+    judged = cf.feldman_cousins(nominal, truth, toys=5000, seed=2).toy_delta_chi2
+    coverage = float(np.mean(judged <= critical))
+    assert coverage >= 0.885
+    if fraction > 0:
+        assert coverage <= 0.915
+
+
+def is_covered(csi, truth, data, seed):
+    """Whether the interval of thrown data, with the nuisances profiled by these data, holds the truth."""
+    on, off, centre = data
+    fit = poisson_fit(csi, observed=on - off, steady_state=off)
+    fit._centre = centre
+    p_values = []
+    for batch in range(8):  # until it is clear on which side of 10% the p-value is
+        p_values.append(cf.feldman_cousins(fit, truth, toys=50, seed=1000 * seed + batch).p_value[0])
+        if abs(np.mean(p_values) - 0.1) > 3 * np.sqrt(0.09 / (50 * len(p_values))):
+            break
+    return np.mean(p_values) > 0.1
+
+
+@pytest.mark.slow
+def test_profiled_nuisances_cost_no_coverage(csi):
+    # The whole procedure: every set of thrown data profiles its nuisances, and throws toys of its own there.
+    truth = {"C_V": 2 / 3 * PUBLISHED_C_V}
+    work, truth_of_toys = thrower(poisson_fit(expected_data(poisson_fit(csi), [truth["C_V"]])), truth["C_V"])
+    random = np.random.default_rng(11)
+    covered = [is_covered(csi, truth, numbers(work._thrown(truth_of_toys, random)), i) for i in range(300)]
+    assert np.mean(covered) == pytest.approx(0.9, abs=3 * np.sqrt(0.09 / 300))
+
+
+def thrower(fit, coupling):
+    """What throws toys at a coupling, and the truth they are thrown from."""
+    theta = np.array([coupling])
+    layout, systems = fit.systems()
+    truth = toys_module._truth(fit, fit.evaluator(complete=True), systems, theta, (True,))
+    kinds = tuple((s.statistic, s.off_on_ratio) for s in systems)
+    return toys_module._Toys(toys_module.pack(layout, systems), kinds, (truth,), (True,), 1, 0), truth
+
+
+def numbers(block):
+    """On counts, off counts and auxiliary measurements of a toy."""
+    return block.numbers[block.data[0]], block.numbers[block.weight[0]], block.numbers[block.centre]
+
+
+def test_toys_have_the_stated_means_and_widths(csi):
+    fit = poisson_fit(csi)
+    theta = np.array([PUBLISHED_C_V])
+    work, truth = thrower(fit, PUBLISHED_C_V)
+    random = np.random.default_rng(5)
+    thrown = [numbers(work._thrown(truth, random)) for _ in range(4000)]
+    on, off, centre = (np.array(each) for each in zip(*thrown, strict=True))
+    pulls = fit.pulls(theta)
+    signal, beam = fit.counts(theta)[0], csi.backgrounds[0].counts
+    alpha = 1 + csi.signal_uncertainty * pulls["alpha"]
+    beta = 1 + csi.backgrounds[0].uncertainty * pulls["beta: prompt neutrons"]
+    prompt = alpha * signal + beta * beam
+    # On and off see one steady-state background: the profiled one makes both as likely as they can be.
+    steady = truth.spreads[0]
+    data = fit.systems()[1][0]
+    slope = 2 - (data.data / (prompt + steady) + data.weight / steady)
+    assert slope == pytest.approx(0, abs=1e-9)
+    n = len(thrown)
+    assert on.mean(axis=0) == pytest.approx(prompt + steady, abs=5 * np.sqrt((prompt + steady).max() / n))
+    assert off.mean(axis=0) == pytest.approx(steady, abs=5 * np.sqrt(steady.max() / n))
+    assert on.var(axis=0) / on.mean(axis=0) == pytest.approx(1, abs=0.12)
+    assert centre.mean(axis=0) == pytest.approx(list(pulls.values()), abs=0.08)
+    assert centre.std(axis=0) == pytest.approx(1, abs=0.06)
+
+
+@pytest.mark.parametrize("name", ["coherent-csi-x100", "conus-4kg"])
+def test_wilks_holds_far_from_the_boundary(name):
+    # Where a coupling is many standard deviations from zero, the critical value is that of one degree of freedom.
+    experiment = cf.load(name)
+    interaction = cf.ScalarMediator(m_chi=1.0, m_S=50.0, y_bar=1.0)
+    limit = cf.limit_scan(experiment, interaction, "y_bar").upper[0]
+    fit = cf.Likelihood(experiment, model=interaction, parameters=("y_bar",))
+    found = cf.feldman_cousins(fit, {"y_bar": 4 * limit}, toys=2000, seed=3)
+    p = stats.kstest(found.toy_delta_chi2[0], stats.chi2(1).cdf).pvalue
+    assert p > 1e-3
+    assert found.critical[0] == pytest.approx(2.706, abs=0.45)
+
+
+def test_the_boundary_lowers_the_critical_value(csi):
+    # The rate is even in C_V: at zero, downward fluctuations fit no better, and half of the toys have no excess.
+    found = cf.feldman_cousins(poisson_fit(csi), {"C_V": 0.0}, toys=500)
+    assert np.mean(found.toy_delta_chi2[0] < 1e-9) > 0.3
+    assert found.critical[0] < 2.3
+    assert found.allowed.tolist() == [True]
+
+
+def test_profiled_parameters_are_free_on_both_sides(csi):
+    fit = cf.Likelihood(csi, model=cf.SingletEFT(m_chi=10.0), parameters=("C_S", "a_M"))
+    found = cf.feldman_cousins(fit, {"C_S": [0.0, 0.05]}, toys=50)
+    assert found.names == ("C_S",)
+    best = cf.best_fit(fit).chi2
+    for value, delta in zip([0.0, 0.05], found.delta_chi2, strict=True):
+        assert delta == pytest.approx(cf.best_fit(fit, fixed={"C_S": value}).chi2 - best, abs=1e-9)
+    assert np.all(found.toy_delta_chi2 >= 0)
+    both = cf.feldman_cousins(fit, {"C_S": 0.05, "a_M": 1e-4}, toys=50)
+    assert both.delta_chi2[0] == pytest.approx(fit([0.05, 1e-4]) - best, abs=1e-9)
+
+
+def test_the_best_fit_is_the_lowest_of_a_grid(csi):
+    fit = cf.Likelihood(csi, statistic="poisson", model=cf.SingletEFT, parameters=("m_chi", "C_S", "a_M"))
+    best = cf.best_fit(fit)
+    m, c, a = np.meshgrid(np.linspace(0.5, 52, 30), np.linspace(-0.06, 0.06, 25), np.linspace(-1e-3, 1e-3, 25))
+    grid = fit.batch(np.stack([m.ravel(), c.ravel(), a.ravel()], axis=1))
+    assert best.chi2 <= grid.min() + 1e-9
+    assert fit(list(best.theta.values())) == pytest.approx(best.chi2, abs=1e-9)
+
+
+def test_results_depend_on_the_seed_alone(csi, tmp_path):
+    fit = poisson_fit(csi)
+    points = {"C_V": [0.0, 0.05, 0.1]}
+    once = cf.feldman_cousins(fit, points, toys=250, seed=7)
+    threads = cf.feldman_cousins(fit, points, toys=250, seed=7, threads=2)
+    with ProcessPoolExecutor(2, get_context("spawn")) as executor:
+        processes = cf.feldman_cousins(fit, points, toys=250, seed=7, executor=executor)
+    for other in (threads, processes):
+        np.testing.assert_array_equal(once.toy_delta_chi2, other.toy_delta_chi2)
+    assert np.any(once.toy_delta_chi2 != cf.feldman_cousins(fit, points, toys=250, seed=8).toy_delta_chi2)
+
+    class Interrupted(Exception):
+        pass
+
+    def stop(done, total):
+        if done >= 10:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        cf.feldman_cousins(fit, points, toys=250, seed=7, checkpoint=tmp_path, progress=stop)
+    done = len(list(tmp_path.glob("chunk-*")))
+    assert 0 < done < 2
+    resumed = cf.feldman_cousins(fit, points, toys=250, seed=7, checkpoint=tmp_path)
+    np.testing.assert_array_equal(once.toy_delta_chi2, resumed.toy_delta_chi2)
+    with pytest.raises(ValueError, match="seed is '7' there and '8' here"):
+        cf.feldman_cousins(fit, points, toys=250, seed=8, checkpoint=tmp_path)
+
+
+@pytest.mark.parametrize("statistic", ["gaussian", "poisson"])
+def test_goodness_of_fit_is_uniform_for_true_models(csi, statistic):
+    # Data thrown from the model itself, judged by its own toys: the p-values of 60 sets are uniform.
+    fit = cf.Likelihood(csi, statistic=statistic, model=LIGHT, parameters=("C_V",))
+    found = cf.goodness_of_fit(fit, toys=500, seed=4)
+    assert found.p_value == pytest.approx(np.mean(found.toy_chi2 >= found.best_fit.chi2))
+    if statistic == "gaussian":  # 12 bins and two constrained nuisances, less one coupling that often fits as zero
+        assert stats.kstest(found.toy_chi2, stats.chi2(11.5).cdf).statistic < 0.08
+    worse = csi.observed + 3 * np.sqrt(np.abs(csi.observed) + csi.steady_state) * (-1) ** np.arange(12)
+    bad = cf.Likelihood(
+        csi.replace(observed=np.maximum(worse, 0)), statistic=statistic, model=LIGHT, parameters=("C_V",)
+    )
+    assert cf.goodness_of_fit(bad, toys=100).p_value < 0.02
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"toys": 30}, "toys = 30: must be a positive multiple of 50"),
+        ({"toys": True}, "toys = True"),
+        ({"seed": -1}, "seed = -1: must be a whole number >= 0"),
+        ({"cl": 1.0}, "cl = 1.0: must be between 0 and 1"),
+        ({"points": {}}, "points: must give at least one parameter"),
+        ({"points": {"C_S": 0.0}}, "parameter = 'C_S'"),
+        ({"points": {"C_V": [np.nan]}}, "C_V = .*nan.*: must be finite"),
+        ({"points": {"C_V": [[0.1]]}}, "must be one-dimensional"),
+    ],
+)
+def test_bad_arguments_are_refused(csi, changes, message):
+    arguments = {"points": {"C_V": 0.1}} | changes
+    with pytest.raises(ValueError, match=message):
+        cf.feldman_cousins(poisson_fit(csi), arguments.pop("points"), **arguments)
+
+
+def test_a_likelihood_without_parameters_is_refused(csi):
+    with pytest.raises(ValueError, match="must be a Likelihood with model="):
+        cf.best_fit(cf.Likelihood(csi))
