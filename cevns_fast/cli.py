@@ -166,6 +166,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("paper", nargs="?", choices=PAPERS, metavar="PAPER", help=", ".join(PAPERS))
     command.add_argument("--all", action="store_true", help="all papers, with report.html and report.md")
     _output_options(command, default=None, what="where figures and tables go; default results/PAPER, results for all")
+
+    command = _command(commands, "c-interface", _c_interface, "write the C header and source that evaluate exported fits")
+    _output_options(command, default=".", what="where cevns_fast.h and likelihood.c go; default here")
     return parser
 
 
@@ -432,6 +435,15 @@ def _reproduce(args: argparse.Namespace) -> None:
     if not plotting.available():
         print(_NO_PLOT)
     report.refuse_failures(made)
+
+
+def _c_interface(args: argparse.Namespace) -> None:
+    """What a program in C, C++ or Fortran is compiled with."""
+    from cevns_fast import c_interface
+
+    paths = c_interface.write_c_interface(args.output, overwrite=args.force)
+    print("written: " + ", ".join(map(str, paths)))
+    print(f"compile: {c_interface.COMPILE}")
 
 
 def _singlet_eft(args: argparse.Namespace) -> "SingletEFT":

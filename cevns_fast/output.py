@@ -53,7 +53,7 @@ class Table:
 
     def text(self, most: int | None = None) -> str:
         """For a terminal: four digits, and at most so many rows, evenly spread."""
-        rows = [[_short(cell) for cell in row] for row in self._rows()]
+        rows = self.cells()
         if most is not None and len(rows) > most:
             rows = [rows[i] for i in np.linspace(0, len(rows) - 1, most).round().astype(int)]
         aligned = []
@@ -65,12 +65,12 @@ class Table:
 
     def markdown(self) -> str:
         """As a Markdown table, four digits."""
-        rows = [
-            list(self.columns),
-            ["-"] * len(self.columns),
-            *([_short(c) for c in r] for r in self._rows()),
-        ]
+        rows = [list(self.columns), ["-"] * len(self.columns), *self.cells()]
         return "".join("| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |\n" for row in rows)
+
+    def cells(self) -> list[list[str]]:
+        """Rows as text, numbers with four digits."""
+        return [[_short(cell) for cell in row] for row in self._rows()]
 
     def _rows(self) -> Iterable[tuple[Cell, ...]]:
         return zip(*self.columns.values(), strict=True)

@@ -1,7 +1,7 @@
 """Figures, with matplotlib alone: no display is needed, and no global state of matplotlib is touched.
 
-Functions take numbers and return a `matplotlib.figure.Figure`; `png` turns one into the bytes of a file.
-matplotlib is imported when something is drawn.
+Functions take numbers and return a `matplotlib.figure.Figure`, one column of a journal wide; `png` and `pdf` turn one
+into the bytes of a file. matplotlib is imported when something is drawn.
 """
 
 import importlib.util
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
+    from matplotlib.ticker import Formatter
 
     from cevns_fast.scan_result import Scan
 
-COLUMN, PAGE = 3.4, 7.0  # widths, inches, of one and of two columns of a journal
+_MADE_BY = f"cevns_fast {cevns_fast.__version__}"
+
+COLUMN = 3.4  # inches: one column of a journal
 
 Look = tuple[str, Any]  # colour and dashes
 
@@ -63,7 +66,8 @@ _STYLE: dict[Any, Any] = {
     "axes.formatter.use_mathtext": True,
     "axes.formatter.limits": (-3, 4),
     "figure.constrained_layout.use": True,
-    "savefig.dpi": 200,
+    "savefig.dpi": 300,
+    "pdf.fonttype": 42,  # fonts as they are, not as drawings of letters
 }
 
 
@@ -79,7 +83,7 @@ class Curve:
     look : int or (str, dashes)
         Which of `LOOKS`, or a look of its own.
     filled : bool
-        Shade everything above: an excluded region.
+        Shade everything above, and say that it is excluded.
     """
 
     label: str
@@ -88,11 +92,15 @@ class Curve:
     look: int | Look = 0
     filled: bool = False
 
-    def draw(self, axes: "Axes") -> None:
-        """The line, without what lies above it."""
+    def draw(self, axes: "Axes", top: float) -> None:
+        """The line, and up to `top` what it excludes."""
         color, dashes = LOOKS[self.look] if isinstance(self.look, int) else self.look
-        y = np.asarray(self.y, dtype=float)
-        axes.plot(self.x, np.where(np.isfinite(y), y, np.nan), color=color, linestyle=dashes, label=self.label)
+        x, y = np.asarray(self.x, dtype=float), np.asarray(self.y, dtype=float)
+        seen = np.isfinite(y)
+        if self.filled and seen.any():
+            axes.fill_between(x[seen], y[seen], max(top, *y[seen]), color="0.92", linewidth=0)
+            axes.text(0.04, 0.93, "excluded", transform=axes.transAxes, va="top", fontsize=8)
+        axes.plot(x, np.where(seen, y, np.nan), color=color, linestyle=dashes, label=self.label)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,11 +170,15 @@ class Panel:
     x_range, y_range : (float, float)
     log_x, log_y : bool
     title : str
-        Of the legend.
+        Of the legend; above the panel, if the figure has one legend for all.
     legend : str
         Where it is.
     marks : (x, y, text), optional
         Points.
+    guides : mapping of str to float
+        Thin vertical lines, by the text above them; of panels that share their axes, the top row has the text.
+    height : float
+        Inches.
     """
 
     curves: Sequence[Curve]
@@ -179,6 +191,29 @@ class Panel:
     title: str = ""
     legend: str = "best"
     marks: tuple[ArrayLike, ArrayLike, str] | None = None
+    guides: Mapping[str, float] = field(default_factory=dict)
+    height: float = 2.6
+
+    def draw(self, axes: "Axes", *, name_guides: bool = True) -> None:
+        """Everything but title and legend."""
+        for text, x in self.guides.items():
+            axes.axvline(x, color="0.55", linewidth=0.6, zorder=0)
+            axes.annotate(
+                text if name_guides else "", (x, 1), (0, 2), ("data", "axes fraction"), "offset points",
+                ha="center", va="bottom", fontsize=7,
+            )  # fmt: skip
+        for curve in self.curves:
+            curve.draw(axes, self.y_range[1])
+        if self.marks is not None:
+            x_of, y_of, text = self.marks
+            axes.plot(x_of, y_of, "o", color="0.4", markersize=2.5, label=text)
+        axes.set(xlabel=self.x_label, ylabel=self.y_label, xlim=self.x_range, ylim=self.y_range)
+        if self.log_x:
+            axes.set_xscale("log")
+            _log_ticks(axes.xaxis, plain=True)
+        if self.log_y:
+            axes.set_yscale("log")
+            _log_ticks(axes.yaxis)
 
 
 def available() -> bool:
@@ -194,10 +229,19 @@ def style() -> AbstractContextManager[None]:
 
 
 def png(figure: "Figure") -> bytes:
-    """The figure as a PNG file of 200 dots per inch."""
+    """The figure as a PNG file of 300 dots per inch."""
+    return _saved(figure, "png", {"Software": _MADE_BY})
+
+
+def pdf(figure: "Figure") -> bytes:
+    """The figure as a PDF file, the same bytes whenever it is made."""
+    return _saved(figure, "pdf", {"Creator": _MADE_BY, "CreationDate": None})
+
+
+def _saved(figure: "Figure", kind: str, metadata: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     with style():
-        figure.savefig(buffer, format="png", metadata={"Software": f"cevns_fast {cevns_fast.__version__}"})
+        figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()
 
 
@@ -214,8 +258,9 @@ def limit_panels(
     *,
     x_label: str = r"$m_\chi$  [MeV]",
     x_range: tuple[float, float] | None = None,
+    guides: Mapping[str, float] | None = None,
 ) -> "Figure":
-    """Upper limits as functions of a mass, a panel for each coupling.
+    """Upper limits as functions of a mass, a panel for each coupling, one below the other.
 
     Parameters
     ----------
@@ -224,35 +269,21 @@ def limit_panels(
     x_label : str
     x_range : (float, float), optional
         By default from the first mass to beyond the last.
+    guides : mapping of str to float, optional
+        Masses to mark with a thin line, by the text above it.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    columns = min(2, len(panels))
-    rows = -(-len(panels) // columns)
-    with style():
-        figure = _figure(COLUMN if columns == 1 else PAGE, 2.6 * rows)
-        grid = figure.subplots(rows, columns, sharex=True, squeeze=False)
-        for axes in grid.flat[len(panels) :]:
-            axes.remove()
-        for axes, (label, curves) in zip(grid.flat, panels.items(), strict=False):
-            low, high = _limit_range(curves)
-            for curve in curves:
-                if curve.filled:
-                    x, y = np.asarray(curve.x, dtype=float), np.asarray(curve.y, dtype=float)
-                    seen = np.isfinite(y)
-                    axes.fill_between(x[seen], y[seen], max(high, *y[seen], 0.0), color="0.85", linewidth=0)
-                    axes.text(0.45, 0.7, "excluded", transform=axes.transAxes, ha="center", va="center")
-                curve.draw(axes)
-            axes.set(xscale="log", yscale="log", ylim=(low, high), ylabel=label)
-            axes.set_xlim(x_range or (np.min(curves[0].x), 1.2 * np.max(curves[0].x)))
-            _log_ticks(axes.xaxis, plain=True)
-            _log_ticks(axes.yaxis)
-        for axes in grid[-1] if len(panels) == rows * columns else grid.flat[: len(panels)]:
-            axes.set_xlabel(x_label)
-        grid.flat[0].legend(loc="upper left")
-    return figure
+    column = (
+        Panel(
+            curves, x_label, label, x_range or (float(np.min(curves[0].x)), 1.2 * float(np.max(curves[0].x))),
+            _limit_range(curves), log_x=True, log_y=True, guides=guides or {}, height=1.7 if len(panels) > 1 else 2.6,
+        )
+        for label, curves in panels.items()
+    )  # fmt: skip
+    return shared_panels([[panel] for panel in column])
 
 
 def lines(
@@ -288,7 +319,7 @@ def lines(
         axes = figure.subplots()
         for curve in curves:
             y = np.asarray(curve.y, dtype=float)
-            replace(curve, y=np.where(y > 0, y, np.nan)).draw(axes)
+            replace(curve, y=np.where(y > 0, y, np.nan)).draw(axes, np.inf)
         axes.set(xscale="log", yscale="log", xlabel=x_label, ylabel=y_label, xlim=x_range, ylim=y_range)
         if marked is not None:
             x, y_at, text = marked
@@ -302,45 +333,66 @@ def lines(
     return figure
 
 
-def panels(grid: Sequence[Sequence[Panel]]) -> "Figure":
-    """Panels in rows and columns.
+def panels(column: Sequence[Panel]) -> "Figure":
+    """Panels one below the other, each with its own legend.
 
     Parameters
     ----------
-    grid : sequence of sequence of Panel
-        Rows, all of one length.
+    column : sequence of Panel
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    rows, columns = len(grid), len(grid[0])
+    heights = [panel.height for panel in column]
     with style():
-        figure = _figure(COLUMN if columns == 1 else PAGE, 2.6 * rows)
-        for row, contents in zip(figure.subplots(rows, columns, squeeze=False), grid, strict=True):
-            for axes, panel in zip(row, contents, strict=True):
-                for curve in panel.curves:
-                    curve.draw(axes)
-                if panel.marks is not None:
-                    x, y, text = panel.marks
-                    axes.plot(x, y, "o", color="0.4", markersize=2.5, label=text)
-                axes.set(xlabel=panel.x_label, ylabel=panel.y_label, xlim=panel.x_range, ylim=panel.y_range)
-                if panel.log_x:
-                    axes.set_xscale("log")
-                    _log_ticks(axes.xaxis, plain=True)
-                if panel.log_y:
-                    axes.set_yscale("log")
-                    _log_ticks(axes.yaxis)
-                axes.legend(loc=panel.legend, title=panel.title or None)
+        figure = _figure(COLUMN, sum(heights))
+        every = figure.subplots(len(column), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for axes, panel in zip(every, column, strict=True):
+            panel.draw(axes)
+            axes.legend(loc=panel.legend, title=panel.title or None)
     return figure
 
 
-def planes(contents: Sequence[Plane], *, title: str | None = None) -> "Figure":
-    """Regions in planes of two couplings, side by side, with one legend above all.
+def shared_panels(grid: Sequence[Sequence[Panel]]) -> "Figure":
+    """Panels in rows and columns that share their axes, with the first one's legend above all.
 
     Parameters
     ----------
-    contents : sequence of Plane
+    grid : sequence of sequence of Panel
+        Rows, all of one length; in a row all have the same vertical axis, in a column the same horizontal one.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    heights = [row[0].height for row in grid]
+    with style():
+        figure = _figure(COLUMN, sum(heights) + 0.3)
+        every = figure.subplots(
+            len(grid), len(grid[0]), squeeze=False, sharex="col", sharey="row", height_ratios=heights
+        )
+        for i, (row, contents) in enumerate(zip(every, grid, strict=True)):
+            for axes, panel in zip(row, contents, strict=True):
+                panel.draw(axes, name_guides=i == 0)
+                axes.set_title(panel.title, fontsize=8, pad=12 if panel.guides and i == 0 else 4)
+                axes.label_outer()
+                if panel.log_x and panel is not contents[-1]:
+                    # The last label would meet the first of the next panel.
+                    axes.xaxis.set_major_formatter(_plain(without=panel.x_range[1]))
+        figure.align_ylabels()
+        _legend_above(figure, every[0, 0], columns=2)
+    return figure
+
+
+def planes(grid: Sequence[Sequence[Plane | None]], *, title: str | None = None) -> "Figure":
+    """Regions in planes of two couplings.
+
+    Parameters
+    ----------
+    grid : sequence of sequence of Plane or None
+        Rows, all of one length; in a row all have the same vertical axis, in a column the same horizontal one.
+        One legend is for all: in the place of the first None, else above.
     title : str, optional
         Of the legend.
 
@@ -351,25 +403,55 @@ def planes(contents: Sequence[Plane], *, title: str | None = None) -> "Figure":
     from matplotlib.ticker import MaxNLocator
 
     with style():
-        figure = _figure(COLUMN if len(contents) == 1 else PAGE, 3.4 if len(contents) == 1 else 2.9)
-        every = figure.subplots(1, len(contents), squeeze=False)[0]
-        for axes, plane in zip(every, contents, strict=True):
-            for i, region in enumerate(plane.regions):
-                region.draw(axes, above=0.9 if region.fill is None else 0.5 / (1 + i))
-            for (label, (marker, positions)), (color, _) in zip(plane.points.items(), LOOKS, strict=False):
-                x, y = np.asarray(positions, dtype=float).T
-                axes.plot(x, y, marker, color=color, markersize=5, label=label, zorder=3)
-            axes.set(xlabel=plane.x_label, ylabel=plane.y_label, xlim=plane.x_range, ylim=plane.y_range)
-            for axis in (axes.xaxis, axes.yaxis):
-                axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 4, 5, 10], prune="both"))
-        handles, labels = every[0].get_legend_handles_labels()
-        columns = min(3, len(labels))
-        order = [i for first in range(columns) for i in range(first, len(labels), columns)]  # it is filled by columns
-        figure.legend(
-            [handles[i] for i in order], [labels[i] for i in order],
-            loc="outside upper center", ncols=columns, title=title, columnspacing=1.2,
-        )  # fmt: skip
+        figure = _figure(COLUMN, 3.4)
+        every = figure.subplots(len(grid), len(grid[0]), squeeze=False, sharex="col", sharey="row")
+        empty = None
+        for i, row in enumerate(grid):
+            for j, plane in enumerate(row):
+                axes = every[i, j]
+                if plane is None:
+                    axes.set_axis_off()
+                    empty = axes if empty is None else empty
+                    continue
+                _draw_plane(axes, plane)
+                for axis in (axes.xaxis, axes.yaxis):
+                    axis.set_major_locator(
+                        MaxNLocator(5 if len(grid) == 1 else 4, prune="both", steps=[1, 2, 4, 5, 10])
+                    )
+                if i + 1 < len(grid) and grid[i + 1][j] is not None:
+                    axes.set_xlabel("")
+                else:
+                    axes.tick_params(labelbottom=True)
+                if j > 0 and row[j - 1] is not None:
+                    axes.set_ylabel("")
+        figure.align_ylabels()
+        if empty is None:
+            _legend_above(figure, every[0, 0], columns=3, title=title)
+        else:
+            handles, labels = every[0, 0].get_legend_handles_labels()
+            empty.legend(handles, labels, loc="center", title=title, handlelength=1.8)
     return figure
+
+
+def _draw_plane(axes: "Axes", plane: Plane) -> None:
+    """Regions and points; the first of the filled regions on top of the others."""
+    for i, region in enumerate(plane.regions):
+        region.draw(axes, above=0.9 if region.fill is None else 0.5 / (1 + i))
+    for (label, (marker, positions)), (color, _) in zip(plane.points.items(), LOOKS, strict=False):
+        x, y = np.asarray(positions, dtype=float).T
+        axes.plot(x, y, marker, color=color, markersize=5, label=label, zorder=3)
+    axes.set(xlabel=plane.x_label, ylabel=plane.y_label, xlim=plane.x_range, ylim=plane.y_range)
+
+
+def _legend_above(figure: "Figure", axes: "Axes", columns: int, title: str | None = None) -> None:
+    """The legend of these axes above all, in rows."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = min(columns, len(labels))
+    order = [i for first in range(columns) for i in range(first, len(labels), columns)]  # it is filled by columns
+    figure.legend(
+        [handles[i] for i in order], [labels[i] for i in order],
+        loc="outside upper center", ncols=columns, title=title, columnspacing=1.2,
+    )  # fmt: skip
 
 
 def scan_plane(scan: "Scan", *, title: str | None = None) -> "Figure":
@@ -404,7 +486,7 @@ def scan_plane(scan: "Scan", *, title: str | None = None) -> "Figure":
         regions,
         {"best fit": ("x", best), f"${x_name} = {y_name} = 0$": ("+", [(0.0, 0.0)])},
     )
-    return planes([plane], title=title)
+    return planes([[plane]], title=title)
 
 
 def histogram(
@@ -447,8 +529,9 @@ def histogram(
             axes.axhline(0.0, color="0.5", linewidth=0.5)
         else:
             axes.set_ylim(bottom=0.0)
-        axes.set(xlabel=x_label, ylabel=y_label, xlim=(bins[0], bins[-1]))
-        axes.legend(loc="best")
+        bottom, top = axes.get_ylim()
+        axes.set(xlabel=x_label, ylabel=y_label, xlim=(bins[0], bins[-1]), ylim=(bottom, 1.15 * top))
+        axes.legend(loc="upper right")
     return figure
 
 
@@ -467,11 +550,20 @@ def _limit_range(curves: Sequence[Curve]) -> tuple[float, float]:
 
 
 def _log_ticks(axis: "Axis", *, plain: bool = False) -> None:
-    """Every decade labelled, with the eight ticks between."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    """Every decade labelled, with the eight ticks between; of many decades every second, third, ..."""
+    from matplotlib.ticker import LogLocator, NullFormatter
 
-    axis.set_major_locator(LogLocator(numticks=50))
-    axis.set_minor_locator(LogLocator(subs=tuple(range(2, 10)), numticks=500))
+    low, high = axis.get_view_interval()
+    stride = 1 + int(np.log10(high / low) // 7) if 0 < low < high else 1
+    axis.set_major_locator(LogLocator(base=10.0**stride, numticks=50))
+    axis.set_minor_locator(LogLocator(subs=tuple(range(2, 10)) if stride == 1 else (1.0,), numticks=500))
     axis.set_minor_formatter(NullFormatter())
     if plain:
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_major_formatter(_plain())
+
+
+def _plain(without: float = np.nan) -> "Formatter":
+    """Numbers as they are, but for one."""
+    from matplotlib.ticker import FuncFormatter
+
+    return FuncFormatter(lambda value, _: "" if np.isclose(value, without) else f"{value:g}")

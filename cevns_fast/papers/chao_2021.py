@@ -265,7 +265,7 @@ def numbers() -> list[PrintedNumber]:
         ),
         PrintedNumber(
             "Sec. IV B", "|g_chi g_q|, m_chi = 53 MeV", f"case B, {about[2.0]}", "1e-6",
-            bound("B", 2.0, 53.0), "printed as an order of magnitude", ORDER_OF_MAGNITUDE,
+            bound("B", 2.0, 53.0), "printed as an order of magnitude: up to three times counts", ORDER_OF_MAGNITUDE,
         ),
     ]  # fmt: skip
 

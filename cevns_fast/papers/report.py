@@ -1,16 +1,24 @@
 """What every paper has: figures with their data, and printed numbers beside ours."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from cevns_fast import output, plotting
 from cevns_fast.output import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+VERDICTS = {
+    "reproduced": "some number that rounds to the printed one is within the tolerance of ours: 10%, or what the table "
+    "states",
+    "within convention": "the same under another convention, or for a value that the paper leaves open; the reason "
+    "names it",
+    "not reproduced": "neither; the reason says what is known",
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,8 @@ class PrintedNumber:
         Why the two differ, if they do.
     tolerance : float
         Relative difference that still counts as reproduced, beyond the rounding of what was printed.
+    otherwise : mapping of str to float
+        What we obtain under other conventions, or for values that the paper leaves open, by their names.
 
     Examples
     --------
@@ -46,6 +56,7 @@ class PrintedNumber:
     ours: float
     reason: str = ""
     tolerance: float = 0.10
+    otherwise: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ratio(self) -> float:
@@ -54,12 +65,23 @@ class PrintedNumber:
 
     @property
     def verdict(self) -> str:
-        """Whether some number that rounds to the printed one is within the tolerance of ours."""
-        value = Decimal(self.printed)
-        half_a_digit = float(Decimal(5).scaleb(int(value.as_tuple().exponent) - 1))
-        low, high = float(value) - half_a_digit, float(value) + half_a_digit
-        inside = low * (1 - self.tolerance) <= self.ours <= high * (1 + self.tolerance)
-        return "reproduced" if inside else "not reproduced"
+        """One of `VERDICTS`."""
+        if self._is_met_by(self.ours):
+            return "reproduced"
+        return "within convention" if any(map(self._is_met_by, self.otherwise.values())) else "not reproduced"
+
+    @property
+    def explanation(self) -> str:
+        """The ratios under other conventions, and the reason."""
+        ratios = [f"{value / float(self.printed):.2f} with {name}" for name, value in self.otherwise.items()]
+        return "; ".join([*ratios, self.reason] if self.reason else ratios)
+
+    def _is_met_by(self, value: float) -> bool:
+        """Whether some number that rounds to the printed one is within the tolerance of the value."""
+        printed = Decimal(self.printed)
+        half_a_digit = float(Decimal(5).scaleb(int(printed.as_tuple().exponent) - 1))
+        low, high = float(printed) - half_a_digit, float(printed) + half_a_digit
+        return low * (1 - self.tolerance) <= value <= high * (1 + self.tolerance)
 
 
 def comparison(numbers: Sequence[PrintedNumber], about: str) -> Table:
@@ -72,11 +94,10 @@ def comparison(numbers: Sequence[PrintedNumber], about: str) -> Table:
         "ours": [n.ours for n in numbers],
         "ratio": [n.ratio for n in numbers],
         "verdict": [n.verdict for n in numbers],
-        "within": [f"{100 * n.tolerance:.0f}%" for n in numbers],
-        "reason": [n.reason for n in numbers],
+        "within": [f"{100 * n.tolerance:.0f}%" if n.tolerance else "rounding" for n in numbers],
+        "reason": [n.explanation for n in numbers],
     }
-    verdict = "reproduced: some number that rounds to the printed one is within the stated tolerance of ours"
-    return Table(columns, {"paper": about, "verdict": verdict})
+    return Table(columns, {"paper": about, **VERDICTS})
 
 
 @dataclass(frozen=True)
@@ -91,11 +112,70 @@ class PaperFigure:
         Computes the table behind the figure.
     draw : callable
         Draws that table.
+    title : str
+        The paper's number of it, and what it shows.
+    caption : str
+        What to look for.
     """
 
     name: str
     data: Callable[[], Table]
     draw: Callable[[Table], "Figure"]
+    title: str = ""
+    caption: str = ""
+    suffixes: ClassVar = (".csv", ".png", ".pdf")
+
+    def contents(self, data: Table) -> Iterator[tuple[str, str | bytes]]:
+        """Its files by suffix; without matplotlib only the data."""
+        yield ".csv", data.csv()
+        if plotting.available():
+            figure = self.draw(data)
+            yield ".png", plotting.png(figure)
+            yield ".pdf", plotting.pdf(figure)
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """A table: its name and how it is computed.
+
+    Attributes
+    ----------
+    name : str
+        Of its files, without suffix.
+    data : callable
+    title : str
+    caption : str
+    """
+
+    name: str
+    data: Callable[[], Table]
+    title: str = ""
+    caption: str = ""
+    suffixes: ClassVar = (".csv", ".md")
+
+    def contents(self, data: Table) -> Iterator[tuple[str, str | bytes]]:
+        """Its files by suffix."""
+        yield ".csv", data.csv()
+        yield ".md", data.markdown()
+
+
+@dataclass(frozen=True)
+class Made:
+    """A figure or a table, and its files.
+
+    Attributes
+    ----------
+    part : PaperFigure or PaperTable
+    data : Table, optional
+    files : tuple of Path
+    failure : Exception, optional
+        What prevented data or files that are missing.
+    """
+
+    part: PaperFigure | PaperTable
+    data: Table | None
+    files: tuple[Path, ...]
+    failure: Exception | None
 
 
 @dataclass(frozen=True)
@@ -108,48 +188,76 @@ class Paper:
     figures : tuple of PaperFigure
     numbers : callable
         Computes the printed numbers.
-    tables : tuple of (name, callable)
-        Further tables, each written as CSV and Markdown under its name.
+    tables : tuple of PaperTable
+        Further tables.
+    title : str
+        Authors, year and subject.
     """
 
     citation: str
     figures: tuple[PaperFigure, ...]
     numbers: Callable[[], Sequence[PrintedNumber]]
-    tables: tuple[tuple[str, Callable[[], Table]], ...] = ()
+    tables: tuple[PaperTable, ...] = ()
+    title: str = ""
 
     def table(self) -> Table:
         """The printed numbers beside ours."""
         return comparison(self.numbers(), self.citation)
 
-    def write(self, directory: Path, *, overwrite: bool = False) -> tuple[Table, list[Path]]:
-        """Write every figure as PNG and CSV, and the table as CSV and Markdown.
+    def files(self, directory: Path) -> list[Path]:
+        """All that `write` may write."""
+        return [directory / f"{part.name}{suffix}" for part in self._parts() for suffix in part.suffixes]
 
-        Without matplotlib the PNGs are left out.
+    def write(self, directory: Path, *, overwrite: bool = False) -> list[Made]:
+        """Write the printed numbers beside ours and further tables as CSV and Markdown, figures as CSV, PNG and PDF.
+
+        Without matplotlib PNGs and PDFs are left out. What fails does not stop the rest.
 
         Returns
         -------
-        Table
-            The printed numbers beside ours.
-        list of Path
-            What was written.
+        list of Made
+            The printed numbers first.
 
         Raises
         ------
         FileExistsError
             If a file exists and may not be overwritten; nothing is written then.
         """
-        names = [f"{f.name}{suffix}" for f in self.figures for suffix in (".csv", ".png")]
-        names += [f"{name}{suffix}" for name in ("table", *dict(self.tables)) for suffix in (".csv", ".md")]
-        output.refuse_existing([directory / name for name in names], overwrite=overwrite)
-        table = self.table()
-        files: dict[str, str | bytes] = {}
-        for name, made in (("table", table), *((name, make()) for name, make in self.tables)):
-            files |= {f"{name}.csv": made.csv(), f"{name}.md": made.markdown()}
-        for figure in self.figures:
-            data = figure.data()
-            files[f"{figure.name}.csv"] = data.csv()
-            if plotting.available():
-                files[f"{figure.name}.png"] = plotting.png(figure.draw(data))
-        for name, content in files.items():
-            output.write(directory / name, content, overwrite=overwrite)
-        return table, [directory / name for name in files]
+        output.refuse_existing(self.files(directory), overwrite=overwrite)
+        return [_write(part, directory, overwrite) for part in self._parts()]
+
+    def _parts(self) -> tuple[PaperFigure | PaperTable, ...]:
+        return PaperTable("table", self.table, "Printed numbers and ours"), *self.tables, *self.figures
+
+
+def _write(part: PaperFigure | PaperTable, directory: Path, overwrite: bool) -> Made:
+    """Compute and write as much as goes."""
+    contents: dict[Path, str | bytes] = {}
+    data = failure = None
+    try:
+        data = part.data()
+        for suffix, content in part.contents(data):
+            contents[directory / f"{part.name}{suffix}"] = content
+    except Exception as error:
+        failure = error
+    for path, content in contents.items():
+        output.write(path, content, overwrite=overwrite)
+    return Made(part, data, tuple(contents), failure)
+
+
+class IncompleteError(ValueError):
+    """Something could not be made; what could is written."""
+
+
+def refuse_failures(made: Sequence[Made]) -> None:
+    """Name what could not be made.
+
+    Raises
+    ------
+    IncompleteError
+        With the first failure's message.
+    """
+    failed = [each for each in made if each.failure is not None]
+    if failed:
+        names, first = ", ".join(each.part.name for each in failed), failed[0].failure
+        raise IncompleteError(f"not made: {names} ({type(first).__name__}: {first}); the rest is written") from first

@@ -273,7 +273,7 @@ def test_as_a_program(tmp_path):
 
 FIGURES = {
     "brdar-2018": {"fig2", "fig3", "fig4", "fig5"},
-    "chang-liao-2020": {"fig2", "fig3", "fig3-conus-kink", "fig4"},
+    "chang-liao-2020": {"fig2", "fig3", "fig3-nu-mu-line", "fig3-conus-kink", "fig4"},
     "chao-2021": {"fig3", "fig4", "switches"},
 }
 TABLES = {"chao-2021": {"table", "switch-by-switch"}}
@@ -285,7 +285,7 @@ def test_reproduce(run, tmp_path, paper):
     status, out, err = run("reproduce", paper)
     assert (status, err) == (0, "")
     folder = tmp_path / "results" / paper
-    figures = {f"{name}{suffix}" for name in FIGURES[paper] for suffix in (".csv", ".png")}
+    figures = {f"{name}{suffix}" for name in FIGURES[paper] for suffix in (".csv", ".png", ".pdf")}
     tables = {f"{name}{suffix}" for name in TABLES.get(paper, {"table"}) for suffix in (".csv", ".md")}
     assert {p.name for p in folder.iterdir()} == figures | tables
     assert all(is_png(path) for path in folder.glob("*.png"))
