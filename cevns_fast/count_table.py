@@ -62,17 +62,19 @@ class Counts:
     standard_model: WithStandardModel
     rtol: float
 
-    def of(self, batch: Sequence[Interaction]) -> tuple[tuple[Exponents, ...], Floats]:
+    def of(self, batch: Sequence[Interaction], threads: int = 1) -> tuple[tuple[Exponents, ...], Floats]:
         """Monomials, and float64[n, tables, monomials, bins]."""
-        exponents, nominal = self._of(self.experiment, batch)
+        exponents, nominal = self._of(self.experiment, batch, threads)
         tables = [nominal]
         for up, down in self.shapes:
-            tables.append((self._of(up, batch)[1] - self._of(down, batch)[1]) / 2)
+            tables.append((self._of(up, batch, threads)[1] - self._of(down, batch, threads)[1]) / 2)
         return exponents, np.stack(tables, axis=1)
 
-    def _of(self, experiment: Experiment, batch: Sequence[Interaction]) -> tuple[tuple[Exponents, ...], Floats]:
+    def _of(
+        self, experiment: Experiment, batch: Sequence[Interaction], threads: int
+    ) -> tuple[tuple[Exponents, ...], Floats]:
         """Monomials, the constant first, and float64[n, monomials, bins]."""
-        polynomial = count_polynomial(experiment, batch, self.couplings, self.phases, rtol=self.rtol)
+        polynomial = count_polynomial(experiment, batch, self.couplings, self.phases, rtol=self.rtol, threads=threads)
         constant = (0,) * len(self.couplings)
         exponents, values = polynomial.exponents, polynomial.values
         if constant not in exponents:

@@ -329,9 +329,7 @@ class Likelihood:
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_fast": None, "_full": None, "_remembered": {}}
 
-    # -- how ----------------------------------------------------------------------------------------------
-
-    # -- for toys and exports -----------------------------------------------------------------------------
+    # -- for limits, toys and exports -----------------------------------------------------------------------------
 
     @property
     def structure(self) -> str | None:
@@ -355,6 +353,27 @@ class Likelihood:
         if self._tables is None:
             self._tables = [self._table(i, self._model) for i in range(len(self.experiments))]
         return self._packing(self._tables, self._model.couplings, self.parameters)
+
+    def along(
+        self, batch: Sequence[Interaction], coupling: str, phase: complex, threads: int
+    ) -> tuple[Layout, list[System], list[Floats]]:
+        """The function of one coupling as the kernel's arrays, for interactions of one kind that differ otherwise.
+
+        The systems hold zeros where the third result has each experiment's float64[n, tables, powers, bins].
+        """
+        phases = {} if phase == 1 else {coupling: phase}
+        found = [self._counts(i, (coupling,), phases).of(batch, threads) for i in range(len(self.experiments))]
+        powers = range(1 + max(e for exponents, _ in found for (e,) in exponents))
+        tables, values = [], []
+        for exponents, given in found:
+            dense = np.zeros((len(batch), given.shape[1], len(powers), given.shape[3]))
+            dense[:, :, [e for (e,) in exponents]] = given
+            values.append(dense)
+            tables.append(
+                CountTable(tuple((p,) for p in powers), np.array([0.0, 1.0]), np.zeros((1, *dense[:1].shape)))
+            )
+        parameter = Parameter(coupling, "", "", 0.0, -math.inf, math.inf)
+        return *self._packing(tables, (coupling,), (parameter,)), values
 
     def identity(self) -> dict[str, str]:
         """What the function is, field by field: a checkpoint carries it."""

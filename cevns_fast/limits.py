@@ -2,24 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
-from cevns_fast._kernels import profile
+from cevns_fast._kernels.likelihood import Evaluator, pack
 from cevns_fast._validate import Floats
 from cevns_fast.experiments import Experiment
 from cevns_fast.interactions.process import Interaction
-from cevns_fast.likelihood import Likelihood, experiments_of
-from cevns_fast.measurement import Systems
+from cevns_fast.likelihood import Likelihood
+from cevns_fast.nuisances import Nuisance
 from cevns_fast.rates import (
     DEFAULT_RTOL,
     WithStandardModel,
     checked_interactions,
-    count_polynomial,
     in_ranges,
-    standard_model_counts,
 )
+from cevns_fast.reduction import whitened
 from cevns_fast.statistics import threshold
 
 # Couplings are tried in units of the smallest one at which a power of it doubles the prediction: evenly near that
@@ -64,6 +63,8 @@ def limit_scan(
     delta_chi2: float | None = None,
     phase: complex = 1.0,
     standard_model: WithStandardModel = True,
+    statistic: Literal["gaussian", "poisson"] = "gaussian",
+    nuisances: Sequence[Nuisance] = (),
     rtol: float = DEFAULT_RTOL,
     threads: int = 1,
 ) -> LimitCurve:
@@ -85,6 +86,8 @@ def limit_scan(
     phase : complex
         Direction of the coupling in the complex plane, of modulus 1.
     standard_model : bool or StandardModel
+    statistic, nuisances
+        As for `Likelihood`.
     rtol : float
         Accuracy of the counts.
     threads : int
@@ -106,68 +109,35 @@ def limit_scan(
     >>> [float(f"{c:.3g}") for c in curve.upper]
     [0.109, 0.188, inf]
     """
-    listed = experiments_of(experiment)
     batch = checked_interactions(interactions, rtol, threads)
     kind = type(batch[0])
     if any(type(each) is not kind for each in batch):
         raise ValueError("interactions: all interactions of a list must be of one kind")
     level = threshold(0.90 if cl is None and delta_chi2 is None else cl, delta_chi2, 1)
-    like = Likelihood(listed, standard_model=standard_model)
-    polynomials = [
-        _powers(e, batch, coupling, phase, standard_model, rtol, threads) for e in like.experiments
-    ]  # each float64[n, powers, n_bins]
-    highest = max(p.shape[1] for p in polynomials)
-    polynomials = [np.pad(p, ((0, 0), (0, highest - p.shape[1]), (0, 0))) for p in polynomials]
-    systems = Systems.of(like.measurements)
-    n = len(batch)
-    fixed, predicted = [np.zeros((n, highest, 0))], [np.zeros((n, highest, 0))]
-    for statistic, polynomial in zip(like.measurements, polynomials, strict=True):
-        if statistic.predicts_variance:
-            predicted.append(polynomial)
-        else:
-            fixed.append(polynomial @ statistic.operator.T)
-    fixed_terms = np.ascontiguousarray(np.concatenate(fixed, axis=2))
-    predicted_terms = np.ascontiguousarray(np.concatenate(predicted, axis=2))
-    units = [_units(p) for p in polynomials]
+    like = Likelihood(experiment, standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol)
+    layout, systems, values = like.along(batch, coupling, phase, threads)
+    nominal = [each[:, 0] for each in values]  # float64[n, powers, n_bins]
+    units = [_units(p) for p in nominal]
     nearest = np.min([near for near, _ in units], axis=0)
     highest_unit = np.max([high for _, high in units], axis=0)
-    even = not any(p[:, 1::2].any() for p in polynomials)
+    even = not any(p[:, 1::2].any() for p in nominal)
     grid = _grid(float(np.log(highest_unit / nearest).max()), even)
+    layout, systems, matrices = whitened(layout, systems)
+    evaluator, n = Evaluator(pack(layout, systems)), len(batch)
+    tables = np.concatenate([(v @ m.T).reshape(n, -1) for v, m in zip(values, matrices, strict=True)], axis=1)
     lows, highs = np.full((n, _MOST_INTERVALS), np.nan), np.full((n, _MOST_INTERVALS), np.nan)
     summary = np.empty((n, 3))
     in_ranges(
-        lambda a, b: profile.limits(
-            systems.fixed, fixed_terms, systems.predicted, predicted_terms, nearest, level, grid, a, b,
-            lows, highs, summary,
-        ),
+        lambda a, b: evaluator.limits(tables[a:b], nearest[a:b], level, grid, lows[a:b], highs[a:b], summary[a:b]),
         n,
         threads,
-    )  # fmt: skip
+    )
     counts = summary[:, 0].astype(int)
     intervals = tuple(np.stack([lows[i, :k], highs[i, :k]], axis=1) for i, k in enumerate(counts))
     if even:
         intervals = tuple(map(_mirrored, intervals))
     upper = np.array([np.abs(each).max() for each in intervals])
     return LimitCurve(coupling, upper, intervals, summary[:, 1].copy(), summary[:, 2].copy(), level)
-
-
-def _powers(
-    experiment: Experiment,
-    batch: Sequence[Interaction],
-    coupling: str,
-    phase: complex,
-    standard_model: Any,
-    rtol: float,
-    threads: int,
-) -> Floats:
-    """Counts as coefficients of powers of the coupling, float64[n, powers, n_bins], Standard Model included."""
-    phases = {} if phase == 1 else {coupling: phase}
-    polynomial = count_polynomial(experiment, batch, (coupling,), phases, rtol=rtol, threads=threads)
-    result = np.zeros((len(batch), 1 + max(e[0] for e in polynomial.exponents), experiment.n_bins))
-    for i, (power,) in enumerate(polynomial.exponents):
-        result[:, power] += polynomial.values[:, i]
-    result[:, 0] += standard_model_counts(experiment, standard_model, rtol, batch)
-    return result
 
 
 def _units(powers: Floats) -> tuple[Floats, Floats]:

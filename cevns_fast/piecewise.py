@@ -8,7 +8,7 @@ monomials lose no digits that matter.
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cache
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -21,11 +21,26 @@ DEGREE = 20
 TOLERANCE = 5e-14
 MAX_PIECES = 2000
 
-_NODES = chebyshev.chebpts1(DEGREE + 1)
-_TO_CHEBYSHEV = np.linalg.inv(chebyshev.chebvander(_NODES, DEGREE))
-_TO_MONOMIAL = np.zeros((DEGREE + 1, DEGREE + 1))
-for _d in range(DEGREE + 1):
-    _TO_MONOMIAL[_d, : _d + 1] = chebyshev.cheb2poly(np.eye(DEGREE + 1)[_d, : _d + 1])
+
+@cache
+def _nodes(degree: int) -> Floats:
+    """Chebyshev's, at which a polynomial of that degree is known."""
+    return np.asarray(chebyshev.chebpts1(degree + 1))
+
+
+@cache
+def _to_chebyshev(degree: int) -> Floats:
+    """From values at the nodes to a Chebyshev series."""
+    return np.asarray(np.linalg.inv(chebyshev.chebvander(_nodes(degree), degree)), dtype=np.float64)
+
+
+@cache
+def _to_monomial(degree: int) -> Floats:
+    """From a Chebyshev series to powers."""
+    matrix = np.zeros((degree + 1, degree + 1))
+    for d in range(degree + 1):
+        matrix[d, : d + 1] = chebyshev.cheb2poly(np.eye(degree + 1)[d, : d + 1])
+    return matrix
 
 
 class AccuracyWarning(UserWarning):
@@ -58,7 +73,14 @@ class Piecewise:
         return np.asarray(result.T)
 
 
-def fit(function: VectorFunction, breakpoints: Sequence[float], *, floor: float = 0.0, name: str = "") -> Piecewise:
+def fit(
+    function: VectorFunction,
+    breakpoints: Sequence[float],
+    *,
+    floor: float | Floats = 0.0,
+    name: str = "",
+    degree: int = DEGREE,
+) -> Piecewise:
     """Represent a vector-valued function between the first and the last breakpoint.
 
     Parameters
@@ -67,10 +89,12 @@ def fit(function: VectorFunction, breakpoints: Sequence[float], *, floor: float 
         float64[m] to float64[outputs, m]; only called strictly inside the intervals.
     breakpoints : sequence of float
         Increasing; the function is smooth between them.
-    floor : float
+    floor : float or float64[outputs]
         Errors below this fraction of an output's largest value are accepted wherever it is small.
     name : str
         What to call the function if it turns out to be rough or not finite.
+    degree : int
+        Of the polynomials, at most.
 
     Returns
     -------
@@ -87,41 +111,44 @@ def fit(function: VectorFunction, breakpoints: Sequence[float], *, floor: float 
     AccuracyWarning
         If the function is so rough that the number of intervals had to be capped.
     """
-    intervals = list(pairwise(breakpoints))
-    probe = np.concatenate([low + (high - low) * np.linspace(0.01, 0.99, 33) for low, high in intervals])
-    smallest = floor * np.abs(_finite(function, probe, name)).max(axis=1)
-    done: list[tuple[float, float, Floats]] = []
-    todo = intervals[::-1]
-    rough = False
-    while todo:
-        low, high = todo.pop()
+    ends = np.array(breakpoints, dtype=np.float64)
+    low, high = ends[:-1], ends[1:]
+    probe = low[:, None] + (high - low)[:, None] * np.linspace(0.01, 0.99, 33)
+    smallest = floor * np.abs(_finite(function, probe.ravel(), name)).max(axis=1)
+    starts, found, rough = [np.empty(0)], [], False
+    while len(low):  # all intervals of a size at once: functions are slow to call
         middle, half = (low + high) / 2, (high - low) / 2
-        values = _finite(function, middle + half * _NODES, name)
-        series = values @ _TO_CHEBYSHEV.T
-        tail = np.abs(series[:, -2:]).max(axis=1)
-        converged = np.all(tail <= np.maximum(TOLERANCE * np.abs(values).max(axis=1), smallest))
-        capped = len(done) + len(todo) >= MAX_PIECES or half < 1e-9 * max(abs(low), abs(high))
-        if converged or capped:
-            rough |= not converged
-            done.append((low, high, series))
-        else:
-            todo += [(middle, high), (low, middle)]
+        x = middle[:, None] + half[:, None] * _nodes(degree)
+        values = _finite(function, x.ravel(), name).reshape(-1, *x.shape)  # [outputs, intervals, nodes]
+        series = values @ _to_chebyshev(degree).T
+        tail = np.abs(series[..., -2:]).max(axis=2)
+        converged = np.all(tail <= np.maximum(TOLERANCE * np.abs(values).max(axis=2), smallest[:, None]), axis=0)
+        done = converged | (half < 1e-9 * np.maximum(np.abs(low), np.abs(high)))
+        if sum(map(len, starts)) + len(low) + np.count_nonzero(~done) > MAX_PIECES:
+            done[:] = True
+        rough |= not converged[done].all()
+        starts.append(low[done])
+        found.append(series[:, done])
+        low, middle, high = low[~done], middle[~done], high[~done]
+        low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
     if rough:
         message = f"{name}: too rough to be represented to full accuracy; state its breakpoints or smooth it"
         warnings.warn(message, AccuracyWarning, stacklevel=2)
-    breaks = np.array([low for low, _, _ in done] + [done[-1][1]])
-    return Piecewise(breaks, _monomials(np.array([series for _, _, series in done])))
+    left = np.concatenate(starts)
+    order = np.argsort(left)
+    pieces = np.swapaxes(np.concatenate(found, axis=1)[:, order], 0, 1)
+    return Piecewise(np.append(left[order], ends[-1]), _monomials(pieces))
 
 
 def _monomials(series: Floats) -> Floats:
-    """Monomial coefficients [n, degree + 1, outputs] of Chebyshev series [n, outputs, DEGREE + 1].
+    """Monomial coefficients [n, degree + 1, outputs] of Chebyshev series [n, outputs, any degree + 1].
 
     The degree is the smallest that keeps every coefficient above rounding: kernels pay for each power.
     """
     size = np.abs(series)
     needed = size > 4e-16 * size.max(axis=2, keepdims=True)
     degree = int(np.max(np.nonzero(needed)[2], initial=0))
-    monomials = series[..., : degree + 1] @ _TO_MONOMIAL[: degree + 1, : degree + 1]
+    monomials = series[..., : degree + 1] @ _to_monomial(degree)
     return np.ascontiguousarray(np.swapaxes(monomials, 1, 2))
 
 
@@ -156,21 +183,17 @@ class Moments:
 
 def moments(density: Piecewise, lines: Sequence[tuple[float, Floats]]) -> Moments:
     """Integrate a density from the right, and add lines: (position, weights per output)."""
-    v, w = np.polynomial.legendre.leggauss(DEGREE // 2 + 1)
-    v, w = (v + 1) / 2, w / 2
     breaks = density.breaks
-    n, _, outputs = density.coefficients.shape
-    value = np.zeros((n, outputs))
-    series = np.zeros((n, outputs, DEGREE + 1))
-    t = (_NODES + 1) / 2
-    total = np.zeros(outputs)
-    for i in range(n - 1, -1, -1):
-        high, width = breaks[i + 1], breaks[i + 1] - breaks[i]
-        # (M(x) − M(high)) / t is the mean of f over the distance to the right end, times the width.
-        u_inner = 1 - 2 * np.outer(t, v)
-        inner = np.polynomial.polynomial.polyval(u_inner, density.coefficients[i])
-        p = width * np.einsum("otv,v->ot", inner, w)
-        series[i] = p @ _TO_CHEBYSHEV.T
-        value[i] = total + sum((weight for x, weight in lines if x >= high), np.zeros(outputs))
-        total = total + width * np.polynomial.polynomial.polyval(1 - 2 * v, density.coefficients[i]) @ w
-    return Moments(breaks, value, _monomials(series))
+    degree, outputs = density.coefficients.shape[1] - 1, density.coefficients.shape[2]
+    v, w = np.polynomial.legendre.leggauss(degree // 2 + 1)
+    v, w = (v + 1) / 2, w / 2
+    width, t = np.diff(breaks)[:, None, None], (_nodes(degree) + 1) / 2
+    by_power = np.moveaxis(density.coefficients, 1, 0)  # [degree + 1, pieces, outputs]
+    # (M(x) − M(high)) / t is the mean of f over the distance to the right end, times the width.
+    inner = np.polynomial.polynomial.polyval(1 - 2 * np.outer(t, v), by_power)  # [pieces, outputs, t, v]
+    whole = np.polynomial.polynomial.polyval(1 - 2 * v, by_power)
+    beyond = np.cumsum((width[..., 0] * (whole @ w))[:0:-1], axis=0)[::-1]
+    value = np.concatenate([beyond, np.zeros((1, outputs))])
+    for x, weight in lines:
+        value += np.where(x >= breaks[1:, None], weight, 0.0)
+    return Moments(breaks, value, _monomials(width * (inner @ w) @ _to_chebyshev(degree).T))

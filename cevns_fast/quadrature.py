@@ -14,7 +14,18 @@ import numpy as np
 
 from cevns_fast import piecewise
 from cevns_fast._kernels import rates as kernel
-from cevns_fast._kernels.rates import HORNER, LOWEST_T_POWER, NODES, T_POWERS, VECTOR, Flux, Plan, Table
+from cevns_fast._kernels.rates import (
+    BLOCK,
+    COEFFICIENTS,
+    HALF,
+    LOWEST_T_POWER,
+    NODES,
+    T_POWERS,
+    VECTOR,
+    Flux,
+    Plan,
+    Table,
+)
 from cevns_fast._validate import Floats
 from cevns_fast.detectors import LARGEST_RECOIL, Detector
 from cevns_fast.nuclei import Nuclide
@@ -46,10 +57,13 @@ class Quadrature:
 
 @lru_cache(maxsize=128)
 def flux(source: Source, lanes: tuple[Lane, ...]) -> Flux:
-    """Moments of all flux components together, a column for each parity and power of E."""
+    """Moments of all flux components together, for slots that need these parities and powers of E."""
     components = source.components
     kinks = sorted({x for c in components for x in (*c.breakpoints, *(line[0] for line in c.lines))})
-    distinct = tuple(dict.fromkeys(lanes))
+    parities = {c.antineutrino for c in components}
+    # Where there are no neutrinos, or nothing else, odd moments are even ones up to a sign.
+    kept = [lane if len(parities) > 1 else (False, lane[1]) for lane in lanes]
+    distinct = tuple(dict.fromkeys(kept))
     signs = [[-1.0 if odd and c.antineutrino else 1.0 for odd, _ in distinct] for c in components]
     powers = np.array([k for _, k in distinct], dtype=np.float64)
 
@@ -64,35 +78,42 @@ def flux(source: Source, lanes: tuple[Lane, ...]) -> Flux:
         return total
 
     ends = kinks if len(kinks) > 1 else [0.5 * kinks[0], kinks[0]]
-    fitted = piecewise.fit(density, ends, name="spectrum")
+    fitted = piecewise.fit(density, ends, name="spectrum", degree=COEFFICIENTS - 1)
     lines = []
     for component, sign in zip(components, signs, strict=True):
         for energy, intensity in component.lines:
             lines.append((energy, intensity * np.array(sign) * energy**powers))
     moments = piecewise.moments(fitted, lines)
     pieces, count, _ = moments.coefficients.shape
-    columns = [distinct.index(lane) for lane in lanes]
-    value = np.zeros((pieces, _padded(len(lanes), VECTOR)))
-    coefficients = np.zeros((pieces, _padded(count, HORNER), value.shape[1]))
-    value[:, : len(lanes)] = moments.value[:, columns]
-    coefficients[:, -count:, : len(lanes)] = moments.coefficients[:, ::-1][:, :, columns]
-    return Flux(moments.breaks, 1 / np.diff(moments.breaks), value, coefficients)
-
-
-def _padded(n: int, multiple: int) -> int:
-    """The next multiple."""
-    return -(-n // multiple) * multiple
+    blocks = -(-len(distinct) // BLOCK)
+    rows = np.zeros((pieces, COEFFICIENTS + 1, blocks * BLOCK))
+    for d in range(count):
+        rows[:, HALF - 1 - d if d < HALF else COEFFICIENTS + HALF - 1 - d, : len(distinct)] = moments.coefficients[:, d]
+    rows[:, -1, : len(distinct)] = moments.value
+    by_block = rows.reshape(pieces, COEFFICIENTS + 1, blocks, BLOCK).swapaxes(1, 2)
+    return Flux(
+        breaks=moments.breaks,
+        kinks=np.array(ends, dtype=np.float64),
+        inverse_width=1 / np.diff(moments.breaks),
+        coefficients=np.ascontiguousarray(by_block).ravel(),
+        lanes=min(BLOCK, -(-len(distinct) // VECTOR) * VECTOR),
+        long=count > HALF,
+        lane=np.array([distinct.index(lane) for lane in kept]),
+        sign=np.array([-1.0 if odd and parities == {True} else 1.0 for odd, _ in lanes]),
+    )
 
 
 def moments_at(moments: Flux, E: Floats) -> Floats:
-    """Flux moments above energies E, float64[lanes and padding, len(E)]; 0 beyond the end point."""
+    """Flux moments above energies E, float64[slots, len(E)]; 0 beyond the end point."""
     x = np.clip(E, moments.breaks[0], moments.breaks[-1])
     piece = np.clip(np.searchsorted(moments.breaks, x, side="left") - 1, 0, len(moments.breaks) - 2)
     t = (moments.breaks[piece + 1] - x) * moments.inverse_width[piece]
-    p = moments.coefficients[piece, 0]
-    for d in range(1, moments.coefficients.shape[1]):
-        p = p * (2 * t - 1)[:, None] + moments.coefficients[piece, d]
-    return np.asarray(np.where(E > moments.breaks[-1], 0.0, (moments.value[piece] + t[:, None] * p).T))
+    rows = moments.coefficients.reshape(len(moments.inverse_width), -1, COEFFICIENTS + 1, BLOCK)[piece]
+    p, u = np.zeros_like(rows[:, :, 0]), (2 * t - 1)[:, None, None]
+    for d in (*range(HALF, COEFFICIENTS), *range(HALF)):
+        p = p * u + rows[:, :, d]
+    found = (rows[:, :, -1] + t[:, None, None] * p).reshape(len(x), -1).T
+    return np.where(E > moments.breaks[-1], 0.0, found[moments.lane] * moments.sign[:, None])
 
 
 def endpoint(source: Source) -> float:

@@ -14,6 +14,12 @@ from cevns_fast._validate import Floats
 
 def reduced(layout: Layout, systems: Sequence[System]) -> tuple[Layout, list[System]]:
     """The same function of the parameters with fewer nuisances and rows; bins lose their meaning."""
+    layout, found, _ = whitened(layout, systems)
+    return layout, [_compressed(s) if s.statistic == FIXED_VARIANCE and len(s.breaks) == 2 else s for s in found]
+
+
+def whitened(layout: Layout, systems: Sequence[System]) -> tuple[Layout, list[System], list[Floats]]:
+    """The same with fewer nuisances, and the matrices that turned the counts of each experiment."""
     n = len(layout.nuisance_at)
     owners = [[i for i, s in enumerate(systems) if s.scale[k] or s.morph[k] or s.shift[k].any()] for k in range(n)]
     gone = [
@@ -26,32 +32,34 @@ def reduced(layout: Layout, systems: Sequence[System]) -> tuple[Layout, list[Sys
         and systems[owners[k][0]].statistic == FIXED_VARIANCE
     ]
     kept = [k for k in range(n) if k not in gone]
-    found = []
+    found, matrices = [], []
     for i, s in enumerate(systems):
+        matrix = np.eye(len(s.data))
         if s.statistic == FIXED_VARIANCE:
             mine = [k for k in gone if owners[k] == [i]]
-            s = _whitened(s, s.shift[mine], layout.centre[mine])
+            s, matrix = _whitened(s, s.shift[mine], layout.centre[mine])
         found.append(s._replace(scale=s.scale[kept], morph=[s.morph[k] for k in kept], shift=s.shift[kept]))
-    found = [_compressed(s) if s.statistic == FIXED_VARIANCE and len(s.breaks) == 2 else s for s in found]
-    return layout._replace(
+        matrices.append(matrix)
+    layout = layout._replace(
         nuisance_at=[layout.nuisance_at[k] for k in kept],
         centre=layout.centre[kept],
         offset=layout.offset[kept],
         mix=layout.mix[np.ix_(kept, kept)],
-    ), found
+    )
+    return layout, found, matrices
 
 
-def _whitened(s: System, columns: Floats, centre: Floats) -> System:
-    """Unit variance, with the columns in the covariance."""
+def _whitened(s: System, columns: Floats, centre: Floats) -> tuple[System, Floats]:
+    """Unit variance, with the columns in the covariance, and the matrix that does it."""
     covariance = np.diag(1 / s.weight) + columns.T @ columns
-    whiten = np.linalg.inv(np.linalg.cholesky(covariance))
+    whiten = np.asarray(np.linalg.inv(np.linalg.cholesky(covariance)))
     return s._replace(
         data=whiten @ (s.data - centre @ columns),
         weight=np.ones_like(s.weight),
         base=whiten @ s.base,
         shift=s.shift @ whiten.T,
         coefficients=s.coefficients @ whiten.T,
-    )
+    ), whiten
 
 
 def _compressed(s: System) -> System:

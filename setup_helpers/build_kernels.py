@@ -8,17 +8,18 @@ from pathlib import Path
 from cffi import FFI
 
 ROOT = Path(__file__).resolve().parent.parent
-HEADERS = {"_fg": "fg.h", "_likelihood": "cevns_fast.h"}
+HEADERS = {"_fg": ("fg.h",), "_likelihood": ("cevns_fast.h", "coupling_limits.h")}
 
 
 def ffi_builder(module: str) -> FFI:
     """Return a builder, in API mode: a wrong signature is a compile error, and calls release the GIL."""
-    text = (ROOT / "cevns_fast" / "_kernels" / HEADERS[module]).read_text("utf-8")
-    if "/* declarations" in text:
-        text = text[text.index("/* declarations") : text.index("/* end of declarations")]
     builder = FFI()
-    builder.cdef("\n".join(line for line in text.splitlines() if not line.startswith("#")))
-    builder.set_source(f"cevns_fast._kernels.{module}", f'#include "{HEADERS[module]}"')
+    for header in HEADERS[module]:
+        text = (ROOT / "cevns_fast" / "_kernels" / header).read_text("utf-8")
+        if "/* declarations" in text:
+            text = text[text.index("/* declarations") : text.index("/* end of declarations")]
+        builder.cdef("\n".join(line for line in text.splitlines() if not line.startswith("#")))
+    builder.set_source(f"cevns_fast._kernels.{module}", "\n".join(f'#include "{each}"' for each in HEADERS[module]))
     return builder
 
 

@@ -750,7 +750,8 @@ static void differentiate_twice(const cevns_fast_likelihood *l, const double *th
                 full[row * all + column] -= ratio * full[k * all + column];
         }
     for (size_t row = 0; row < p; row++)
-        memcpy(hessian + row * p, full + row * all, p * sizeof(double));
+        for (size_t column = 0; column < p; column++) /* symmetric to the last bit */
+            hessian[row * p + column] = 0.5 * (full[row * all + column] + full[column * all + row]);
 }
 
 /* ---- the interface --------------------------------------------------------------------------------------- */
@@ -962,7 +963,6 @@ double cevns_fast_minimise(const cevns_fast_likelihood *l, double *theta, size_t
                          !(theta[j] >= l->upper[j] && gradient[j] < 0);
         double expected = 0, better = value;
         memcpy(trial, theta, n * sizeof(double));
-        memcpy(trial, theta, n * sizeof(double));
         for (; damping < 1e12; damping *= 8) {
             expected = 0;
             if (!damped_step(n, is_free, gradient, hessian, damping, matrix, step))
@@ -1039,10 +1039,13 @@ void cevns_fast_chi2_of_counts(const cevns_fast_likelihood *l, const double *sig
             memcpy(at.signal, signal + i * l->bins, l->bins * sizeof(double));
             memset(at.response, 0, l->nuisances * l->bins * sizeof(double));
             respond(l, NULL, 1, &at);
-            chi2[i] = profile(l, 1, &at);
-            if (pulls)
-                memcpy(pulls + i * l->nuisances, at.pull, l->nuisances * sizeof(double));
+            double value = profile(l, 1, &at);
+            chi2[i] = isnan(value) ? INFINITY : value;
         }
+        if (pulls && isinf(chi2[i]))
+            fill_nan(pulls + i * l->nuisances, l->nuisances);
+        else if (pulls)
+            memcpy(pulls + i * l->nuisances, at.pull, l->nuisances * sizeof(double));
     }
     leave(work, own);
 }
@@ -1222,7 +1225,7 @@ cevns_fast_likelihood *cevns_fast_create(const double *block, size_t length)
     cevns_fast_likelihood *l = calloc(1, sizeof *l);
     if (!l)
         return NULL;
-    l->block = malloc(length * sizeof(double));
+    l->block = length > 0 ? malloc(length * sizeof(double)) : NULL;
     reader r = {l->block, length, l->block == NULL};
     if (l->block) {
         memcpy(l->block, block, length * sizeof(double));

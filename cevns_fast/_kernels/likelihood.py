@@ -1,6 +1,7 @@
 """χ² with exact derivatives: the C kernel of ``likelihood.c`` and the block of numbers that it reads. No validation."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -87,7 +88,7 @@ def pack(layout: Layout, systems: Sequence[System]) -> Block:
     arrays = [np.asarray(part, dtype=np.float64) for part in parts]
     ends = np.cumsum([0, *(array.size for array in arrays)]).tolist()
     per_system = len(_OF_SYSTEM)
-    place = [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    place = [slice(a, b) for a, b in pairwise(ends)]
     first = len(arrays) - per_system * len(systems)
     of_system = [place[first + i * per_system :] for i in range(len(systems))]
     data, weight = ([each[_OF_SYSTEM.index(name)] for each in of_system] for name in ("data", "weight"))
@@ -124,6 +125,17 @@ class Evaluator:
         found = np.empty(len(thetas))
         lib.cevns_fast_chi2_batch(self._handle, _in(thetas), *thetas.shape, _out(found))
         return found
+
+    def limits(
+        self, tables: Array, unit: Array, threshold: float, grid: Array, lows: Array, highs: Array, summary: Array
+    ) -> None:
+        """Where the only parameter may be, for the rows of all arrays: see ``coupling_limits.h``."""
+        done = lib.cevns_fast_limits(
+            self._handle, _in(tables), len(tables), _in(unit), threshold, _in(grid), grid.size,
+            lows.shape[1], _out(lows), _out(highs), _out(summary),
+        )  # fmt: skip
+        if not done:
+            raise MemoryError("no room for limits along a coupling")
 
     def minimise(self, theta: Array, fixed: Sequence[bool]) -> tuple[float, Array]:
         """The nearest minimum downhill from theta: χ² and where it is."""

@@ -2,7 +2,7 @@
 
 Counts are polynomials of degree two in the couplings, so along any line a whitened prediction is n₀ + n₁ t + n₂ t².
 The vectors n₂, n₁, n₀ and the data are reduced to a 4 × 4 triangle once a line: the cost of a point depends neither
-on the number of bins nor on that of terms, and explicit residuals keep every digit at couplings far beyond the bound.
+on the number of bins nor on that of terms, and sums of squares keep every digit at couplings far beyond the bound.
 A row of a grid is such a line, and so is a step of a minimisation. This file is self-contained, see rates.py.
 """
 
@@ -31,7 +31,7 @@ class Problem(NamedTuple):
     terms: Floats  # [systems, terms, rows]
     data: Floats  # [systems, rows]
     scale_variance: Floats  # [systems], σ_α²
-    powers: Integers  # [terms, couplings]
+    powers: Integers  # [terms, couplings]; the constant is among them
 
 
 @njit
@@ -57,12 +57,11 @@ def _triangle(vectors: Floats, R: Floats) -> None:
 
 
 @njit
-def _line(problem: Problem, system: int, z: Floats, direction: Floats, vectors: Floats, R: Floats) -> None:
-    """The triangle of n₂, n₁, n₀ along z + t direction and the data, of one system."""
+def _vectors(problem: Problem, system: int, z: Floats, direction: Floats, vectors: Floats) -> None:
+    """n₂, n₁, n₀ along z + t direction, of one system."""
     n_terms, rows = problem.terms.shape[1], problem.terms.shape[2]
     for r in range(rows):
         vectors[0, r], vectors[1, r], vectors[2, r] = 0.0, 0.0, 0.0
-        vectors[3, r] = problem.data[system, r]
     for t in range(n_terms):
         f0, f1, f2 = 1.0, 0.0, 0.0  # the monomial as a polynomial in t
         for c in range(len(z)):
@@ -75,48 +74,91 @@ def _line(problem: Problem, system: int, z: Floats, direction: Floats, vectors: 
             vectors[0, r] += f2 * value
             vectors[1, r] += f1 * value
             vectors[2, r] += f0 * value
+
+
+@njit
+def _line(problem: Problem, system: int, z: Floats, direction: Floats, vectors: Floats, R: Floats) -> None:
+    """The triangle of n₂, n₁, n₀ along z + t direction and the data, of one system."""
+    _vectors(problem, system, z, direction, vectors)
+    for r in range(vectors.shape[1]):
+        vectors[3, r] = problem.data[system, r]
     _triangle(vectors, R)
 
 
-@njit(fastmath={"contract"})
-def _fill_line(R: Floats, scale_variance: float, t: Floats, out: Floats) -> None:
-    """χ² along a line. Every operation in the loop is paid once a point.
+@njit
+def _aligned(problem: Problem) -> Problem:
+    """The same with (s − 1)/σ_α as one more residual, in a basis whose first vector is that of the data.
 
-    The last row of n does not depend on t; its residual and the pull (s − 1)/σ_α are both linear in s, so their
-    squares are one square, (q − s p)², and a constant.
+    Terms with the highest powers of the last coupling come next, which leaves n₂ few components.
     """
-    a2, a1, a0, d0 = R[0, 0], R[0, 1], R[0, 2], R[0, 3]
-    b1, b0, d1 = R[1, 1], R[1, 2], R[1, 3]
-    c0, d2 = R[2, 2], R[2, 3]
-    v = scale_variance
-    g0, g1, g2, w = v * d0, v * d1, v * d2 * c0 + 1.0, v * c0 * c0 + 1.0
-    p, q, rest = c0, d2, R[3, 3] * R[3, 3]
-    if v > 0.0:
-        p = math.sqrt(w / v)
-        q = g2 / (v * p)
-        rest += (d2 - c0) * (d2 - c0) / w
-    for j in range(len(t)):
-        n0 = (a2 * t[j] + a1) * t[j] + a0
-        n1 = b1 * t[j] + b0
-        s = (g1 * n1 + (g0 * n0 + g2)) / (v * (n1 * n1 + n0 * n0) + w)
-        e0, e1, e2 = d0 - s * n0, d1 - s * n1, q - s * p
-        out[j] = e0 * e0 + (e1 * e1 + (e2 * e2 + rest))
+    n_systems, n_terms, rows = problem.terms.shape
+    size, last = n_terms + 1, problem.powers.shape[1] - 1
+    vectors, R = np.zeros((size, rows + 1)), np.zeros((size, size))
+    terms, data = np.zeros((n_systems, n_terms, size)), np.zeros((n_systems, size))
+    order = np.argsort(-problem.powers[:, last])
+    for system in range(n_systems):
+        variance = problem.scale_variance[system]
+        pull = 1.0 / math.sqrt(variance) if variance > 0.0 else 0.0
+        vectors[0, :rows], vectors[0, rows] = problem.data[system], pull
+        for i in range(n_terms):
+            vectors[i + 1, :rows] = problem.terms[system, order[i]]
+            vectors[i + 1, rows] = pull if problem.powers[order[i]].sum() == 0 else 0.0
+        R[:] = 0.0
+        _triangle(vectors, R)
+        data[system, 0] = R[0, 0]
+        for i in range(n_terms):
+            terms[system, order[i]] = R[:, i + 1]
+    return Problem(terms, data, problem.scale_variance, problem.powers)
+
+
+@njit(fastmath={"contract"})
+def _fill_line(size: float, along: Floats, R: Floats, profiled: bool, t: Floats, out: Floats) -> None:
+    """χ² along a line: what of n₂, n₁, n₀ is along the data, of that size, and the triangle of what is across.
+
+    Minimised over the scale s, |d − s n|² is |d|² sin² of the angle between them, which needs no difference, and
+    no s. Every operation in the loops is paid once a point.
+    """
+    a2, a1, a0 = along[0], along[1], along[2]
+    b2, b1, b0 = R[0, 0], R[0, 1], R[0, 2]
+    c1, c0, e = R[1, 1], R[1, 2], R[2, 2] * R[2, 2]
+    if profiled:
+        square = size * size
+        for j in range(len(t)):
+            a = (a2 * t[j] + a1) * t[j] + a0
+            b = (b2 * t[j] + b1) * t[j] + b0
+            c = c1 * t[j] + c0
+            across = b * b + (c * c + e)
+            out[j] = square * (across / (a * a + across))
+    else:
+        a0 -= size
+        for j in range(len(t)):
+            a = (a2 * t[j] + a1) * t[j] + a0
+            b = (b2 * t[j] + b1) * t[j] + b0
+            c = c1 * t[j] + c0
+            out[j] = a * a + (b * b + (c * c + e))
 
 
 @njit
 def fill(problem: Problem, outer: Floats, y: Floats, start: int, stop: int, out: Floats) -> None:
     """χ² at points (outer[i], y[j]) for i = start … stop − 1, into out[i − start, j]."""
-    inner = problem.powers.shape[1] - 1
-    vectors, R, extra = np.empty((4, problem.terms.shape[2])), np.zeros((4, 4)), np.empty(len(y))
+    inner, aligned = problem.powers.shape[1] - 1, _aligned(problem)
+    rows = aligned.terms.shape[2]
+    vectors, across, R = np.empty((3, rows)), np.empty((3, rows - 1)), np.zeros((3, 3))
+    extra, along = np.empty(len(y)), np.empty(3)
     z, direction = np.zeros(inner + 1), np.zeros(inner + 1)
     direction[inner] = 1.0
     for i in range(start, stop):
         for c in range(inner):
             z[c] = outer[i, c]
         for system in range(len(problem.scale_variance)):
-            _line(problem, system, z, direction, vectors, R)
+            _vectors(aligned, system, z, direction, vectors)
+            for k in range(3):
+                along[k] = vectors[k, 0]
+                for r in range(1, rows):
+                    across[k, r - 1] = vectors[k, r]
+            _triangle(across, R)
             row = out[i - start] if system == 0 else extra
-            _fill_line(R, problem.scale_variance[system], y, row)
+            _fill_line(aligned.data[system, 0], along, R, problem.scale_variance[system] > 0.0, y, row)
             if system > 0:
                 for j in range(len(y)):
                     out[i - start, j] += extra[j]

@@ -5,8 +5,10 @@ Panels and their nodes do not depend on the mass of the outgoing particle, excep
 breakpoint falls inside a panel: only there is anything but the flux moments evaluated anew. This file is
 self-contained, so that numba's cache can never combine it with an older version of another file.
 
-The innermost loops run over slots, the pairs (j, k) of a table: they are contiguous, have no tail because slots are
-padded, and serve the six nodes of a panel at a time, which is what LLVM turns into good vector code.
+Moments of the flux come in lanes, one for each power of E and parity, in blocks. LLVM makes vector code of
+the innermost loops, even over a single block, if they have a long body, if it does not know how short they are (it
+would unroll them), if it has few pointers to compare (hence flat arrays: offsets within one are constants to it), and
+if indices that are computed are unsigned (numba tests signed ones for being negative).
 """
 
 import math
@@ -23,20 +25,28 @@ Integers = NDArray[np.int64]
 NODES = 6  # Gauss–Legendre nodes of a panel
 T_POWERS = 5  # T^−2 … T^2
 LOWEST_T_POWER = -2
-VECTOR = 4  # slots are padded to a multiple of this
-HORNER = 4  # and the coefficients of flux moments to a multiple of this
-UNROLLED = 16  # and bins to a multiple of this
-NEW_PANELS = 32  # how many panels are made before they are summed
+VECTOR = 4  # lanes are padded to a multiple of this
+BLOCK = 8  # and, in memory, to a multiple of this
+HALF = 6
+COEFFICIENTS = 2 * HALF  # of a flux moment on a piece
+ROW = (COEFFICIENTS + 1) * BLOCK  # numbers for a piece and a block
+CELL = T_POWERS * BLOCK  # sums for a bin and a block
+UNROLLED = 4  # bins are padded to a multiple of this
+_unsigned = np.uint64
 _GAUSS_X, _GAUSS_W = np.polynomial.legendre.leggauss(NODES)
 
 
 class Flux(NamedTuple):
-    """Flux moments, see `piecewise.Moments`: a column for each slot, a multiple of `VECTOR`."""
+    """Flux moments, see `piecewise.Moments`: a lane for each power of E and parity."""
 
     breaks: Floats  # [pieces + 1], MeV; the last is the end point
+    kinks: Floats  # those of the breaks at which a moment is not smooth
     inverse_width: Floats  # [pieces], 1/MeV
-    value: Floats  # [pieces, slots]
-    coefficients: Floats  # [pieces, multiple of HORNER, slots], highest power first
+    coefficients: Floats  # [pieces × blocks × ROW], u^5 … 1, u^11 … u^6, then the value, each for BLOCK lanes
+    lanes: int  # how many of a block are not just padding
+    long: bool  # whether there are powers above u^5
+    lane: Integers  # [slots]: where the moment of a slot is found …
+    sign: Floats  # [slots]: … and with which sign
 
 
 class Plan(NamedTuple):
@@ -65,29 +75,20 @@ class Table(NamedTuple):
     final_mass: Floats  # [masses], MeV
     mediator_mass: Floats  # [masses], MeV
     propagator_power: int
-    slot_power: Integers  # [slots]: a slot is T^j times the flux moment of its column
+    slot_power: Integers  # [slots]: a slot is T^j times its moment of the flux
     entry_row: Integers  # [entries]: each row of the result is a sum of slots …
     entry_slot: Integers  # [entries]
     coefficient: Floats  # [targets, masses or 1, entries]: … with these coefficients
 
 
-class Nodes(NamedTuple):
-    """The plan's nodes, followed by those of panels that were made anew."""
+class Panel(NamedTuple):
+    """One panel: the plan's, or a part of it made anew."""
 
-    recoil: Floats  # [panels × NODES]
-    massless_energy: Floats
-    mass_factor: Floats
-    power: Floats  # [panels × NODES, slots]: T^j of each slot
-    weight: Floats  # [cells, NODES]
-
-
-class Queue(NamedTuple):
-    """Panels that wait to be summed."""
-
-    panel: Integers  # among the nodes
-    cell: Integers
-    first_bin: Integers
-    bin_count: Integers
+    recoil: Floats  # [NODES]: T
+    energy: Floats  # [NODES]: E_min
+    factor: Floats  # [NODES]: 1/T² and the propagators
+    products: Floats  # [blocks × NODES × CELL]: factor × T^j × flux moment
+    weight: Floats  # [most bins of a panel, NODES], if it was made anew
 
 
 @njit
@@ -119,111 +120,91 @@ def massless_energy(tau: float, M: float) -> float:
 
 
 @njit
-def _powers(T: float, slot_power: Integers, work: Floats, power: Floats, k: int) -> None:
-    """T^j of every slot at node k."""
-    work[0] = 1.0 / (T * T)
-    for j in range(1, T_POWERS):
-        work[j] = work[j - 1] * T
-    for s in range(len(slot_power)):
-        power[k, s] = work[slot_power[s]]
+def _known_panel(plan: Plan, place: int, m2: float, M: float, panel: Panel) -> None:
+    """A whole panel of the plan; its weights stay there."""
+    for n in range(NODES):
+        k = NODES * place + n
+        factor = plan.mass_factor[k]
+        panel.recoil[n], panel.energy[n] = plan.recoil[k], plan.massless_energy[k] * (1.0 + m2 * factor)
+        panel.factor[n] = (2.0 * M * factor) * (2.0 * M * factor)
 
 
 @njit(fastmath={"contract"})
-def _new_panel(
-    plan: Plan,
-    slot_power: Integers,
-    nodes: Nodes,
-    panel: int,
-    target: int,
-    low: float,
-    high: float,
-    place: int,
-    cell: int,
-    work: Floats,
-) -> None:
-    """Make a part of a panel."""
-    M, output = plan.mass[target], plan.first_feed[panel]
-    piece = plan.first_piece[panel]
+def _new_panel(plan: Plan, place: int, m2: float, M: float, low: float, high: float, panel: Panel) -> None:
+    """A part of a panel."""
+    output, piece = plan.first_feed[place], plan.first_piece[place]
     left, right = math.sqrt(low), math.sqrt(high)
     half = 0.5 * (right - left)
     for n in range(NODES):
-        k = NODES * place + n
         tau = 0.5 * (left + right) + half * _GAUSS_X[n]
         T = tau * tau
-        nodes.recoil[k] = T
-        nodes.massless_energy[k] = massless_energy(tau, M)
-        nodes.mass_factor[k] = 1.0 / (2.0 * M * T)
-        _powers(T, slot_power, work, nodes.power, k)
+        panel.recoil[n], panel.energy[n] = T, massless_energy(tau, M) * (1.0 + m2 / (2.0 * M * T))
+        panel.factor[n] = 1.0 / (T * T)
         piece = _piece(plan.feed_breaks, tau, piece)
         begin, end = plan.feed_breaks[piece], plan.feed_breaks[piece + 1]
         u = (2.0 * tau - begin - end) / (end - begin)
-        for b in range(plan.bin_count[panel]):
+        for b in range(plan.bin_count[place]):
             value = plan.feed_coefficients[piece, 0, output + b]
             for d in range(1, plan.feed_coefficients.shape[1]):
                 value = value * u + plan.feed_coefficients[piece, d, output + b]
-            nodes.weight[cell + b, n] = _GAUSS_W[n] * half * 2.0 * tau * value
+            panel.weight[b, n] = _GAUSS_W[n] * half * 2.0 * tau * value
 
 
-@njit(fastmath={"contract"})
-def _sum_panels(
-    flux: Flux,
-    nodes: Nodes,
-    queue: Queue,
-    count: int,
-    m2: float,
-    M: float,
-    mediator2: float,
-    propagator_power: int,
-    t: Floats,
-    u: Floats,
-    w: Floats,
-    moments: Floats,
-    sums: Floats,
+@njit(fastmath={"contract"}, forceinline=True)
+def _multiply(flux: Flux, panel: Panel, blocks: int, piece: int) -> int:
+    """Make the products of a panel; gives back the piece of its last node.
+
+    Where pieces join smoothly, no panel is cut: its nodes may lie in different ones.
+    """
+    for n in range(NODES):
+        E, T, factor = panel.energy[n], panel.recoil[n], panel.factor[n]
+        piece = _piece(flux.breaks, E, piece)
+        t = min((flux.breaks[piece + 1] - E) * flux.inverse_width[piece], 1.0)  # no neutrinos below the lowest energy
+        u = 2.0 * t - 1.0
+        power = u * u * u * (u * u * u)
+        for block in range(blocks):
+            c, p = ROW * (blocks * piece + block), CELL * (NODES * block + n)
+            for s in range(flux.lanes):
+                value = flux.coefficients[_unsigned(c + s)]
+                for d in range(1, HALF):
+                    value = value * u + flux.coefficients[_unsigned(c + BLOCK * d + s)]
+                if flux.long:  # two chains of multiplications, side by side
+                    high = flux.coefficients[_unsigned(c + BLOCK * HALF + s)]
+                    for d in range(HALF + 1, COEFFICIENTS):
+                        high = high * u + flux.coefficients[_unsigned(c + BLOCK * d + s)]
+                    value += power * high
+                value = (flux.coefficients[_unsigned(c + BLOCK * COEFFICIENTS + s)] + t * value) * factor
+                for j in range(T_POWERS):
+                    panel.products[_unsigned(p + BLOCK * j + s)] = value
+                    value *= T
+    return piece
+
+
+@njit(fastmath={"contract"}, forceinline=True)
+def _add(
+    products: Floats, blocks: int, lanes: int, cell: int, weight: Floats, row: int, bins: int, sums: Floats
 ) -> None:
-    """Add the queued panels to the sums of their bins, sums[bin, slot]."""
-    n_slots, piece = flux.value.shape[1], 0
-    for q in range(count):
-        first = NODES * queue.panel[q]
-        middle = first + NODES // 2
-        # Panels are cut where the moments pass from one piece to the next.
-        piece = _piece(flux.breaks, nodes.massless_energy[middle] * (1.0 + m2 * nodes.mass_factor[middle]), piece)
-        high, inverse_width = flux.breaks[piece + 1], flux.inverse_width[piece]
-        for n in range(NODES):
-            E = nodes.massless_energy[first + n] * (1.0 + m2 * nodes.mass_factor[first + n])
-            t[n] = min((high - E) * inverse_width, 1.0)  # no neutrinos below the lowest energy
-            u[n] = 2.0 * t[n] - 1.0
-        moments[:] = 0.0
-        # Scalars, and nodes written out: LLVM would check anew whether u and the moments overlap.
-        u0, u1, u2, u3, u4, u5 = u[0], u[1], u[2], u[3], u[4], u[5]
-        for at in range(0, flux.coefficients.shape[1], HORNER):
-            for s in range(n_slots):
-                a, b = flux.coefficients[piece, at, s], flux.coefficients[piece, at + 1, s]
-                c, d = flux.coefficients[piece, at + 2, s], flux.coefficients[piece, at + 3, s]
-                moments[0, s] = (((moments[0, s] * u0 + a) * u0 + b) * u0 + c) * u0 + d
-                moments[1, s] = (((moments[1, s] * u1 + a) * u1 + b) * u1 + c) * u1 + d
-                moments[2, s] = (((moments[2, s] * u2 + a) * u2 + b) * u2 + c) * u2 + d
-                moments[3, s] = (((moments[3, s] * u3 + a) * u3 + b) * u3 + c) * u3 + d
-                moments[4, s] = (((moments[4, s] * u4 + a) * u4 + b) * u4 + c) * u4 + d
-                moments[5, s] = (((moments[5, s] * u5 + a) * u5 + b) * u5 + c) * u5 + d
-        for k in range(queue.bin_count[q]):
-            cell, fed = queue.cell[q] + k, queue.first_bin[q] + k
-            for n in range(NODES):
-                w[n] = nodes.weight[cell, n]
-            for _ in range(propagator_power):
-                for n in range(NODES):
-                    w[n] /= 2.0 * M * nodes.recoil[first + n] + mediator2
-            for s in range(n_slots):
-                total, value = 0.0, flux.value[piece, s]
-                for n in range(NODES):
-                    total += w[n] * nodes.power[first + n, s] * (value + t[n] * moments[n, s])
-                sums[fed, s] += total
+    """Weigh the products of a panel for some bins, and add them to their sums."""
+    for b in range(row, row + bins):
+        w0, w1, w2, w3, w4, w5 = weight[b, 0], weight[b, 1], weight[b, 2], weight[b, 3], weight[b, 4], weight[b, 5]
+        for block in range(blocks):
+            for s in range(lanes):
+                for j in range(T_POWERS):
+                    q = CELL * NODES * block + BLOCK * j + s
+                    total = w0 * products[_unsigned(q)] + w1 * products[_unsigned(q + CELL)]
+                    total += w2 * products[_unsigned(q + 2 * CELL)] + w3 * products[_unsigned(q + 3 * CELL)]
+                    total += w4 * products[_unsigned(q + 4 * CELL)] + w5 * products[_unsigned(q + 5 * CELL)]
+                    sums[_unsigned(cell + BLOCK * j + s)] += total
+            cell += CELL
 
 
 @njit
-def _cuts(breaks: Floats, m: float, M: float, cuts: Floats) -> int:
-    """T_min and T_max of every energy where the moments are not smooth, sorted; how many there are."""
-    n = 0
-    for E in breaks:
+def _cuts(kinks: Floats, m: float, M: float, least: float, cuts: Floats) -> int:
+    """T_min and T_max, sorted, of every kink of the moments that may have an image above `least`; their number."""
+    n, lowest = 0, massless_energy(math.sqrt(least), M)
+    for E in kinks:
+        if E < lowest:
+            continue
         low, high = recoil_limits(E, m, M)
         if high > 0.0:
             cuts[n], cuts[n + 1] = low, high
@@ -240,32 +221,17 @@ def _cuts(breaks: Floats, m: float, M: float, cuts: Floats) -> int:
 @njit
 def templates(flux: Flux, plan: Plan, table: Table, start: int, stop: int, out: Floats) -> None:
     """Add to out[mass, row, bin] for masses start … stop − 1."""
-    n_rows, n_bins = out.shape[1], out.shape[2]
-    n_panels, n_cells, n_slots = len(plan.low), len(plan.weight), len(table.slot_power)
-    widest, width = plan.bin_count.max(), flux.value.shape[1]
-    size = NODES * (n_panels + NEW_PANELS)
-    nodes = Nodes(
-        np.empty(size), np.empty(size), np.empty(size), np.ones((size, width)),
-        np.empty((n_cells + NEW_PANELS * widest, NODES)),
+    n_rows, n_bins, n_slots = out.shape[1], out.shape[2], len(table.slot_power)
+    pieces = len(flux.inverse_width)
+    blocks = len(flux.coefficients) // (pieces * ROW)
+    panel = Panel(
+        np.empty(NODES), np.empty(NODES), np.empty(NODES), np.empty(blocks * NODES * CELL),
+        np.empty((plan.bin_count.max(), NODES)),
     )  # fmt: skip
-    known = NODES * n_panels
-    work, t, u, w = np.empty(T_POWERS), np.empty(NODES), np.empty(NODES), np.empty(NODES)
-    for k in range(known):
-        nodes.recoil[k], nodes.massless_energy[k] = plan.recoil[k], plan.massless_energy[k]
-        nodes.mass_factor[k] = plan.mass_factor[k]
-        _powers(plan.recoil[k], table.slot_power, work, nodes.power, k)
-    for k in range(n_cells):
-        for n in range(NODES):
-            nodes.weight[k, n] = plan.weight[k, n]
-    capacity = n_panels + NEW_PANELS
-    queue = Queue(
-        np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.int64),
-        np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.int64),
-    )  # fmt: skip
-    moments, sums = np.empty((NODES, width)), np.empty((n_bins, width))
+    sums = np.empty(n_bins * blocks * CELL)
     padded = -(-n_bins // UNROLLED) * UNROLLED
     slots, result = np.zeros((n_slots, padded)), np.empty((n_rows, padded))
-    cuts = np.empty(2 * len(flux.breaks))
+    cuts = np.empty(2 * len(flux.kinks))
     for i in range(start, stop):
         m, mediator2 = table.final_mass[i], table.mediator_mass[i] ** 2
         m2, row = m * m, min(i, table.coefficient.shape[1] - 1)
@@ -275,39 +241,39 @@ def templates(flux: Flux, plan: Plan, table: Table, start: int, stop: int, out: 
             lowest, highest = recoil_limits(flux.breaks[-1], m, M)
             if highest == 0.0:
                 continue
-            n_cuts, c = _cuts(flux.breaks, m, M, cuts), 0
-            sums[:] = 0.0
             p = plan.first_panel[target]
+            n_cuts, c, piece = _cuts(flux.kinks, m, M, plan.low[p], cuts), 0, pieces - 1
+            sums[:] = 0.0
             left = plan.low[p]
             while p < plan.first_panel[target + 1]:
-                # Queue whole panels, and the pieces of those that are cut.
-                count, new = 0, 0
-                while p < plan.first_panel[target + 1] and new < NEW_PANELS:
-                    while c < n_cuts and cuts[c] <= left:
-                        c += 1
-                    right = plan.high[p] if c == n_cuts else min(plan.high[p], cuts[c])
-                    if left == 0.0 and table.propagator_power > 0 and mediator2 > 0.0:
-                        right = min(right, mediator2 / (32.0 * M))  # the propagator's poles are at T = −m²/2M
-                    if lowest <= left and right <= highest:
-                        place, cell = p, plan.first_cell[p]
-                        if left != plan.low[p] or right != plan.high[p]:
-                            if left > 0.0:  # 1/T falls too steeply for one panel over much more
-                                right = min(right, 1.5 * left)
-                            place, cell = n_panels + new, n_cells + new * widest
-                            _new_panel(plan, table.slot_power, nodes, p, target, left, right, place, cell, work)
-                            new += 1
-                        queue.panel[count], queue.cell[count] = place, cell
-                        queue.first_bin[count], queue.bin_count[count] = plan.first_bin[p], plan.bin_count[p]
-                        count += 1
-                    left = right
-                    if left == plan.high[p]:
-                        p += 1
-                _sum_panels(
-                    flux, nodes, queue, count, m2, M, mediator2, table.propagator_power, t, u, w, moments, sums
-                )  # fmt: skip
-            for b in range(n_bins):
-                for s in range(n_slots):
-                    slots[s, b] = sums[b, s]
+                while c < n_cuts and cuts[c] <= left:
+                    c += 1
+                right = plan.high[p] if c == n_cuts else min(plan.high[p], cuts[c])
+                if left == 0.0 and table.propagator_power > 0 and mediator2 > 0.0:
+                    right = min(right, mediator2 / (32.0 * M))  # the propagator's poles are at T = −m²/2M
+                if lowest <= left and right <= highest:
+                    whole = left == plan.low[p] and right == plan.high[p]
+                    if whole:
+                        _known_panel(plan, p, m2, M, panel)
+                    else:
+                        if left > 0.0:  # 1/T falls too steeply for one panel over much more
+                            right = min(right, 1.5 * left)
+                        _new_panel(plan, p, m2, M, left, right, panel)
+                    for _ in range(table.propagator_power):
+                        for n in range(NODES):
+                            panel.factor[n] /= 2.0 * M * panel.recoil[n] + mediator2
+                    piece = _multiply(flux, panel, blocks, piece)
+                    cell, bins = plan.first_bin[p] * blocks * CELL, plan.bin_count[p]
+                    weight, first = (plan.weight, plan.first_cell[p]) if whole else (panel.weight, 0)
+                    _add(panel.products, blocks, flux.lanes, cell, weight, first, bins, sums)
+                left = right
+                if left == plan.high[p]:
+                    p += 1
+            for s in range(n_slots):
+                block, lane = divmod(flux.lane[s], BLOCK)
+                at = CELL * block + BLOCK * table.slot_power[s] + lane
+                for b in range(n_bins):
+                    slots[s, b] = flux.sign[s] * sums[_unsigned(b * blocks * CELL + at)]
             for j in range(len(table.entry_row)):
                 value, entry_row, slot = table.coefficient[target, row, j], table.entry_row[j], table.entry_slot[j]
                 for b in range(padded):

@@ -160,6 +160,6 @@ def test_kinematic_images_of_the_flux(kernel, m):
     """T_min and T_max of every energy above the threshold, in increasing order."""
     energies = np.array([0.0, 12.0, 29.792, 40.0, 52.8])
     cuts = np.full(10, np.nan)
-    n = kernel._cuts(energies, m, M_CESIUM, cuts)
+    n = kernel._cuts(energies, m, M_CESIUM, 0.0, cuts)
     expected = sorted(T for E in energies if E > m for T in kernel.recoil_limits(E, m, M_CESIUM))
     assert cuts[:n].tolist() == expected

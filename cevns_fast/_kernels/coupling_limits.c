@@ -1,0 +1,187 @@
+/* Where chi2 allows one coupling to be. One translation unit with likelihood.c, whose internals it uses. */
+#include "coupling_limits.h"
+#include "likelihood.c"
+
+enum { SECTIONS = 52 }; /* of a golden section: to half of the digits, beyond which a minimum is flat */
+static const double GOLDEN = 0.6180339887498949;
+static const double PLATEAU = 1e-12; /* differences of chi2 that are rounding */
+
+/* A likelihood along its only parameter, with tables of its own. */
+typedef struct {
+    cevns_fast_likelihood likelihood;
+    experiment *experiments;
+    double *rotated; /* [experiments][(monomials + 1)^2]: tables and data in the space that they span */
+    double *vectors; /* [monomials + 1][bins] */
+    double *ones;    /* [monomials + 1] */
+    double *x, *y;   /* [2 grid points]: chi2 at couplings, in their order */
+    point at;
+} line;
+
+/* Vectors[k][n] by their columns of R in a QR decomposition, out[k][row]: any combination keeps its length.
+ * Modified Gram-Schmidt, the highest power first: it dominates far out; with the data last it is backward stable. */
+static void rotate(size_t count, size_t n, double *vectors, double *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        double *mine = vectors + i * n, norm = sqrt(dot(n, mine, mine));
+        for (size_t j = 0; j < i; j++)
+            out[j * count + i] = 0;
+        out[i * count + i] = norm;
+        for (size_t b = 0; norm > 0 && b < n; b++)
+            mine[b] /= norm;
+        for (size_t j = i + 1; j < count; j++) {
+            double overlap = norm > 0 ? dot(n, mine, vectors + j * n) : 0;
+            out[j * count + i] = overlap;
+            for (size_t b = 0; b < n; b++)
+                vectors[j * n + b] -= overlap * mine[b];
+        }
+    }
+}
+
+/* One set of tables in the place of the likelihood's own; those of a fixed variance in as few rows as they span. */
+static void set_tables(const cevns_fast_likelihood *from, const double *tables, line *to)
+{
+    cevns_fast_likelihood *l = &to->likelihood;
+    size_t m = from->monomials, count = m + 1;
+    *l = *from;
+    l->experiment = to->experiments;
+    l->bins = 0;
+    for (size_t i = 0; i < from->experiments; i++) {
+        experiment *e = to->experiments + i;
+        *e = from->experiment[i];
+        e->coefficients = tables;
+        tables += m * e->bins;
+        if (from->plain && count < e->bins) {
+            double *rows = to->rotated + i * count * count;
+            for (size_t k = 0; k < count; k++)
+                for (size_t b = 0; b < e->bins; b++) {
+                    double value = k < m ? e->coefficients[(m - 1 - k) * e->bins + b] : e->data[b];
+                    to->vectors[k * e->bins + b] = value * sqrt(e->weight[b]);
+                }
+            rotate(count, e->bins, to->vectors, rows);
+            for (size_t k = 0; k < m / 2; k++) /* monomials in their own order again */
+                for (size_t r = 0; r < count; r++) {
+                    double swapped = rows[k * count + r];
+                    rows[k * count + r] = rows[(m - 1 - k) * count + r];
+                    rows[(m - 1 - k) * count + r] = swapped;
+                }
+            e->coefficients = rows;
+            e->data = rows + m * count;
+            e->bins = count;
+            e->weight = to->ones;
+        }
+        e->first_bin = l->bins;
+        l->bins += e->bins;
+    }
+    to->at.x = NAN; /* the tables changed */
+}
+
+static double along(line *one, double x)
+{
+    return evaluate(&one->likelihood, &x, 1, 0, &one->at);
+}
+
+/* The extremum between a and b, a minimum for sign 1 and a maximum for -1: where, and chi2 there. */
+static double extremum(line *one, double sign, double a, double b, double *value)
+{
+    double c = b - GOLDEN * (b - a), d = a + GOLDEN * (b - a);
+    double fc = sign * along(one, c), fd = sign * along(one, d);
+    for (int i = 0; i < SECTIONS - 2; i++)
+        if (fc < fd) {
+            b = d, d = c, fd = fc, c = b - GOLDEN * (b - a);
+            fc = sign * along(one, c);
+        } else {
+            a = c, c = d, fc = fd, d = a + GOLDEN * (b - a);
+            fd = sign * along(one, d);
+        }
+    *value = sign * fmin(fc, fd);
+    return fc < fd ? c : d;
+}
+
+/* chi2 at the points of the grid and at its extrema, in the order of the coupling; how many there are. */
+static size_t sample(line *one, const double *grid, size_t points, double unit)
+{
+    double *gx = one->x + points, *gy = one->y + points; /* behind what is made of them */
+    for (size_t i = 0; i < points; i++)
+        gx[i] = grid[i] * unit;
+    cevns_fast_chi2_batch(&one->likelihood, gx, points, 1, gy);
+    size_t count = 0;
+    double before = 0, here = gy[0], x_before = 0, x_here = gx[0];
+    for (size_t i = 0; i < points; i++) {
+        double after = i + 1 < points ? gy[i + 1] : 0, x_after = i + 1 < points ? gx[i + 1] : 0;
+        one->x[count] = x_here, one->y[count++] = here;
+        int inner = i > 0 && i + 1 < points, turns = inner && !((here - before) * (after - here) > 0);
+        if (turns && fmax(fabs(here - before), fabs(after - here)) >= PLATEAU * (1 + fabs(here))) {
+            double value, x = extremum(one, here < fmax(before, after) ? 1 : -1, x_before, x_after, &value);
+            size_t place = x < x_here ? count - 1 : count;
+            one->x[count] = one->x[count - 1], one->y[count] = one->y[count - 1];
+            one->x[place] = x, one->y[place] = value;
+            count++;
+        }
+        before = here, here = after, x_before = x_here, x_here = x_after;
+    }
+    return count;
+}
+
+/* The last number before chi2 crosses the level between a, where it is inside or not as told, and b; and the next. */
+static void cross(line *one, double level, int inside, double *a, double *b)
+{
+    for (double middle = 0.5 * (*a + *b); *a < middle && middle < *b; middle = 0.5 * (*a + *b))
+        *((along(one, middle) <= level) == inside ? a : b) = middle;
+}
+
+/* The intervals of one set of tables. */
+static void intervals(line *one, size_t count, double threshold, size_t most, double *lows, double *highs,
+                      double *summary)
+{
+    size_t best = 0, found = 0;
+    for (size_t i = 0; i < count; i++)
+        if (one->y[i] < one->y[best] || (one->y[i] == one->y[best] && fabs(one->x[i]) < fabs(one->x[best])))
+            best = i;
+    double level = one->y[best] + threshold;
+    int inside = one->y[0] <= level;
+    if (inside)
+        lows[found] = -INFINITY;
+    for (size_t i = 1; i < count && found < most; i++) {
+        if ((one->y[i] <= level) == inside)
+            continue;
+        double a = one->x[i - 1], b = one->x[i];
+        cross(one, level, inside, &a, &b);
+        if (inside)
+            highs[found++] = a;
+        else
+            lows[found] = b;
+        inside = !inside;
+    }
+    if (inside && found < most)
+        highs[found++] = INFINITY;
+    summary[0] = (double)found, summary[1] = one->x[best], summary[2] = one->y[best];
+}
+
+int cevns_fast_limits(const cevns_fast_likelihood *l, const double *tables, size_t n, const double *unit,
+                      double threshold, const double *grid, size_t points, size_t most, double *lows, double *highs,
+                      double *summary)
+{
+    size_t count = l->monomials + 1, outputs = l->outputs;
+    double *room = malloc((l->workspace + count * (l->experiments * count + l->bins + 1) + 4 * points + 4) *
+                          sizeof(double));
+    line one = {.experiments = malloc(l->experiments * sizeof(experiment))};
+    int made = room && one.experiments;
+    if (made) {
+        place(l, room, &one.at);
+        one.rotated = room + l->workspace;
+        one.vectors = one.rotated + l->experiments * count * count;
+        one.ones = one.vectors + count * l->bins;
+        one.x = one.ones + count;
+        one.y = one.x + 2 * points + 2;
+        for (size_t k = 0; k < count; k++)
+            one.ones[k] = 1;
+    }
+    for (size_t i = 0; made && i < n; i++) {
+        set_tables(l, tables + i * outputs, &one);
+        size_t samples = sample(&one, grid, points, unit[i]);
+        intervals(&one, samples, threshold, most, lows + i * most, highs + i * most, summary + 3 * i);
+    }
+    free(room);
+    free(one.experiments);
+    return made;
+}

@@ -1,0 +1,133 @@
+/* Drives likelihood.c under the address and undefined-behaviour sanitizers: .ci/run and tests/kernels build it.
+ *
+ * Each argument is a file as Likelihood.export writes it, or, after "--", a damaged one. What can be opened is
+ * evaluated in every way, inside and outside its bounds. Arrays live on the heap with their exact sizes, so that a read or write beside
+ * them is seen. Prints how many files could be opened; exit status 0 is a pass. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cevns_fast.h"
+
+enum { POINTS = 67 }; /* no multiple of what the kernel takes at a time */
+
+static int failures = 0;
+
+static void check(int ok, const char *what)
+{
+    if (!ok) {
+        fprintf(stderr, "likelihood_sanitize: %s\n", what);
+        failures++;
+    }
+}
+
+static double *array(size_t n)
+{
+    double *p = calloc(n + (n == 0), sizeof *p);
+    if (!p)
+        exit(2);
+    return p;
+}
+
+static int all_nan(const double *values, size_t n)
+{
+    int found = 1;
+    for (size_t i = 0; i < n; i++)
+        found &= isnan(values[i]) != 0;
+    return found;
+}
+
+/* A point somewhere between the bounds, or beyond them. */
+static void choose(const cevns_fast_likelihood *l, size_t seed, double *theta)
+{
+    for (size_t i = 0; i < cevns_fast_dimension(l); i++) {
+        double lower, upper, fraction = (double)((seed * 7 + i * 13) % 41) / 38 - 0.03;
+        cevns_fast_bounds(l, i, &lower, &upper);
+        if (!(isfinite(lower) && isfinite(upper)))
+            lower = -0.03, upper = 0.03;
+        theta[i] = lower + fraction * (upper - lower);
+    }
+}
+
+static void evaluate(const cevns_fast_likelihood *l, int damaged)
+{
+    const size_t n = cevns_fast_dimension(l), nuisances = cevns_fast_nuisances(l), bins = cevns_fast_bins(l);
+    double *thetas = array(POINTS * n), *batch = array(POINTS), *gradient = array(n), *hessian = array(n * n);
+    double *pulls = array(nuisances), *signal = array(bins), *expectation = array(bins), *theta = array(n);
+    double *many = array(2 * bins), *chi2 = array(2), *all_pulls = array(2 * nuisances);
+    int *fixed = calloc(n + 1, sizeof *fixed);
+    if (!fixed)
+        exit(2);
+
+    for (size_t i = 0; i <= n; i++) {
+        const char *name = cevns_fast_parameter(l, i);
+        check((name != NULL) == (i < n) && (!name || strlen(name) < 64), "a name for each parameter, and no more");
+    }
+    for (size_t i = 0; i < POINTS; i++)
+        choose(l, i, thetas + i * n);
+    cevns_fast_chi2_batch(l, thetas, POINTS, n, batch);
+    cevns_fast_chi2_batch(l, thetas, 0, n, batch + POINTS - 1);
+    for (size_t i = 0; i < POINTS; i++) {
+        memcpy(theta, thetas + i * n, n * sizeof *theta);
+        const double value = cevns_fast_chi2(l, theta, n, NULL);
+        check(!isnan(value), "chi2 is a number or infinite");
+        check(!isnan(batch[i]), "a batch is of numbers or infinite");
+        if (!damaged) /* else numbers may be such that nothing has any digits */
+            check(value == batch[i] || fabs(value - batch[i]) <= 1e-12 * value, "a batch is what single values are");
+        check(cevns_fast_chi2(l, theta, n, gradient) == value, "chi2 with and without a gradient");
+        check(cevns_fast_hessian(l, theta, n, gradient, hessian) == value, "chi2 with and without a Hessian");
+        check(cevns_fast_pulls(l, theta, n, pulls) == value, "chi2 with and without pulls");
+        check(cevns_fast_counts(l, theta, n, signal, expectation) == value, "chi2 with and without counts");
+        if (isinf(value))
+            check(all_nan(gradient, n) && all_nan(hessian, n * n) && all_nan(pulls, nuisances), "NaN out of bounds");
+        if (i % 16 == 0) {
+            fixed[0] = i % 32 == 0;
+            const double held = n ? theta[0] : 0, least = cevns_fast_minimise(l, theta, n, i % 48 ? fixed : NULL);
+            check(least <= value, "a minimum is not above where it was looked for");
+            check(!n || !fixed[0] || i % 48 == 0 || theta[0] == held, "what is fixed stays");
+        }
+    }
+    const double bad[] = {NAN, INFINITY, -INFINITY};
+    for (size_t i = 0; i < 3 && n > 0; i++) {
+        choose(l, 20, theta);
+        theta[n - 1] = bad[i];
+        check(isinf(cevns_fast_hessian(l, theta, n, gradient, hessian)) && all_nan(gradient, n), "no number, no value");
+        check(isinf(cevns_fast_minimise(l, theta, n, NULL)), "no minimum from nowhere");
+    }
+    check(isinf(cevns_fast_chi2(l, thetas, n + 1, NULL)), "too long a vector");
+    if (n > 0)
+        check(isinf(cevns_fast_chi2(l, thetas, n - 1, NULL)), "too short a vector");
+
+    for (size_t i = 0; i < 2 * bins; i++)
+        many[i] = i < bins ? (double)(i % 7) : -1e300;
+    cevns_fast_chi2_of_counts(l, many, 2, chi2, all_pulls);
+    cevns_fast_chi2_of_counts(l, many, 1, chi2 + 1, NULL);
+    check(chi2[0] == chi2[1], "chi2 of counts with and without pulls");
+
+    free(thetas), free(batch), free(gradient), free(hessian), free(pulls), free(signal), free(expectation);
+    free(theta), free(many), free(chi2), free(all_pulls), free(fixed);
+}
+
+int main(int arguments, char **argument)
+{
+    int opened = 0, damaged = 0;
+    check(cevns_fast_open("/nowhere/at/all") == NULL, "no file, no likelihood");
+    check(cevns_fast_create(NULL, 0) == NULL, "no numbers, no likelihood");
+    cevns_fast_close(NULL);
+    for (int i = 1; i < arguments; i++) {
+        if (!strcmp(argument[i], "--")) {
+            damaged = 1;
+            continue;
+        }
+        cevns_fast_likelihood *likelihood = cevns_fast_open(argument[i]);
+        check(damaged || likelihood, "what was exported can be opened");
+        if (!likelihood)
+            continue;
+        opened++;
+        evaluate(likelihood, damaged);
+        cevns_fast_close(likelihood);
+    }
+    printf("%d opened, %d failures\n", opened, failures);
+    return failures != 0;
+}
