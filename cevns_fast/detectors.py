@@ -272,8 +272,11 @@ class Detector:
             result = self._sharp(mean)
         elif isinstance(smearing, PoissonSmearing):
             result = self._poisson(mean)
-        else:
+        elif callable(self.response.acceptance):
             result = self._smeared(mean, smearing)
+        else:
+            between = _probability(smearing, np.array(self.bins)[:, None], mean)
+            result = self.response.acceptance * between
         return np.where(T >= self.response.recoil_threshold, result, 0.0)
 
     def _sharp(self, mean: Floats) -> Floats:
@@ -356,6 +359,19 @@ def _response_breakpoints(detector: Detector) -> tuple[float, ...]:
         for x in (*detector.bins, *_breakpoints(response.acceptance)):
             found.add(detector.recoil_at(x, LARGEST_RECOIL))
     return tuple(sorted(T for T in found if 0 < T < LARGEST_RECOIL))
+
+
+def _probability(smearing: GaussianSmearing | GammaSmearing, edges: Floats, mean: Floats) -> Floats:
+    """Probability between neighbouring edges [edges, 1], as a difference of the smaller tails."""
+    mean = np.maximum(mean, np.finfo(float).tiny)
+    if isinstance(smearing, GaussianSmearing):
+        z = (edges - mean) / smearing.width(mean)
+        below, above, upper = special.ndtr(z), special.ndtr(-z), z[:-1] > 0
+    else:
+        shape = 1 + smearing.shape_per_unit * mean
+        x = edges * shape / mean
+        below, above, upper = special.gammainc(shape, x), special.gammaincc(shape, x), x[:-1] > shape
+    return np.asarray(np.where(upper, -np.diff(above, axis=0), np.diff(below, axis=0)))
 
 
 def _density(smearing: GaussianSmearing | GammaSmearing, x: Floats, mean: Floats, width: Floats) -> Floats:

@@ -246,8 +246,6 @@ def _build(source: Source, detector: Detector, refinement: int) -> Quadrature:
     cuts = _cuts(detector, highest)
     if not cuts:  # no recoil reaches the bins: one panel that never gets weight
         cuts = [highest, 2 * highest]
-    edges = _panel_edges(cuts, 2.0 ** (1 / refinement), refinement)
-    taus = np.sqrt(edges)
     sharp = detector.response.smearing is None
 
     def feed(tau: Floats) -> Floats:
@@ -257,7 +255,14 @@ def _build(source: Source, detector: Detector, refinement: int) -> Quadrature:
         forms = np.array([_form_factors(detector, t, T) for t in targets])
         return np.asarray((forms[:, None] * response).reshape(-1, T.size))
 
-    fitted = piecewise.fit(feed, taus.tolist(), floor=1e-15, name="detector response × form factor")
+    def fit(ends: Floats) -> piecewise.Piecewise:
+        """As polynomials in τ."""
+        return piecewise.fit(feed, np.sqrt(ends).tolist(), floor=1e-15, name="detector response × form factor")
+
+    edges = _panel_edges(cuts, 2.0 ** (1 / refinement), refinement)
+    if refinement > 1:  # a narrow resolution wants narrower panels than a ratio of energies gives
+        edges = np.union1d(edges, _split(fit(np.array(cuts)).breaks, refinement) ** 2)
+    fitted, taus = fit(edges), np.sqrt(edges)
     n_panels, n_targets = len(edges) - 1, len(targets)
     if sharp:
         observable = detector.response.mean(0.5 * (edges[:-1] + edges[1:]))
@@ -289,6 +294,12 @@ def _build(source: Source, detector: Detector, refinement: int) -> Quadrature:
         feed_coefficients=np.ascontiguousarray(fitted.coefficients[:, ::-1]),
     )
     return Quadrature(plan, targets, cuts[0] == 0.0 and _sees_zero(detector))
+
+
+def _split(breaks: Floats, n: int) -> Floats:
+    """Points that divide each interval in n, without the ends of all."""
+    inside = breaks[:-1, None] + np.diff(breaks)[:, None] * np.arange(n) / n
+    return np.asarray(inside.ravel()[1:])
 
 
 def _panel_edges(cuts: Sequence[float], ratio: float, refinement: int) -> Floats:

@@ -11,6 +11,7 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 html_theme = "furo"
 html_title = "cevns_fast"
+html_static_path = ["_static"]
 exclude_patterns = ["_build"]
 
 autodoc_member_order = "bysource"

@@ -226,7 +226,7 @@ def templates(flux: Flux, plan: Plan, table: Table, start: int, stop: int, out: 
     blocks = len(flux.coefficients) // (pieces * ROW)
     panel = Panel(
         np.empty(NODES), np.empty(NODES), np.empty(NODES), np.empty(blocks * NODES * CELL),
-        np.empty((plan.bin_count.max(), NODES)),
+        np.empty((n_bins, NODES)),
     )  # fmt: skip
     sums = np.empty(n_bins * blocks * CELL)
     padded = -(-n_bins // UNROLLED) * UNROLLED
@@ -235,7 +235,9 @@ def templates(flux: Flux, plan: Plan, table: Table, start: int, stop: int, out: 
     for i in range(start, stop):
         m, mediator2 = table.final_mass[i], table.mediator_mass[i] ** 2
         m2, row = m * m, min(i, table.coefficient.shape[1] - 1)
-        result[:] = 0.0
+        for r in range(n_rows):
+            for b in range(padded):
+                result[r, b] = 0.0
         for target in range(len(plan.mass)):
             M = plan.mass[target]
             lowest, highest = recoil_limits(flux.breaks[-1], m, M)
@@ -243,7 +245,8 @@ def templates(flux: Flux, plan: Plan, table: Table, start: int, stop: int, out: 
                 continue
             p = plan.first_panel[target]
             n_cuts, c, piece = _cuts(flux.kinks, m, M, plan.low[p], cuts), 0, pieces - 1
-            sums[:] = 0.0
+            for s in range(len(sums)):
+                sums[s] = 0.0
             left = plan.low[p]
             while p < plan.first_panel[target + 1]:
                 while c < n_cuts and cuts[c] <= left:
@@ -270,7 +273,7 @@ def templates(flux: Flux, plan: Plan, table: Table, start: int, stop: int, out: 
                 if left == plan.high[p]:
                     p += 1
             for s in range(n_slots):
-                block, lane = divmod(flux.lane[s], BLOCK)
+                block, lane = flux.lane[s] // BLOCK, flux.lane[s] % BLOCK
                 at = CELL * block + BLOCK * table.slot_power[s] + lane
                 for b in range(n_bins):
                     slots[s, b] = flux.sign[s] * sums[_unsigned(b * blocks * CELL + at)]
