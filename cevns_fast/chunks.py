@@ -49,14 +49,13 @@ class Work(Protocol):
 def run(
     work: Work,
     rows: Floats,
-    lowest: Floats,
     identity: Mapping[str, str],
     executor: Executor | None,
     threads: int,
     checkpoint: str | Path | None,
     progress: Progress,
 ) -> None:
-    """Fill `rows` with `work`, and `lowest` with the least value of each row.
+    """Fill `rows` with `work`.
 
     See `correlation_scan` for executor, checkpoint and progress.
     """
@@ -68,7 +67,6 @@ def run(
         for chunk in chunks:
             index, start, stop = chunk
             if store is not None and store.read(index, rows[start:stop]):
-                np.min(rows[start:stop], axis=1, out=lowest[start:stop])
                 report(stop - start)
             else:
                 todo.append(chunk)
@@ -82,12 +80,10 @@ def run(
         def fill_here(chunk: Chunk) -> None:
             _, start, stop = chunk
             work.fill(start, stop, rows[start:stop])
-            np.min(rows[start:stop], axis=1, out=lowest[start:stop])
 
         def receive(chunk: Chunk, values: Floats) -> None:
             _, start, stop = chunk
             rows[start:stop] = values
-            np.min(values, axis=1, out=lowest[start:stop])
 
         if executor is not None:
 

@@ -167,7 +167,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--all", action="store_true", help="all papers, with report.html and report.md")
     _output_options(command, default=None, what="where figures and tables go; default results/PAPER, results for all")
 
-    command = _command(commands, "c-interface", _c_interface, "write the C header and source that evaluate exported fits")
+    command = _command(
+        commands, "c-interface", _c_interface, "write the C header and source that evaluate exported fits"
+    )
     _output_options(command, default=".", what="where cevns_fast.h and likelihood.c go; default here")
     return parser
 

@@ -1,13 +1,9 @@
 """What an experiment measured and how well, prepared for χ²: data, variances and what nuisances do."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from cevns_fast._kernels import profile
 from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VARIANCE
 from cevns_fast._validate import Floats
 from cevns_fast.experiments import Experiment
@@ -85,45 +81,3 @@ class Measurement:
         q, _ = np.linalg.qr(extended)
         whitened = np.vstack([np.diag(1 / np.sqrt(self.variance)), np.zeros((n_columns, n_bins))])
         return np.asarray(whitened - q @ (q.T @ whitened))
-
-
-@dataclass(frozen=True, eq=False)
-class Systems:
-    """Several experiments as the profile kernel wants them."""
-
-    fixed: profile.Fixed
-    predicted: profile.Predicted
-
-    @classmethod
-    def of(cls, measurements: Sequence[Measurement]) -> "Systems":
-        """Concatenate."""
-        fixed = [s for s in measurements if not s.predicts_variance]
-        moving = [s for s in measurements if s.predicts_variance]
-        n_columns = max((len(s.columns) for s in moving), default=0)
-        columns = [np.vstack([s.columns, np.zeros((n_columns - len(s.columns), s.columns.shape[1]))]) for s in moving]
-        return cls(
-            profile.Fixed(
-                first_row=_offsets([len(s.operator) for s in fixed]),
-                data=_joined([s.operator @ s.data for s in fixed]),
-                scale_variance=np.array([s.scale_variance for s in fixed], dtype=np.float64),
-            ),
-            profile.Predicted(
-                first_bin=_offsets([s.experiment.n_bins for s in moving]),
-                data=_joined([s.data for s in moving]),
-                floor=_joined([s.background_variance for s in moving]),
-                shape_background=_joined([s.steady_state for s in moving]),
-                shape_variance=np.array([s.experiment.shape_uncertainty**2 for s in moving], dtype=np.float64),
-                scale_variance=np.array([s.scale_variance for s in moving], dtype=np.float64),
-                column=np.ascontiguousarray(np.hstack(columns)) if moving else np.zeros((0, 0)),
-            ),
-        )
-
-
-def _offsets(sizes: Sequence[int]) -> Any:
-    """0 and the running sums."""
-    return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64)
-
-
-def _joined(arrays: Sequence[Floats]) -> Floats:
-    """Concatenated, also if there is nothing."""
-    return np.concatenate(arrays) if arrays else np.zeros(0)

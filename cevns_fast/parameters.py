@@ -83,8 +83,14 @@ def fit_model(
     known = kind.couplings if kind else {}
     free = [name for name in names if name not in nuisances and name not in known]
     if kind is None:  # a function: its arguments are its parameters, and what it makes has the couplings
-        arguments = list(inspect.signature(model).parameters)
-        free = [name for name in free if name in arguments]
+        arguments = _arguments(model)
+        if arguments is not None:
+            validate.unknown_fields("fixed", fixed, arguments)
+        free = [name for name in free if arguments is None or name in arguments]
+    else:
+        fields_of_kind = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+        for name in free:
+            validate.choice("parameters", name, [*fields_of_kind, *(n for n in known if n not in fields_of_kind)])
     structure = free[0] if free else None
     if len(free) > 1:
         raise ValueError(f"parameters = {tuple(names)}: at most one of {free} may be free; fix or tie the others")
@@ -115,6 +121,14 @@ def fit_model(
             default = low if default < low else high
         found.append(Parameter(name, text, unit, default, low, high))
     return FitModel(tuple(found), couplings, dict(phases), structure, make)
+
+
+def _arguments(function: Callable[..., Any]) -> list[str] | None:
+    """Names of the arguments of a function; None if it takes any."""
+    arguments = inspect.signature(function).parameters.values()
+    if any(each.kind is each.VAR_KEYWORD for each in arguments):
+        return None
+    return [each.name for each in arguments]
 
 
 def _kind(model: Any) -> type[Interaction] | None:
@@ -150,9 +164,6 @@ def _maker(
     if kind is not None:
         allowed = [f.name for f in fields(kind)]  # type: ignore[arg-type]
         validate.unknown_fields("fixed", fixed, allowed)
-        if structure is not None and structure not in allowed:
-            known = [*kind.couplings, *allowed]
-            raise ValueError(f"parameters: {structure!r} is not known; {validate.unknown(structure, known)}")
         given |= {name: 1.0 for name in opened if name in allowed}
     return Maker(model.replace if isinstance(model, Interaction) else model, given, structure)
 

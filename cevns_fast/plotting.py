@@ -222,9 +222,17 @@ def available() -> bool:
 
 
 def style() -> AbstractContextManager[None]:
-    """The look of every figure, as a context."""
-    import matplotlib
+    """The look of every figure, as a context.
 
+    Raises
+    ------
+    ImportError
+        If matplotlib is missing (extra ``plot``).
+    """
+    try:
+        import matplotlib
+    except ImportError:
+        raise ImportError("figures need matplotlib: pip install 'cevns_fast[plot]'") from None
     return matplotlib.rc_context(_STYLE)
 
 

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -66,6 +66,19 @@ class Contours:
 
 
 @dataclass(frozen=True, eq=False)
+class Minima:
+    """The least χ² of each interaction, where it is in the couplings, and the nuisances there."""
+
+    chi2: Floats
+    couplings: Mapping[str, Floats]
+    nuisances: Mapping[str, Floats]
+
+    def __call__(self, chi2: Floats) -> "Minima":
+        """As a search that has ended."""
+        return self
+
+
+@dataclass(frozen=True, eq=False)
 class Scan:
     """χ² on a grid of couplings.
 
@@ -76,12 +89,8 @@ class Scan:
         One grid for each coupling.
     chi2 : ndarray
         Minimised over the nuisances and the profiled couplings; with a leading axis for a list of interactions.
-    chi2_min : float64[n]
-        The least χ², off the grid, for each interaction.
-    best_fit : dict of str to float64[n]
-        Where it is: scanned and profiled couplings.
-    nuisances : dict of str to float64[n]
-        Best-fit α and β there.
+    search : callable
+        From χ² to its `Minima` off the grid; called when one of them is first asked for.
     masses : float64[n] or None
         m_chi of the interactions of a list, MeV.
     provenance : dict of str to str
@@ -91,11 +100,29 @@ class Scan:
     couplings: tuple[str, ...]
     axes: tuple[Floats, ...]
     chi2: Floats
-    chi2_min: Floats
-    best_fit: Mapping[str, Floats]
-    nuisances: Mapping[str, Floats]
+    search: Callable[[Floats], Minima]
     masses: Floats | None
     provenance: Mapping[str, str]
+
+    @cached_property
+    def _minima(self) -> Minima:
+        """What the search finds."""
+        return self.search(self.chi2)
+
+    @property
+    def chi2_min(self) -> Floats:
+        """The least χ², off the grid, for each interaction, float64[n]."""
+        return self._minima.chi2
+
+    @property
+    def best_fit(self) -> Mapping[str, Floats]:
+        """Where it is: scanned and profiled couplings, dict of str to float64[n]."""
+        return self._minima.couplings
+
+    @property
+    def nuisances(self) -> Mapping[str, Floats]:
+        """Best-fit α and β there, dict of str to float64[n]."""
+        return self._minima.nuisances
 
     @cached_property
     def delta_chi2(self) -> Floats:
@@ -266,13 +293,17 @@ def open_scan(path: str | Path) -> Scan:
         couplings=couplings,
         axes=tuple(np.asarray(dataset[name].values, dtype=np.float64) for name in couplings),
         chi2=np.asarray(dataset["chi2"].values, dtype=np.float64),
-        chi2_min=np.atleast_1d(dataset["chi2_min"].values),
-        best_fit={
-            v.attrs["coupling"]: np.atleast_1d(v.values) for v in dataset.data_vars.values() if "coupling" in v.attrs
-        },
-        nuisances={
-            v.attrs["nuisance"]: np.atleast_1d(v.values) for v in dataset.data_vars.values() if "nuisance" in v.attrs
-        },
+        search=Minima(
+            chi2=np.atleast_1d(dataset["chi2_min"].values),
+            couplings=_by_attribute(dataset, "coupling"),
+            nuisances=_by_attribute(dataset, "nuisance"),
+        ),
         masses=np.asarray(dataset["m_chi"].values) if "m_chi" in dataset.coords else None,
         provenance={str(key): str(value) for key, value in dataset.attrs.items()},
     )
+
+
+def _by_attribute(dataset: "xarray.Dataset", key: str) -> dict[str, Floats]:
+    """The variables that carry an attribute, by its value."""
+    found = (v for v in dataset.data_vars.values() if key in v.attrs)
+    return {str(v.attrs[key]): np.atleast_1d(v.values) for v in found}

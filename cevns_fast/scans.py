@@ -1,25 +1,26 @@
 """Correlation scans: χ² over grids of couplings."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
 import numpy as np
 
-from cevns_fast import __version__, chunks
+from cevns_fast import __version__, chunks, minima
 from cevns_fast import _validate as validate
 from cevns_fast._kernels import plane
-from cevns_fast._kernels import profile as profile_kernel
+from cevns_fast._kernels.likelihood import Block, Evaluator, pack
 from cevns_fast._validate import Floats
 from cevns_fast.chunks import Progress
 from cevns_fast.experiments import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.likelihood import Likelihood, experiments_of
-from cevns_fast.measurement import Systems
+from cevns_fast.nuisances import Nuisance
 from cevns_fast.rates import (
     DEFAULT_RTOL,
     CountPolynomial,
@@ -28,42 +29,42 @@ from cevns_fast.rates import (
     count_polynomial,
     standard_model_counts,
 )
-from cevns_fast.scan_result import Scan
+from cevns_fast.reduction import reduced
+from cevns_fast.scan_result import Minima, Scan
 from cevns_fast.threads import checked, get_num_threads
 
 
 @dataclass(frozen=True, eq=False)
-class GridProblem:
-    """Everything that a chunk of a scan needs, as plain arrays: it pickles, hashes and computes.
-
-    Rows of the scan are numbered over interactions and the grid of all couplings but the last.
-    """
+class Grid(ABC):
+    """Rows of points, numbered over interactions and the grid of all couplings but the last: it pickles and hashes."""
 
     couplings: tuple[str, ...]
     free: tuple[str, ...]
     axes: tuple[Floats, ...]
-    fixed_terms: Floats  # [n, systems, terms, rows]
-    fixed_data: Floats  # [n, systems, rows]
-    scale_variance: Floats  # [systems]
-    predicted: profile_kernel.Predicted
-    predicted_terms: Floats  # [n, terms, bins]
-    powers: Any  # int64[terms, couplings + free]
+
+    @property
+    @abstractmethod
+    def n_interactions(self) -> int:
+        """How many planes there are."""
+
+    @property
+    @abstractmethod
+    def numbers(self) -> tuple[Floats, ...]:
+        """All numbers that decide the values."""
+
+    @abstractmethod
+    def fill_some(self, interaction: int, rows: Any, out: Floats) -> None:
+        """χ² of rows of one interaction."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Interactions, then the grid."""
-        return (len(self.fixed_terms), *(len(axis) for axis in self.axes))
+        return (self.n_interactions, *(len(axis) for axis in self.axes))
 
     @property
     def n_rows(self) -> int:
         """Rows of the scan."""
         return math.prod(self.shape[:-1])
-
-    def problem(self, interaction: int) -> plane.Problem:
-        """The kernel's arrays for one interaction."""
-        return plane.Problem(
-            self.fixed_terms[interaction], self.fixed_data[interaction], self.scale_variance, self.powers
-        )
 
     @property
     def points_per_chunk(self) -> int:
@@ -77,75 +78,119 @@ class GridProblem:
             outer[:, c] = self.axes[c][i]
         return outer
 
-    def part(self, start: int, stop: int) -> tuple["GridProblem", int]:
-        """The problem of the interactions that rows start … stop − 1 belong to, and the number of row start there."""
-        per_interaction = self.n_rows // self.shape[0]
-        first, last = start // per_interaction, (stop - 1) // per_interaction + 1
-        smaller = replace(
-            self,
-            fixed_terms=self.fixed_terms[first:last],
-            fixed_data=self.fixed_data[first:last],
-            predicted_terms=self.predicted_terms[first:last],
-        )
-        return smaller, start - first * per_interaction
+    def points(self, rows: Any) -> Floats:
+        """All couplings at every point of rows, the free ones zero, float64[points, couplings + free]."""
+        scanned = len(self.couplings)
+        z = np.zeros((len(rows), len(self.axes[-1]), scanned + len(self.free)))
+        z[:, :, : scanned - 1] = self.outer(rows)[:, None]
+        z[:, :, scanned - 1] = self.axes[-1]
+        return z.reshape(-1, z.shape[-1])
 
     def fill(self, start: int, stop: int, out: Floats) -> None:
         """χ² of rows start … stop − 1 into out[stop − start, len(last axis)]."""
-        per_interaction = self.n_rows // self.shape[0]
+        per_interaction = self.n_rows // self.n_interactions
         row = start
         while row < stop:
             interaction, first = divmod(row, per_interaction)
             last = min(per_interaction, first + stop - row)
-            self._fill_some(interaction, np.arange(first, last), out[row - start : row - start + last - first])
+            self.fill_some(interaction, np.arange(first, last), out[row - start : row - start + last - first])
             row += last - first
 
-    def _fill_some(self, interaction: int, rows: Any, out: Floats) -> None:
-        """χ² of rows of one interaction."""
-        outer, y, problem = self.outer(rows), self.axes[-1], self.problem(interaction)
-        if self.free:
-            n, scanned = len(self.couplings) + len(self.free), len(self.couplings)
-            z = np.zeros((*out.shape, n))
-            z[:, :, : scanned - 1] = outer[:, None]
-            z[:, :, scanned - 1] = y
-            free = np.arange(scanned, n)
-            plane.minimise(problem, z.reshape(-1, n), free, plane.work_for(problem, free), out.reshape(-1))
-            return
-        if len(self.scale_variance):
-            plane.fill(problem, outer, y, 0, len(outer), out)
-        else:
-            out[...] = 0.0
-        if len(self.predicted.data):
-            terms = self.predicted_terms[interaction]
-            profile_kernel.add_predicted(self.predicted, terms, self.powers, outer, y, 0, len(outer), out)
+    def part(self, start: int, stop: int) -> tuple[Self, int]:
+        """The problem of the interactions that rows start … stop − 1 belong to, and the number of row start there."""
+        per_interaction = self.n_rows // self.n_interactions
+        first, last = start // per_interaction, (stop - 1) // per_interaction + 1
+        return self.of_interactions(slice(first, last)), start - first * per_interaction
 
-    def minimum(self, interaction: int, start: Floats) -> tuple[Floats, float]:
-        """The χ² minimum over all couplings near a point: position and value."""
-        problem, n = self.problem(interaction), len(start)
-        if not len(self.predicted.data):
-            z, least, every = np.array([start]), np.empty(1), np.arange(n)
-            plane.minimise(problem, z, every, plane.work_for(problem, every), least)
-            return z[0], float(least[0])
-        from scipy import optimize
+    @abstractmethod
+    def of_interactions(self, chosen: slice) -> Self:
+        """The same for some of the interactions."""
 
-        step = np.array([np.diff(axis).min() for axis in self.axes])
-        simplex = np.vstack([np.zeros(n), np.eye(n)])  # one step of the grid to each side
-        found: Any = optimize.minimize(  # type: ignore[call-overload]  # the stubs do not know initial_simplex
-            lambda x: self.at(interaction, start + x * step),
-            np.zeros(n),
-            method="Nelder-Mead",
-            options={"initial_simplex": simplex, "xatol": 1e-9, "fatol": 1e-13, "maxiter": 4000},
+
+@dataclass(frozen=True, eq=False)
+class GridProblem(Grid):
+    """Systems of fixed variance whose only nuisance beside constants is a scale: the plane's own kernel."""
+
+    fixed_terms: Floats  # [n, systems, terms, rows]
+    fixed_data: Floats  # [n, systems, rows]
+    scale_variance: Floats  # [systems]
+    powers: Any  # int64[terms, couplings + free]
+
+    @property
+    def n_interactions(self) -> int:
+        """How many planes there are."""
+        return len(self.fixed_terms)
+
+    @property
+    def numbers(self) -> tuple[Floats, ...]:
+        """All numbers that decide the values."""
+        return self.fixed_terms, self.fixed_data, self.scale_variance, self.powers
+
+    def of_interactions(self, chosen: slice) -> "GridProblem":
+        """The same for some of the interactions."""
+        return replace(self, fixed_terms=self.fixed_terms[chosen], fixed_data=self.fixed_data[chosen])
+
+    def problem(self, interaction: int) -> plane.Problem:
+        """The kernel's arrays for one interaction."""
+        return plane.Problem(
+            self.fixed_terms[interaction], self.fixed_data[interaction], self.scale_variance, self.powers
         )
-        return start + found.x * step, float(found.fun)
 
-    def at(self, interaction: int, z: Floats) -> float:
-        """χ² at one point."""
-        out = np.zeros((1, 1))
-        if len(self.scale_variance):
-            plane.fill(self.problem(interaction), z[None, :-1], z[-1:], 0, 1, out)
-        if len(self.predicted.data):
-            terms = self.predicted_terms[interaction]
-            profile_kernel.add_predicted(self.predicted, terms, self.powers, z[None, :-1], z[-1:], 0, 1, out)
-        return float(out[0, 0])
+    @cached_property
+    def _aligned(self) -> tuple[Floats, Floats]:
+        """Terms and data in the basis that the kernel's grid wants."""
+        return plane.aligned(self.fixed_terms, self.fixed_data, self.scale_variance, self.powers)
+
+    def fill_some(self, interaction: int, rows: Any, out: Floats) -> None:
+        """χ² of rows of one interaction."""
+        if self.free:
+            problem, z = self.problem(interaction), self.points(rows)
+            free = np.arange(len(self.couplings), z.shape[1])
+            plane.minimise(problem, z, free, plane.work_for(problem, free), out.reshape(-1))
+        else:
+            terms, data = self._aligned
+            problem = plane.Problem(terms[interaction], data[interaction], self.scale_variance, self.powers)
+            plane.fill(problem, self.outer(rows), self.axes[-1], 0, len(rows), out)
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluatorProblem(Grid):
+    """Any other systems: predicted variances, Poisson counts, nuisances that are shared or change shapes."""
+
+    blocks: tuple[Block, ...]
+
+    @property
+    def n_interactions(self) -> int:
+        """How many planes there are."""
+        return len(self.blocks)
+
+    @property
+    def numbers(self) -> tuple[Floats, ...]:
+        """All numbers that decide the values."""
+        return tuple(block.numbers for block in self.blocks)
+
+    def of_interactions(self, chosen: slice) -> "EvaluatorProblem":
+        """The same for some of the interactions."""
+        return replace(self, blocks=self.blocks[chosen])
+
+    def fill_some(self, interaction: int, rows: Any, out: Floats) -> None:
+        """χ² of rows of one interaction."""
+        evaluator, z = Evaluator(self.blocks[interaction]), self.points(rows)
+        if not self.free:
+            out[...] = evaluator.batch(z).reshape(out.shape)
+            return
+        fixed = [True] * len(self.couplings) + [False] * len(self.free)
+        at_zero = self._sizes(evaluator, np.zeros(z.shape[1]))
+        values = out.reshape(-1)
+        for i, point in enumerate(z):
+            here = self._sizes(evaluator, point)
+            choices = [[x] for x in point[: len(self.couplings)]]
+            choices += [minima.sides(a) + minima.sides(b) for a, b in zip(here, at_zero, strict=True)]
+            values[i] = minima.lowest(evaluator, minima.starts(point, choices), fixed)[0]
+
+    def _sizes(self, evaluator: Evaluator, point: Floats) -> list[float]:
+        """The reach of each free coupling."""
+        return [minima.reach(evaluator, point, i) for i in range(len(self.couplings), len(point))]
 
 
 @lru_cache(maxsize=32)
@@ -169,8 +214,8 @@ def _grid_problem(
     phases: Mapping[str, complex],
     rtol: float,
     threads: int,
-) -> tuple[GridProblem, list[Floats]]:
-    """Templates, whitened and reduced; and as they are, float64[n, terms, n_bins] for each experiment."""
+) -> GridProblem:
+    """Templates, whitened and reduced."""
     names = couplings + free
     constant = (0,) * len(names)
     found: list[dict[Exponents, Floats]] = []
@@ -188,38 +233,27 @@ def _grid_problem(
         for name, power in zip(names, e, strict=True):
             if power > 2:
                 raise ValueError(f"couplings: counts are of degree {power} in {name!r}; scan it with limit_scan")
-    systems = Systems.of(like.measurements)
-    fixed, data, moving = [], [], [np.zeros((len(batch), len(exponents), 0))]
-    whole = []
-    for statistic, by_power in zip(like.measurements, found, strict=True):
-        nothing = np.zeros((len(batch), statistic.experiment.n_bins))
+    fixed, data = [], []
+    for measurement, by_power in zip(like.measurements, found, strict=True):
+        nothing = np.zeros((len(batch), measurement.experiment.n_bins))
         terms = np.stack([by_power.get(e, nothing) for e in exponents], axis=1)  # [n, terms, n_bins]
-        whole.append(terms)
-        if statistic.predicts_variance:
-            moving.append(terms)
-            continue
-        whitened = terms @ statistic.operator.T
-        target = np.broadcast_to(statistic.operator @ statistic.data, (len(batch), 1, len(statistic.operator)))
+        whitened = terms @ measurement.operator.T
+        target = np.broadcast_to(measurement.operator @ measurement.data, (len(batch), 1, len(measurement.operator)))
         columns = np.swapaxes(np.concatenate([whitened, target], axis=1), 1, 2)
         rows = max(columns.shape[1:])  # the same number of rows for every system
         padded = np.pad(columns, ((0, 0), (0, rows - columns.shape[1]), (0, 0)))
         R: Floats = np.linalg.qr(padded, mode="r")  # type: ignore[assignment]
         fixed.append(np.swapaxes(R[:, :, :-1], 1, 2))
         data.append(R[:, :, -1])
-    n_terms = len(exponents)
-    empty_terms, empty_data = np.zeros((len(batch), 0, n_terms, 0)), np.zeros((len(batch), 0, 0))
-    problem = GridProblem(
+    return GridProblem(
         couplings=couplings,
         free=free,
         axes=axes,
-        fixed_terms=np.ascontiguousarray(np.stack(fixed, axis=1)) if fixed else empty_terms,
-        fixed_data=np.ascontiguousarray(np.stack(data, axis=1)) if data else empty_data,
-        scale_variance=systems.fixed.scale_variance,
-        predicted=systems.predicted,
-        predicted_terms=np.ascontiguousarray(np.concatenate(moving, axis=2)),
-        powers=np.array(exponents, dtype=np.int64).reshape(n_terms, len(names)),
+        fixed_terms=np.ascontiguousarray(np.stack(fixed, axis=1)),
+        fixed_data=np.ascontiguousarray(np.stack(data, axis=1)),
+        scale_variance=np.array([m.scale_variance for m in like.measurements], dtype=np.float64),
+        powers=np.array(exponents, dtype=np.int64).reshape(len(exponents), len(names)),
     )
-    return problem, whole
 
 
 def correlation_scan(
@@ -230,6 +264,8 @@ def correlation_scan(
     profile: Sequence[str] = (),
     phases: Mapping[str, complex] | None = None,
     standard_model: WithStandardModel = True,
+    statistic: Literal["gaussian", "poisson"] = "gaussian",
+    nuisances: Sequence[Nuisance] = (),
     out: Floats | None = None,
     threads: int | None = None,
     executor: Executor | None = None,
@@ -302,53 +338,62 @@ def correlation_scan(
     n_threads = get_num_threads() if threads is None else checked(threads)
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise ValueError(f"executor = {executor!r}: must be a concurrent.futures.Executor")
-    like = Likelihood(listed, standard_model=standard_model)
-    if free and any(s.predicts_variance for s in like.measurements):
-        raise ValueError("profile: needs experiments whose variance is that of observed counts")
+    like = Likelihood(listed, standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol)
     single = isinstance(interaction, Interaction)
     shape = tuple(grid.size for grid in grids)
     result = _target(out, shape if single else (len(batch), *shape))
-    problem, terms = _grid_problem(like, batch, names, free, grids, phases or {}, rtol, n_threads)
-    rows = result.reshape(problem.n_rows, -1)
+    problem: Grid
+    if statistic == "gaussian" and not nuisances and not any(m.predicts_variance for m in like.measurements):
+        problem = _grid_problem(like, batch, names, free, grids, phases or {}, rtol, n_threads)
+    else:
+        systems = like.of_couplings(batch, names + free, phases or {}, n_threads)
+        problem = EvaluatorProblem(names, free, grids, tuple(pack(*reduced(*each)) for each in systems))
     identity = _identity(like, batch, problem, phases or {}, rtol)
-    lowest = np.empty(problem.n_rows)
-    chunks.run(problem, rows, lowest, identity, executor, n_threads, checkpoint, progress)
-    best = [_best_fit(problem, i, rows, lowest) for i in range(len(batch))]
-    nuisances = [_nuisances(like, problem, terms, i, z) for i, (z, _) in enumerate(best)]
+    chunks.run(problem, result.reshape(problem.n_rows, -1), identity, executor, n_threads, checkpoint, progress)
     masses = getattr(batch[0], "m_chi", None)
     return Scan(
         couplings=names,
         axes=grids,
         chi2=result,
-        chi2_min=np.array([value for _, value in best]),
-        best_fit={name: np.array([z[k] for z, _ in best]) for k, name in enumerate(names + free)},
-        nuisances={name: np.array([each[name] for each in nuisances]) for name in nuisances[0]},
+        search=_Search(problem, like, tuple(batch), phases or {}),
         masses=None if single or masses is None else np.array([each.m_chi for each in batch]),  # type: ignore[attr-defined]
         provenance=identity,
     )
 
 
-def _best_fit(problem: GridProblem, interaction: int, rows: Floats, lowest: Floats) -> tuple[Floats, float]:
-    """The minimum over all couplings, off the grid, sought from the lowest grid point."""
-    size = problem.n_rows // problem.shape[0]
-    row = int(np.argmin(lowest[interaction * size : (interaction + 1) * size]))
-    column = int(np.argmin(rows[interaction * size + row]))
-    start = np.concatenate([problem.outer([row])[0], problem.axes[-1][[column]], np.zeros(len(problem.free))])
-    z, value = problem.minimum(interaction, start)
-    on_grid = float(rows[interaction * size + row, column])
-    return (z, min(value, on_grid)) if value <= on_grid * (1 + 1e-9) + 1e-9 else (start, on_grid)
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """The minimum over all couplings, off the grid, sought from the lowest grid point of each plane."""
 
+    problem: Grid
+    like: Likelihood
+    batch: tuple[Interaction, ...]
+    phases: Mapping[str, complex]
 
-def _nuisances(
-    like: Likelihood, problem: GridProblem, terms: list[Floats], interaction: int, z: Floats
-) -> dict[str, float]:
-    """Best-fit nuisances at a point."""
-    monomials = np.prod(z**problem.powers, axis=1)
-    return like.nuisances_of_counts([monomials @ each[interaction] for each in terms])
+    def __call__(self, chi2: Floats) -> Minima:
+        names = self.problem.couplings + self.problem.free
+        planes = chi2.reshape(len(self.batch), -1, len(self.problem.axes[-1]))
+        found, values, nuisances = [], [], []
+        for rows, systems in zip(planes, self.like.of_couplings(self.batch, names, self.phases, 1), strict=True):
+            row, column = divmod(int(np.argmin(rows)), rows.shape[1])
+            start = self.problem.points([row])[column]
+            evaluator, on_grid = Evaluator(pack(*systems)), float(rows[row, column])
+            choices = [minima.sides(minima.reach(evaluator, start, i)) for i in range(start.size)]
+            value, z = minima.lowest(evaluator, minima.starts(start, choices), [False] * start.size)
+            if value > on_grid * (1 + 1e-9) + 1e-9:
+                value, z = on_grid, start
+            found.append(z)
+            values.append(min(value, on_grid))
+            nuisances.append(self.like.named(evaluator.pulls(z)))
+        return Minima(
+            chi2=np.array(values),
+            couplings={name: np.array([z[k] for z in found]) for k, name in enumerate(names)},
+            nuisances={name: np.array([each[name] for each in nuisances]) for name in nuisances[0]},
+        )
 
 
 def _identity(
-    like: Likelihood, batch: Sequence[Interaction], problem: GridProblem, phases: Mapping[str, complex], rtol: float
+    like: Likelihood, batch: Sequence[Interaction], problem: Grid, phases: Mapping[str, complex], rtol: float
 ) -> dict[str, str]:
     """What the scan is, field by field: a checkpoint and a saved result carry it."""
     identity = {
@@ -359,12 +404,13 @@ def _identity(
         "profiled": ", ".join(problem.free),
         "phases": ", ".join(f"{name}: {complex(phase)}" for name, phase in sorted(phases.items())),
         "standard_model": repr(like.standard_model),
+        "statistic": like.statistic,
+        "nuisances": ", ".join(like.nuisance_names),
         "rtol": repr(rtol),
     }
     for name, axis in zip(problem.couplings, problem.axes, strict=True):
         identity[f"grid of {name}"] = f"{axis.size} from {axis[0]!r} to {axis[-1]!r}, sha256 {chunks.digest(axis)}"
-    arrays = (problem.fixed_terms, problem.fixed_data, problem.scale_variance, problem.predicted_terms, problem.powers)
-    identity["templates"] = "sha256 " + chunks.digest(*arrays, *problem.predicted)
+    identity["templates"] = "sha256 " + chunks.digest(*problem.numbers)
     return identity
 
 

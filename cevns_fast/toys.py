@@ -8,7 +8,6 @@ results do not depend on who computes what.
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
-from cevns_fast import chunks
+from cevns_fast import chunks, minima
 from cevns_fast._kernels.likelihood import POISSON, PREDICTED_VARIANCE, Block, Evaluator, System, pack
 from cevns_fast._validate import Floats
 from cevns_fast.chunks import Progress
@@ -124,7 +123,7 @@ class _Toys:
             random = np.random.default_rng([self.seed, row])
             for i in range(out.shape[1]):
                 evaluator = Evaluator(self._thrown(truth, random))
-                least = min(evaluator.minimise(start, [False] * truth.theta.size)[0] for start in truth.starts)
+                least = minima.lowest(evaluator, truth.starts, [False] * truth.theta.size)[0]
                 if not any(self.fixed):
                     out[row - start, i] = least
                     continue
@@ -178,7 +177,7 @@ def best_fit(fit: Likelihood, *, fixed: Mapping[str, float] | None = None) -> Be
     """
     stays = _chosen(fit, fixed or {})
     theta = np.array([(fixed or {}).get(p.name, p.default) for p in fit.parameters], dtype=np.float64)
-    value, where = _minimum(fit.evaluator(complete=True), _starts(fit, theta, stays), stays)
+    value, where = minima.lowest(fit.evaluator(complete=True), _starts(fit, theta, stays), stays)
     return BestFit(dict(zip((p.name for p in fit.parameters), where.tolist(), strict=True)), value)
 
 
@@ -299,7 +298,7 @@ def feldman_cousins(
     for point in every:
         theta = np.array([p.default for p in fit.parameters])
         theta[list(fixed)] = point
-        value, where = _minimum(data, _starts(fit, theta, fixed), fixed)
+        value, where = minima.lowest(data, _starts(fit, theta, fixed), fixed)
         at.append(where)
         chi2.append(value)
     least = min([best_fit(fit).chi2, *chi2])
@@ -320,17 +319,8 @@ def _chosen(fit: Likelihood, names: Mapping[str, Any]) -> tuple[bool, ...]:
     return tuple(name in names for name in known)
 
 
-def _minimum(evaluator: Evaluator, starts: Floats, fixed: Sequence[bool]) -> tuple[float, Floats]:
-    """The lowest minimum that any start leads to."""
-    return min((evaluator.minimise(start, fixed) for start in starts), key=lambda found: found[0])
-
-
 def _starts(fit: Likelihood, theta: Floats, fixed: Sequence[bool]) -> Floats:
-    """theta, and vectors that differ from it in the signs and sizes of couplings and along a free mass.
-
-    χ² is a polynomial of low degree over another one in couplings: its minima lie at zero, or on either side at
-    about the coupling that data can tell from zero.
-    """
+    """theta, and vectors that differ from it in the signs and sizes of couplings and along a free mass."""
     choices: list[list[float]] = []
     for i, parameter in enumerate(fit.parameters):
         if fixed[i] or parameter.unit == "σ":
@@ -338,26 +328,10 @@ def _starts(fit: Likelihood, theta: Floats, fixed: Sequence[bool]) -> Floats:
         elif parameter.name == fit.structure:
             choices.append(np.linspace(parameter.lower, parameter.upper, 7)[1:-1].tolist())
         else:
-            reach = _reach(fit, theta, i)
-            choices.append([min(max(x, parameter.lower), parameter.upper) for x in (-reach, 0.1 * reach, reach)])
-    return np.array([theta, *product(*choices)])
-
-
-def _reach(fit: Likelihood, theta: Floats, i: int) -> float:
-    """About the size of a coupling that changes χ² by more than one."""
-    probe, size = theta.copy(), 1e-15
-    probe[i] = 0.0
-    start = fit(probe)
-    while size < 1e15:
-        probe[i] = size
-        value = fit(probe)
-        if not np.isfinite(value):
-            break
-        if abs(value - start) > 1.0:
-            return size
-        size *= 2.0
-    parameter = fit.parameters[i]
-    return parameter.upper if np.isfinite(parameter.upper) else 1.0
+            beyond = parameter.upper if np.isfinite(parameter.upper) else 1.0
+            size = minima.reach(fit.evaluator(complete=False), theta, i, beyond)
+            choices.append([min(max(x, parameter.lower), parameter.upper) for x in minima.sides(size)])
+    return minima.starts(theta, choices)
 
 
 def _throw(
@@ -388,7 +362,7 @@ def _throw(
         "points": f"{len(at)}, sha256 {chunks.digest(at)}",
         "fixed": repr(fixed),
     }
-    chunks.run(work, rows, np.empty(len(rows)), identity, executor, threads, checkpoint, progress)
+    chunks.run(work, rows, identity, executor, threads, checkpoint, progress)
     return rows.reshape(len(at), toys)
 
 

@@ -950,39 +950,57 @@ static int damped_step(size_t n, const int *is_free, const double *gradient, con
     return definite;
 }
 
+/* chi2 beside a maximum or saddle in one of the free parameters, where there is no slope to follow; trial gets where. */
+static double beside(const cevns_fast_likelihood *l, const double *theta, size_t n, const int *is_free,
+                     const double *hessian, double value, double *trial)
+{
+    for (size_t j = 0; j < n; j++) {
+        double curvature = hessian[j * n + j];
+        if (!is_free[j] || !(curvature < 0))
+            continue;
+        for (double step = sqrt((1 + value) / -curvature), end = 1e-4 * step; step > end; step *= 0.25)
+            for (int sign = 1; sign >= -1; sign -= 2) {
+                memcpy(trial, theta, n * sizeof(double));
+                trial[j] = fmin(fmax(theta[j] + sign * step, l->lower[j]), l->upper[j]);
+                double better = cevns_fast_chi2(l, trial, n, NULL);
+                if (better < value - 1e-12 * (1 + value))
+                    return better;
+            }
+    }
+    return INFINITY;
+}
+
 double cevns_fast_minimise(const cevns_fast_likelihood *l, double *theta, size_t n, const int *fixed)
 {
-    double *room = malloc((2 * n * n + 4 * n) * sizeof(double)), damping = 1e-3;
-    int *is_free = malloc((n + 1) * sizeof(int));
+    double *room = malloc((2 * n * n + 4 * n + 1) * sizeof(double)), damping = 1e-3;
+    int *is_free = malloc((n + 1) * sizeof(int)), flat = 0;
     double value = n == l->parameters && room && is_free ? cevns_fast_chi2(l, theta, n, NULL) : INFINITY;
     double *hessian = room, *matrix = room + n * n, *gradient = matrix + n * n, *step = gradient + n, *trial = step + n;
-    for (int i = 0; i < MINIMISER_STEPS && isfinite(value) && damping < 1e12; i++) {
-        value = cevns_fast_hessian(l, theta, n, gradient, hessian);
+    for (int i = 0; i < MINIMISER_STEPS && isfinite(value); i++) {
+        double better = INFINITY;
+        cevns_fast_hessian(l, theta, n, gradient, hessian);
         for (size_t j = 0; j < n; j++) /* a parameter stays at a bound that it is pushed against */
             is_free[j] = !(fixed && fixed[j]) && !(theta[j] <= l->lower[j] && gradient[j] > 0) &&
                          !(theta[j] >= l->upper[j] && gradient[j] < 0);
-        double expected = 0, better = value;
-        memcpy(trial, theta, n * sizeof(double));
-        for (; damping < 1e12; damping *= 8) {
-            expected = 0;
+        /* The more damping, the more it is a small step along the gradient, which leads down from a bound too. */
+        for (; !flat && damping < 1e12; damping *= 8) {
             if (!damped_step(n, is_free, gradient, hessian, damping, matrix, step))
                 continue;
-            for (size_t j = 0; j < n; j++) {
+            for (size_t j = 0; j < n; j++)
                 trial[j] = fmin(fmax(theta[j] + step[j], l->lower[j]), l->upper[j]);
-                expected -= gradient[j] * (trial[j] - theta[j]);
-            }
             better = cevns_fast_chi2(l, trial, n, NULL);
-            if (better <= value)
-                break;
-            if (expected < 1e-11 * (1 + value)) /* rounding decides */
+            if (better < value)
                 break;
         }
-        if (better <= value) {
-            memcpy(theta, trial, n * sizeof(double));
-            value = better;
+        if (!(better < value)) {
+            better = beside(l, theta, n, is_free, hessian, value, trial);
+            damping = 1e-3;
         }
-        if (expected < 1e-11 * (1 + value))
+        if (!(better < value))
             break;
+        flat = value - better < 1e-14 * (1 + value); /* only rounding is left */
+        memcpy(theta, trial, n * sizeof(double));
+        value = better;
         damping = fmax(damping / 10, 1e-12);
     }
     free(room);

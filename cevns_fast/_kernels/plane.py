@@ -26,7 +26,7 @@ _ROUNDS = 10  # searches from a new best point
 
 
 class Problem(NamedTuple):
-    """Whitened polynomials of several systems (see profile.py), reduced to as many rows as they have terms."""
+    """Whitened polynomials of several systems , reduced to as many rows as they have terms."""
 
     terms: Floats  # [systems, terms, rows]
     data: Floats  # [systems, rows]
@@ -85,30 +85,25 @@ def _line(problem: Problem, system: int, z: Floats, direction: Floats, vectors: 
     _triangle(vectors, R)
 
 
-@njit
-def _aligned(problem: Problem) -> Problem:
-    """The same with (s − 1)/σ_α as one more residual, in a basis whose first vector is that of the data.
+def aligned(terms: Floats, data: Floats, scale_variance: Floats, powers: Integers) -> tuple[Floats, Floats]:
+    """The terms[..., systems, terms, rows] and data that `fill` wants, once a scan.
 
-    Terms with the highest powers of the last coupling come next, which leaves n₂ few components.
+    (s − 1)/σ_α is one more residual, and the first vector of the basis is that of the data. Terms with the highest
+    powers of the last coupling come next, which leaves n₂ few components.
     """
-    n_systems, n_terms, rows = problem.terms.shape
-    size, last = n_terms + 1, problem.powers.shape[1] - 1
-    vectors, R = np.zeros((size, rows + 1)), np.zeros((size, size))
-    terms, data = np.zeros((n_systems, n_terms, size)), np.zeros((n_systems, size))
-    order = np.argsort(-problem.powers[:, last])
-    for system in range(n_systems):
-        variance = problem.scale_variance[system]
-        pull = 1.0 / math.sqrt(variance) if variance > 0.0 else 0.0
-        vectors[0, :rows], vectors[0, rows] = problem.data[system], pull
-        for i in range(n_terms):
-            vectors[i + 1, :rows] = problem.terms[system, order[i]]
-            vectors[i + 1, rows] = pull if problem.powers[order[i]].sum() == 0 else 0.0
-        R[:] = 0.0
-        _triangle(vectors, R)
-        data[system, 0] = R[0, 0]
-        for i in range(n_terms):
-            terms[system, order[i]] = R[:, i + 1]
-    return Problem(terms, data, problem.scale_variance, problem.powers)
+    with np.errstate(divide="ignore"):
+        pull = np.where(scale_variance > 0, scale_variance**-0.5, 0.0)[:, None]
+    order = np.argsort(-powers[:, -1], kind="stable")
+    columns = np.concatenate([data[..., None, :], terms[..., order, :]], axis=-2)
+    constant = np.concatenate([[True], powers[order].sum(axis=1) == 0])
+    columns = np.concatenate([columns, np.broadcast_to(pull * constant, columns.shape[:-1])[..., None]], axis=-1)
+    size = columns.shape[-2]
+    columns = np.concatenate([columns, np.zeros((*columns.shape[:-1], max(0, size - columns.shape[-1])))], axis=-1)
+    R = np.asarray(np.linalg.qr(np.swapaxes(columns, -1, -2), mode="r"))
+    R *= np.where(np.diagonal(R, axis1=-2, axis2=-1) < 0, -1.0, 1.0)[..., None]
+    found = np.empty((*R.shape[:-2], size - 1, size))
+    found[..., order, :] = np.swapaxes(R[..., 1:], -1, -2)
+    return found, np.ascontiguousarray(R[..., 0])
 
 
 @njit(fastmath={"contract"})
@@ -140,9 +135,8 @@ def _fill_line(size: float, along: Floats, R: Floats, profiled: bool, t: Floats,
 
 @njit
 def fill(problem: Problem, outer: Floats, y: Floats, start: int, stop: int, out: Floats) -> None:
-    """χ² at points (outer[i], y[j]) for i = start … stop − 1, into out[i − start, j]."""
-    inner, aligned = problem.powers.shape[1] - 1, _aligned(problem)
-    rows = aligned.terms.shape[2]
+    """χ² at points (outer[i], y[j]) for i = start … stop − 1, into out[i − start, j]; terms and data are `aligned`."""
+    inner, rows = problem.powers.shape[1] - 1, problem.terms.shape[2]
     vectors, across, R = np.empty((3, rows)), np.empty((3, rows - 1)), np.zeros((3, 3))
     extra, along = np.empty(len(y)), np.empty(3)
     z, direction = np.zeros(inner + 1), np.zeros(inner + 1)
@@ -151,14 +145,14 @@ def fill(problem: Problem, outer: Floats, y: Floats, start: int, stop: int, out:
         for c in range(inner):
             z[c] = outer[i, c]
         for system in range(len(problem.scale_variance)):
-            _vectors(aligned, system, z, direction, vectors)
+            _vectors(problem, system, z, direction, vectors)
             for k in range(3):
                 along[k] = vectors[k, 0]
                 for r in range(1, rows):
                     across[k, r - 1] = vectors[k, r]
             _triangle(across, R)
             row = out[i - start] if system == 0 else extra
-            _fill_line(aligned.data[system, 0], along, R, problem.scale_variance[system] > 0.0, y, row)
+            _fill_line(problem.data[system, 0], along, R, problem.scale_variance[system] > 0.0, y, row)
             if system > 0:
                 for j in range(len(y)):
                     out[i - start, j] += extra[j]

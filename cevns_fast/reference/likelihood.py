@@ -1,4 +1,4 @@
-"""χ² of binned counts with normalisation uncertainties, in exact rational arithmetic.
+"""χ² of binned counts with normalisation uncertainties: Gaussian in exact rational arithmetic, Poisson by minimisation.
 
 CL Eq. (13) = CLLS Eq. (34):
 
@@ -7,19 +7,25 @@ CL Eq. (13) = CLLS Eq. (34):
 minimised over α and β. BRX Eqs. (29), (30) are the same function with simulated N_meas, without B_on, and
 with σ² = (N + B) + σ_f²(N + B)². The minimum is the solution of linear equations; fractions solve them
 exactly, so that nothing cancels however large the couplings are.
+
+Experiments that share nuisances are one sum with more columns, which the same equations solve. Poisson counts are
+minimised by bisection over the background of every bin, inside a numerical minimisation over the nuisances.
 """
 
+import math
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import linalg, optimize
 
 from cevns_fast.constants import KEV
 from cevns_fast.reference.rates import event_rate
 from cevns_fast.reference.responses import recoil_at
 
-__all__ = ["chi2", "measured_counts", "steady_state_counts"]
+__all__ = ["Minimum", "Setup", "chi2", "joint_chi2", "measured_counts", "on_off", "steady_state_counts"]
 
 Floats = NDArray[np.float64]
 
@@ -62,8 +68,8 @@ def measured_counts(experiment: Any, truth: Floats) -> Floats:
 
 def _minimum(
     measured: list[Fraction], columns: list[list[Fraction]], priors: list[Fraction], variances: list[Fraction]
-) -> float:
-    """Minimum over x of Σ (measured - Σ_k x_k column_k)²/variance + Σ x_k²/prior_k²."""
+) -> tuple[float, list[float]]:
+    """Minimum over x of Σ (measured - Σ_k x_k column_k)²/variance + Σ x_k²/prior_k², and where it is."""
     n = len(columns)
 
     def dot(a: list[Fraction], b: list[Fraction]) -> Fraction:
@@ -86,7 +92,268 @@ def _minimum(
         for i, m in enumerate(measured)
     ]
     penalty = sum(((x / prior) ** 2 for x, prior in zip(solution, priors, strict=True)), Fraction(0))
-    return float(dot(residual, residual) + penalty)
+    return float(dot(residual, residual) + penalty), [float(x) for x in solution]
+
+
+class Setup(NamedTuple):
+    """One experiment and what is predicted for it.
+
+    Attributes
+    ----------
+    experiment : Experiment
+        Only fields are read.
+    counts : ndarray
+        Predicted signal counts N of each bin, Standard Model included, float64[n_bins].
+    standard_model : ndarray
+        The Standard Model's part of it.
+    truth : ndarray
+        Counts of the experiment's simulated truth.
+    moves : mapping of str to ndarray
+        For each nuisance that changes shapes, the counts that it adds per standard deviation: (N_up − N_down)/2.
+    """
+
+    experiment: Any
+    counts: Floats
+    standard_model: Floats
+    truth: Floats
+    moves: Mapping[str, Floats] = {}
+
+
+class Minimum(NamedTuple):
+    """χ² = −2 ln L at its minimum over the nuisances, and where that is.
+
+    Attributes
+    ----------
+    chi2 : float
+    pulls : dict of str to float
+        All nuisances in standard deviations.
+    """
+
+    chi2: float
+    pulls: dict[str, float]
+
+
+def _statistical(setup: Setup) -> tuple[Floats, Floats, Floats, Floats]:
+    """N_meas, beam-related background, steady state and σ_stat² of each bin."""
+    experiment, predicted = setup.experiment, np.asarray(setup.counts, dtype=np.float64)
+    measured = measured_counts(experiment, setup.truth)
+    steady = steady_state_counts(experiment, setup.truth)
+    on = sum((np.asarray(b.counts, dtype=np.float64) for b in experiment.backgrounds), np.zeros_like(predicted))
+    # σ_stat² below CL Eq. (13): N_meas + 2 B_SS + B_on; BRX Eq. (30) has the prediction for N_meas.
+    base = measured if experiment.variance == "observed" else predicted
+    shape = experiment.shape_uncertainty * (base + steady)
+    return measured, on, steady, base + experiment.steady_state_weight * steady + on + shape**2
+
+
+def _columns(setups: Sequence[Setup], shared: Sequence[Any]) -> dict[str, list[Fraction]]:
+    """What one standard deviation of each nuisance adds to the expectation of every bin of every experiment."""
+    found: dict[str, list[list[Fraction]]] = {}
+    nothing = [[Fraction(0)] * len(s.counts) for s in setups]
+
+    def add(name: str, i: int, sigma: float, column: Any) -> None:
+        found.setdefault(name, list(nothing))[i] = [Fraction(sigma) * c for c in _exact(column)]
+
+    for i, s in enumerate(setups):
+        e = s.experiment
+        prefix = f"{e.name}: " if len(setups) > 1 else ""
+        for b in e.backgrounds:
+            if b.uncertainty > 0:
+                add(f"{prefix}beta: {b.name}", i, b.uncertainty, b.counts)
+        if e.signal_uncertainty > 0:
+            scaled = s.standard_model if e.signal_uncertainty_on == "standard_model" else s.counts
+            add(f"{prefix}alpha", i, e.signal_uncertainty, scaled)
+        for each in shared:
+            if each.experiments is None or e.name in each.experiments:
+                add(each.name, i, each.uncertainty, s.counts)
+        for name, move in s.moves.items():
+            add(name, i, 1.0, move)
+    return {name: [x for part in parts for x in part] for name, parts in found.items()}
+
+
+def joint_chi2(
+    setups: Sequence[Setup],
+    *,
+    statistic: str = "gaussian",
+    shared: Sequence[Any] = (),
+    frozen: Mapping[str, float] | None = None,
+) -> Minimum:
+    """χ² of several experiments, minimised over the nuisances of each and those that they share.
+
+    Parameters
+    ----------
+    setups : sequence of Setup
+    statistic : {"gaussian", "poisson"}
+        CL Eq. (13), or −2 ln of the Poisson likelihood of beam-on counts, N (1 + α) + B_on (1 + β) + B_SS expected,
+        where the steady state B_SS is known or was counted for longer with the beam off (see `on_off`).
+    shared : sequence of ScaleNuisance
+        Their fields ``name``, ``uncertainty`` and ``experiments`` are read.
+    frozen : mapping of str to float, optional
+        Nuisances that are not minimised over, in standard deviations.
+
+    Returns
+    -------
+    Minimum
+    """
+    columns, frozen = _columns(setups, shared), dict(frozen or {})
+    free = [name for name in columns if name not in frozen]
+    statistical = [_statistical(s) for s in setups]
+    measured, on, _, variance = (_exact(np.concatenate(each)) for each in zip(*statistical, strict=True))
+    shift = [Fraction(0)] * len(measured)
+    for name, value in frozen.items():
+        shift = [s + Fraction(value) * c for s, c in zip(shift, columns[name], strict=True)]
+    if statistic == "poisson":
+        matrix = np.array([columns[name] for name in free], dtype=np.float64).reshape(len(free), len(measured))
+        chi2, pulls = _poisson(setups, statistical, matrix, np.array(shift, dtype=np.float64))
+    else:
+        counts = _exact(np.concatenate([s.counts for s in setups]))
+        residual = [m - p - b - s for m, p, b, s in zip(measured, counts, on, shift, strict=True)]
+        chi2, pulls = _minimum(residual, [columns[name] for name in free], [Fraction(1)] * len(free), variance)
+    penalty = sum(value**2 for value in frozen.values())
+    return Minimum(chi2 + penalty, dict(zip(free, pulls, strict=True)) | frozen)
+
+
+def on_off(n: float, off: float, ratio: float, mu: float) -> tuple[float, float]:
+    """−2 ln of the likelihood of on and off counts over that of a perfect fit, and its slope in mu.
+
+    Parameters
+    ----------
+    n, off : float
+        Counts with the beam on and off; they need not be integers.
+    ratio : float
+        Exposure off over exposure on.
+    mu : float
+        Expected counts with the beam on, beside the background b >= 0 that is minimised over: mu + b are
+        expected on and ratio × b off.
+
+    Returns
+    -------
+    tuple of float
+    """
+    # Shifted, so that neither mu + b nor b loses digits where it is small.
+    low, above = max(0.0, -mu), max(0.0, mu)
+
+    def slope(x: float) -> float:
+        """Of the loss in b."""
+        by_on = 1 - n / (above + x) if n > 0 else 1.0
+        return by_on + (ratio - off / (low + x) if off > 0 else ratio)
+
+    high = n + off / ratio + 1
+    start = 1e-290
+    if slope(start) >= 0:
+        x = 0.0
+    else:  # bisection in the logarithm, whose result has all its digits
+        x = math.exp(optimize.brentq(lambda log: slope(math.exp(log)), math.log(start), math.log(high), xtol=1e-14))
+    by_mu = (1 - n / (above + x) if n > 0 else 1.0) if above + x > 0 else (off / low if off > 0 else 0.0) - ratio
+    return 2 * (_deviance(n, above + x) + _deviance(off, ratio * (low + x))), 2 * by_mu
+
+
+def _deviance(n: float, mu: float) -> float:
+    """μ − n + n ln(n/μ)."""
+    if n <= 0:
+        return mu
+    if mu <= 0:
+        return math.inf
+    r = (mu - n) / n
+    return n * (r - math.log1p(r))
+
+
+def _poisson(
+    setups: Sequence[Setup], statistical: Sequence[tuple[Floats, Floats, Floats, Floats]], matrix: Floats, shift: Floats
+) -> tuple[float, list[float]]:
+    """Minimum over the nuisances of the columns, and where it is."""
+    bins = []  # n, off, ratio, expected with all nuisances at zero
+    for s, (measured, beam, steady, _) in zip(setups, statistical, strict=True):
+        weight = s.experiment.steady_state_weight
+        for n, b, known, signal in zip(measured + steady, beam, steady, s.counts, strict=True):
+            if weight <= 1:
+                bins.append((n, 0.0, math.inf, signal + b + known))
+            else:
+                bins.append((n, known / (weight - 1), 1 / (weight - 1), signal + b))
+    nominal, k = np.array([each[3] for each in bins]) + shift, len(matrix)
+    # Where nothing was counted, on or off, the minimum over b has a kink at mu = 0, or ends there if b is known.
+    empty = [i for i, (n, off, _, _) in enumerate(bins) if n == 0 and off == 0]
+    ratio = np.array([bins[i][2] for i in empty])
+
+    def loss(a: Floats, side: Floats) -> tuple[float, Floats]:
+        """To be minimised, and its gradient; `side` is half the slope of empty bins."""
+        mu, slopes = nominal + a @ matrix, np.zeros(len(bins))
+        slopes[empty] = 2 * side
+        total = float(a @ a + 2 * side @ mu[empty])
+        for i, (n, off, tau, _) in enumerate(bins):
+            if i in empty:
+                continue
+            if tau < math.inf:
+                value, slopes[i] = on_off(n, off, tau, mu[i])
+                total += value
+            elif mu[i] < 0 or mu[i] == 0 < n:
+                return math.inf, np.zeros(k)
+            else:
+                total += 2 * _deviance(n, mu[i])
+                slopes[i] = 2 * (1 - n / mu[i]) if n > 0 else 2.0
+        return total, 2 * a + slopes @ matrix.T
+
+    def minimum(start: Floats, directions: Floats, side: Floats) -> Floats:
+        """Along some directions only."""
+        a = start
+        for _ in range(4 if directions.size else 0):  # each forgets the curvature that rounding has spoilt
+
+            def along(z: Floats, a: Floats = a) -> tuple[float, Floats]:
+                value, gradient = loss(a + directions @ z, side)
+                return value, gradient @ directions
+
+            z = optimize.minimize(
+                along, np.zeros(directions.shape[1]), jac=True, method="BFGS", options={"gtol": 1e-11}
+            )
+            a = a + directions @ z.x
+            if np.abs(z.jac).max() < 1e-9:  # χ² is then right to the square of that
+                break
+        return a
+
+    if not empty:
+        a = minimum(np.zeros(k), np.eye(k), np.zeros(0))
+        return loss(a, np.zeros(0))[0], a.tolist()
+
+    # With kinks: first with a variable b >= 0, mu + b >= 0, for each of these bins.
+    own = np.flatnonzero(np.isfinite(ratio))
+    reach = np.hstack([matrix[:, empty].T, np.eye(len(empty))[:, own]])
+
+    def with_b(x: Floats) -> tuple[float, Floats]:
+        value, gradient = loss(x[:k], np.ones(len(empty)))
+        return value + 2 * float((1 + ratio[own]) @ x[k:]), np.concatenate([gradient, 2 * (1 + ratio[own])])
+
+    x = np.concatenate([np.zeros(k), np.maximum(-nominal[empty][own], 0.0)])
+    for _ in range(3):
+        x = optimize.minimize(
+            with_b, x, jac=True, method="SLSQP",
+            bounds=optimize.Bounds(np.where(np.arange(len(x)) < k, -np.inf, 0.0), np.inf),
+            constraints=optimize.LinearConstraint(reach, -nominal[empty], np.inf),
+            options={"ftol": 1e-16, "maxiter": 300},
+        ).x  # fmt: skip
+    # Then with those at mu = 0 kept there, which makes it smooth. How near they have come is tried out.
+    mu = (nominal + x[:k] @ matrix)[empty]
+
+    def kinked_loss(a: Floats) -> float:
+        """The loss itself, whatever the sides: 2 mu, or 2 ratio b with b = −mu."""
+        at = (nominal + a @ matrix)[empty]
+        at[np.abs(at) < 1e-9] = 0.0
+        side = np.where(at < 0, -ratio, 1.0)
+        return loss(a, np.zeros(len(empty)))[0] + 2 * float(side[at != 0] @ at[at != 0])
+
+    candidates = []
+    for near in (1e-7, 1e-5, 1e-3, 1e-1):
+        kinked = (np.abs(mu) < near) | ((mu < 0) & np.isinf(ratio))
+        side = np.where(kinked, 0.0, np.where(mu > 0, 1.0, -ratio))
+        held = matrix[:, empty][:, kinked].T
+        correction = np.linalg.lstsq(held, -mu[kinked], rcond=None)[0] if kinked.any() else np.zeros(k)
+        directions = linalg.null_space(held, rcond=1e-9) if kinked.any() else np.eye(k)
+        a = minimum(x[:k] + correction, directions, side)
+        candidates.append((kinked_loss(a), a.tolist()))
+    return min(candidates)
+
+
+def _exact(values: Any) -> list[Fraction]:
+    """Floating-point numbers as fractions."""
+    return [Fraction(float(value)) for value in values]
 
 
 def chi2(experiment: Any, counts: ArrayLike, *, standard_model: ArrayLike | None = None) -> float:
@@ -116,28 +383,4 @@ def chi2(experiment: Any, counts: ArrayLike, *, standard_model: ArrayLike | None
     if needs_truth:
         truth = event_rate(experiment, experiment.simulated_truth)
     part = truth if standard_model is None else np.asarray(standard_model, dtype=np.float64)
-    measured = measured_counts(experiment, truth)
-    steady = steady_state_counts(experiment, truth)
-    backgrounds = [np.asarray(background.counts, dtype=np.float64) for background in experiment.backgrounds]
-    on = sum(backgrounds, np.zeros_like(predicted))
-
-    # σ_stat² below CL Eq. (13): N_meas + 2 B_SS + B_on; BRX Eq. (30) has the prediction for N_meas.
-    base = measured if experiment.variance == "observed" else predicted
-    shape = experiment.shape_uncertainty * (base + steady)
-    variance = base + experiment.steady_state_weight * steady + on + shape**2
-
-    scaled = part if experiment.signal_uncertainty_on == "standard_model" else predicted
-    pairs = [(experiment.signal_uncertainty, scaled)]
-    pairs += [(b.uncertainty, c) for b, c in zip(experiment.backgrounds, backgrounds, strict=True)]
-
-    def exact(values: Any) -> list[Fraction]:
-        return [Fraction(float(value)) for value in values]
-
-    residual = [m - p - b for m, p, b in zip(exact(measured), exact(predicted), exact(on), strict=True)]
-    free = [(sigma, column) for sigma, column in pairs if sigma > 0]
-    return _minimum(
-        residual,
-        [exact(column) for _, column in free],
-        [Fraction(sigma) for sigma, _ in free],
-        exact(variance),
-    )
+    return joint_chi2([Setup(experiment, predicted, part, truth)]).chi2

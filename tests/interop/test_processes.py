@@ -55,9 +55,9 @@ def test_the_number_of_threads_is_that_of_the_call_or_the_chosen_one(csi, monkey
     seen = []
     real = chunks.run
 
-    def spy(work, rows, lowest, identity, executor, threads, checkpoint, progress):
+    def spy(work, rows, identity, executor, threads, checkpoint, progress):
         seen.append(threads)
-        real(work, rows, lowest, identity, executor, threads, checkpoint, progress)
+        real(work, rows, identity, executor, threads, checkpoint, progress)
 
     monkeypatch.setattr(chunks, "run", spy)
     grid = np.linspace(-0.05, 0.05, 5)

@@ -60,8 +60,10 @@ def test_grid_against_long_double(flavour, couplings, options):
     )
     out = np.full((len(outer), len(axes[-1])), np.nan)
     half = len(outer) // 2
-    flavour(plane).fill(problem, outer, axes[-1], 0, half, out[:half])
-    flavour(plane).fill(problem, outer, axes[-1], half, len(outer), out[half:])
+    terms, data = plane.aligned(problem.terms, problem.data, problem.scale_variance, problem.powers)
+    aligned = problem._replace(terms=terms, data=data)
+    flavour(plane).fill(aligned, outer, axes[-1], 0, half, out[:half])
+    flavour(plane).fill(aligned, outer, axes[-1], half, len(outer), out[half:])
     points = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
     expected = exact(problem, points).reshape(out.shape)
     assert np.max(np.abs(out - expected) / np.maximum(1, expected)) < TOLERANCE

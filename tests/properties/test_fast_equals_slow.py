@@ -200,6 +200,11 @@ RESPONSES = {
     "poisson recoil threshold": dict(smearing=cf.PoissonSmearing(), recoil_threshold=5e-3),
     "gaussian": dict(smearing=cf.GaussianSmearing(), acceptance=LOGISTIC),
     "gaussian narrow": dict(smearing=cf.GaussianSmearing(0.3, 0.2, 0.05), acceptance=TABLE),
+    # Constant acceptances take the closed form of a bin's probability; a resolution of 1% of the energy wants panels
+    # far narrower than a ratio of energies gives.
+    "gaussian plain": dict(smearing=cf.GaussianSmearing(0.3, 0.2, 0.05), acceptance=0.8),
+    "gaussian of 1%": dict(smearing=cf.GaussianSmearing(0.0, 0.15)),
+    "gamma plain": dict(smearing=cf.GammaSmearing(0.7), acceptance=0.8),
     "gaussian quenching function": dict(light_yield=13.348, quenching=square_root, smearing=cf.GaussianSmearing(0.8)),
     "gamma": dict(smearing=cf.GammaSmearing(0.7), acceptance=LOGISTIC),
     "gamma quenching table": dict(light_yield=13.348, quenching=LINDHARD, smearing=cf.GammaSmearing(1.5)),

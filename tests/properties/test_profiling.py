@@ -93,6 +93,28 @@ def test_bits_do_not_depend_on_threads_or_grid(excess):
     assert np.array_equal(one.chi2, two.chi2) and np.array_equal(one.chi2[1:3], part.chi2)
 
 
-def test_profiling_needs_an_observed_variance(csi):
-    with pytest.raises(ValueError, match="profile: needs experiments whose variance is that of observed counts"):
-        cf.correlation_scan(csi.replace(variance="prediction"), EFT, ("C_S",), [0.0, 1.0], profile=("C_T",))
+@pytest.mark.parametrize("profiled", [("C_T",), ("C_T", "C_V")], ids="-".join)
+@pytest.mark.parametrize("kind", ["predicted", "poisson", "shared"])
+def test_other_statistics_against_brute_force(csi, excess, lar, kind, profiled):
+    flux = cf.ScaleNuisance("flux", 0.1)
+    experiments, options = {
+        "predicted": (excess.replace(variance="prediction"), {}),
+        "poisson": (excess, {"statistic": "poisson"}),
+        "shared": ([excess, lar], {"nuisances": [flux]}),
+    }[kind]
+    scan = cf.correlation_scan(experiments, EFT, ("C_S", "a_M"), *AXES, profile=profiled, **options)
+    rng, units = np.random.default_rng(2), np.array([UNITS[name] for name in profiled])
+    for i, j in [(0, 0), (2, 1), (3, 2)]:
+        here = EFT.replace(C_S=AXES[0][i], a_M=AXES[1][j])
+        fit = cf.Likelihood(experiments, model=here, parameters=profiled, **options)
+        tries = [rng.normal(size=len(profiled)) for _ in range(12)]
+        expected = min(optimize.minimize(lambda x, fit=fit: fit(x * units), x, method="BFGS").fun for x in tries)
+        assert scan.chi2[i, j] == pytest.approx(expected, rel=1e-7, abs=1e-7)
+        assert scan.chi2[i, j] <= expected + 1e-9
+    every = {"C_S": scan.best_fit["C_S"][0], "a_M": scan.best_fit["a_M"][0]}
+    every |= {name: scan.best_fit[name][0] for name in profiled}
+    like = cf.Likelihood(experiments, **options)
+    assert like.chi2(EFT.replace(**every)) == pytest.approx(scan.chi2_min[0], rel=1e-9)
+    found = like.nuisances(EFT.replace(**every))
+    assert {name: values[0] for name, values in scan.nuisances.items()} == pytest.approx(found, rel=1e-6, abs=1e-9)
+    assert scan.chi2_min[0] <= scan.chi2.min() + 1e-12

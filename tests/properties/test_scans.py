@@ -7,7 +7,7 @@ import pytest
 
 import cevns_fast as cf
 from cevns_fast import scans
-from cevns_fast.scan_result import Scan
+from cevns_fast.scan_result import Minima, Scan
 
 EFT = cf.SingletEFT(m_chi=40.0)
 LD = np.longdouble
@@ -221,8 +221,8 @@ def synthetic(function, x=None, y=None, minimum=0.0):
     x = np.linspace(-2.0, 2.0, 161) if x is None else x
     y = np.linspace(-1.5, 1.5, 181) if y is None else y
     chi2 = function(*np.meshgrid(x, y, indexing="ij"))
-    return Scan(("a", "b"), (x, y), chi2, np.array([minimum]), {"a": np.zeros(1)}, {"alpha": np.zeros(1)}, None,
-                {"couplings": "a, b"})  # fmt: skip
+    found = Minima(np.array([minimum]), {"a": np.zeros(1)}, {"alpha": np.zeros(1)})
+    return Scan(("a", "b"), (x, y), chi2, found, None, {"couplings": "a, b"})
 
 
 def test_an_ellipse():

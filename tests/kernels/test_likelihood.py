@@ -1,0 +1,261 @@
+"""The C kernel of χ²: its minimiser, blocks of numbers that are none, and every function under the sanitizers."""
+
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import optimize
+
+import cevns_fast as cf
+from cevns_fast._kernels.likelihood import Block, Evaluator, Layout, System, pack
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+KERNELS = ROOT / "cevns_fast" / "_kernels"
+FIXED, PREDICTED, POISSON = range(3)
+
+
+def block(statistic=FIXED, *, x=False, explicit=False, seed=0, bounds=((-3.0, 3.0), (-3.0, 3.0))):
+    """A small likelihood: two couplings a, b with N = 9 + a² + a b + b² + b times shapes; two nuisances."""
+    random = np.random.default_rng(seed)
+    bins, exponents = 5, ((0, 0), (2, 0), (1, 1), (0, 2), (0, 1))
+    names = ["a", "b", *(["x"] if x else []), *(["scale"] if explicit else [])]
+    shapes = random.uniform(0.5, 1.5, (2 if x else 1, 3 if x else 1, 1, len(exponents), bins))
+    shapes[..., 0, :] += 9.0
+    if x:  # continuous in x
+        shapes[1, 2] = shapes[0].sum(axis=0) - shapes[1, 0] + shapes[1, 1]
+    ends = [*bounds, *([(0.0, 2.0)] if x else []), *([(-np.inf, np.inf)] if explicit else [])]
+    layout = Layout(
+        names=names, lower=[low for low, _ in ends], upper=[high for _, high in ends], coupling_at=[0, 1],
+        x_at=2 if x else -1, exponents=exponents, nuisance_at=[len(names) - 1 if explicit else -1, -1],
+        centre=np.zeros(2), offset=np.zeros(2), mix=np.eye(2),
+    )  # fmt: skip
+    data = random.poisson(12.0, bins).astype(float)
+    weight = {FIXED: 1 / (data + 1), PREDICTED: np.ones(bins), POISSON: np.full(bins, 6.0)}[statistic]
+    system = System(
+        statistic, 0.01 if statistic == PREDICTED else 0.0, 2.0, data, weight, np.zeros(bins), np.zeros(bins),
+        factor=1.0, scale=np.array([0.2, 0.0]), morph=[0, 0], shift=np.array([[0.0] * bins, [0.3] * bins]),
+        breaks=np.linspace(0.0, 2.0, len(shapes) + 1), coefficients=shapes,
+    )  # fmt: skip
+    return pack(layout, [system])
+
+
+# --- the minimiser ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("statistic", [FIXED, PREDICTED, POISSON])
+@pytest.mark.parametrize("x", [False, True])
+@pytest.mark.parametrize("explicit", [False, True])
+def test_minimise_finds_what_scipy_finds(statistic, x, explicit):
+    evaluator = Evaluator(block(statistic, x=x, explicit=explicit))
+    n = 2 + x + explicit
+    low = np.array([-3.0, -3.0, *([0.0] if x else []), *([-20.0] if explicit else [])])
+    high = np.array([3.0, 3.0, *([2.0] if x else []), *([20.0] if explicit else [])])
+    random = np.random.default_rng(1)
+    ours, theirs = [], []
+    for _ in range(40):
+        start = random.uniform(low, high)
+        value, at = evaluator.minimise(start, [False] * n)
+        assert value <= evaluator.chi2(start.tolist()) and value == evaluator.chi2(at.tolist())
+        assert np.all((low <= at) & (at <= high))
+        gradient = evaluator.derivatives(at, second=False)[1]
+        inside = ((at > low) | (gradient < 0)) & ((at < high) | (gradient > 0))
+        assert np.abs(gradient[inside]).max(initial=0.0) < 1e-4 or (x and abs(at[2] - 1.0) < 1e-3)  # a kink at x = 1
+        ours.append(value)
+        found = optimize.minimize(
+            lambda t: evaluator.derivatives(np.ascontiguousarray(t), second=False)[:2], start, jac=True,
+            method="L-BFGS-B", bounds=list(zip(low, high, strict=True)), options={"ftol": 1e-14, "gtol": 1e-9},
+        )  # fmt: skip
+        theirs.append(found.fun)
+    assert min(ours) == pytest.approx(min(theirs), rel=1e-8)
+    # Which of several minima a start leads to is chance, but not that they are minima: scipy stays where it is put.
+    if not x:
+        assert np.mean(np.array(ours) <= np.array(theirs) + 1e-6) > 0.6
+
+
+def test_minimise_of_a_real_fit():
+    csi = cf.load("coherent-csi-2017")
+    fit = cf.Likelihood(csi, model=cf.SingletEFT(10.0), parameters=("C_V", "a_M"), bounds={"C_V": (-1, 1)})
+    evaluator = fit.evaluator(complete=False)
+    random = np.random.default_rng(2)
+    starts = random.uniform([-0.3, -1e-3], [0.3, 1e-3], (30, 2))
+    values = [evaluator.minimise(start, [False, False])[0] for start in starts]
+    grid = np.meshgrid(np.linspace(-0.3, 0.3, 301), np.linspace(-1e-3, 1e-3, 301))
+    lowest = fit.batch(np.stack(grid, axis=-1).reshape(-1, 2)).min()
+    assert lowest - 1e-2 <= min(values) <= lowest * (1 + 1e-14)
+    assert max(values) < min(values) + 3.0
+
+
+def test_minimise_leaves_a_maximum_without_slope():
+    """χ² is even in C_S: the slope at C_S = 0 vanishes, where fits like to begin."""
+    csi = cf.load("coherent-csi-2017")
+    fit = cf.Likelihood(csi.replace(observed=3 * csi.observed), model=cf.SingletEFT(10.0), parameters=("C_S", "a_M"))
+    evaluator = fit.evaluator(complete=False)
+    gradient, hessian = evaluator.derivatives(np.zeros(2), second=True)[1:]
+    assert not gradient.any() and hessian[0, 0] < 0
+    value, at = evaluator.minimise(np.zeros(2), [False, False])
+    assert value < fit([0.0, 0.0]) - 1 and np.abs(fit.gradient(at) * at).max() < 1e-4
+    held, at = evaluator.minimise(np.zeros(2), [True, False])
+    assert at[0] == 0.0 and value <= held < fit([0.0, 0.0])
+
+
+def test_what_is_fixed_stays():
+    evaluator = Evaluator(block(x=True))
+    for fixed in ([True, False, False], [False, True, False], [False, False, True], [True, True, True]):
+        start = np.array([0.7, -1.1, 0.4])
+        value, at = evaluator.minimise(start, fixed)
+        assert np.array_equal(at[fixed], start[fixed])
+        free = ~np.array(fixed)
+        assert value <= evaluator.chi2(start.tolist())
+        if free.any():
+            assert not np.array_equal(at[free], start[free])
+
+
+@pytest.mark.parametrize("corner", [(-3.0, -3.0), (3.0, 3.0), (-3.0, 3.0), (0.5, 3.0)])
+def test_minimise_from_a_bound(corner):
+    """Inwards if that is downhill, and along the bound if it is not."""
+    evaluator = Evaluator(block())
+    value, at = evaluator.minimise(np.array(corner), [False, False])
+    assert value < evaluator.chi2(list(corner))
+    lower = Evaluator(block(bounds=((1.5, 3.0), (1.0, 3.0))))  # the minimum is outside
+    value, at = lower.minimise(np.array([1.5, 2.0]), [False, False])
+    assert at.tolist() == [1.5, 1.0]
+    assert value == lower.chi2([1.5, 1.0]) < lower.chi2([1.6, 1.0])
+
+
+def test_minimise_from_nowhere():
+    evaluator = Evaluator(block())
+    for start in ([np.nan, 0.0], [4.0, 0.0], [np.inf, 0.0]):
+        value, at = evaluator.minimise(np.array(start), [False, False])
+        assert value == np.inf and np.array_equal(at, start, equal_nan=True)
+
+
+# --- what is no likelihood ----------------------------------------------------------------------------------
+
+
+@cache
+def blocks():
+    return {
+        "fixed": block(), "explicit": block(PREDICTED, explicit=True),
+        "x": block(x=True), "poisson": block(POISSON, x=True),
+    }  # fmt: skip
+
+
+def opened(numbers):
+    """Whether the kernel takes them."""
+    try:
+        Evaluator(Block(np.ascontiguousarray(numbers, dtype=np.float64), [], [], slice(0)))
+    except MemoryError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", ["fixed", "explicit", "x", "poisson"])
+def test_truncated_or_longer_is_refused(name):
+    numbers = blocks()[name].numbers
+    assert opened(numbers)
+    assert not any(opened(numbers[:n]) for n in range(numbers.size))
+    assert not opened(np.append(numbers, 0.0))
+
+
+def test_sizes_that_are_none_are_refused():
+    numbers = blocks()["x"].numbers
+    head = ["magic", "parameters", "couplings", "monomials", "nuisances", "experiments"]
+    for i in range(len(head)):
+        for bad in (-1.0, 0.5, np.nan, np.inf, 1e9, 1e18, numbers[i] + 1):
+            damaged = numbers.copy()
+            damaged[i] = bad
+            assert not opened(damaged), (head[i], bad)
+
+
+def test_products_that_overflow_are_refused():
+    """Tables, pieces and powers whose product is a multiple of 2^64."""
+    b = block()
+    numbers = b.numbers
+    at = next(i for i in range(numbers.size - 3) if numbers[i : i + 5].tolist() == [1.0, 1.0, 0.0, 0.0, 2.0])
+    for tables, degree in ((2.0**29, 2.0**29 - 1), (2.0**28, 2.0**28 - 1), (2.0**29, 2.0**27 - 1)):
+        for pieces in (1.0, 64.0, 256.0, 2.0**29):
+            damaged = numbers.copy()
+            damaged[at : at + 3] = tables, pieces, degree
+            assert not opened(damaged)
+            damaged = np.concatenate([damaged[: at + 3], np.arange(1 + min(pieces, 256))])
+            assert not opened(damaged)
+
+
+@cache
+def sanitized(directory):
+    """The driver, built; None without a compiler that has the sanitizers."""
+    program = Path(directory) / "likelihood_sanitize"
+    command = [
+        "gcc", "-std=c99", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined",
+        "-fno-sanitize-recover=all", f"-I{KERNELS}", str(KERNELS / "likelihood.c"),
+        str(Path(__file__).parent / "likelihood_sanitize.c"), "-lm", "-o", str(program),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    if "cannot find" in done.stderr:  # the sanitizers' libraries
+        return None
+    assert done.returncode == 0, done.stderr
+    return program
+
+
+needs_compiler = pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no gcc here")
+
+
+def written(path, numbers, length=None):
+    """As Likelihood.export writes it."""
+    np.concatenate([[float(numbers.size) if length is None else length], numbers]).tofile(path)
+    return str(path)
+
+
+@pytest.mark.slow
+@needs_compiler
+def test_sanitizers_find_nothing(tmp_path):
+    """Whole files, and hundreds of damaged ones: refused, or evaluated without touching what is not theirs."""
+    program = sanitized(tmp_path)
+    if program is None:
+        pytest.skip("gcc has no sanitizers here")
+    csi = cf.load("coherent-csi-2017")
+    whole, damaged = [], []
+    for name, each in blocks().items():
+        whole.append(written(tmp_path / name, each.numbers))
+    for statistic in ("gaussian", "poisson"):
+        fit = cf.Likelihood(csi, statistic=statistic, model=cf.SingletEFT(10.0), parameters=("C_V", "alpha"))
+        fit.export(tmp_path / statistic)
+        whole.append(str(tmp_path / statistic))
+    random = np.random.default_rng(5)
+    nasty = [0.0, -1.0, 1.0, 2.0, 0.5, 1e9, 2.0**29, 2.0**31, 1e18, 1e308, np.nan, np.inf, -np.inf, -0.5, 255.0, 1e-300]
+    for name, each in blocks().items():
+        for i in range(100):
+            numbers = each.numbers.copy()
+            for _ in range(1 + i % 3):
+                numbers[random.integers(0, [7, numbers.size][i % 2])] = random.choice(nasty)
+            if i % 5 == 0:
+                numbers = numbers[: random.integers(0, numbers.size)]
+            length = random.choice(nasty) if i % 11 == 0 else None
+            damaged.append(written(tmp_path / f"{name}{i}", numbers, length))
+    done = subprocess.run([program, *whole, "--", *damaged], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr[:4000]
+    count = int(done.stdout.split()[0])
+    assert len(whole) + 50 < count < len(whole) + len(damaged) - 50
+
+
+@needs_compiler
+@pytest.mark.parametrize("command", [["gcc", "-std=c99"], ["gcc", "-std=c11", "-pedantic", "-O3"]])
+def test_compiles_without_warnings(command):
+    done = subprocess.run(
+        [*command, "-Wall", "-Wextra", "-Werror", "-c", "-o", "/dev/null", str(KERNELS / "likelihood.c")],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++ here")
+def test_cplusplus_takes_the_header():
+    code = '#include "cevns_fast.h"\nint main() { return cevns_fast_open("nowhere") != nullptr; }\n'
+    done = subprocess.run(
+        ["g++", "-std=c++11", "-x", "c++", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", f"-I{KERNELS}", "-"],
+        input=code, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
