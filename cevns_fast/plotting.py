@@ -408,9 +408,9 @@ def planes(grid: Sequence[Sequence[Plane | None]], *, title: str | None = None) 
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.ticker import MaxNLocator
-
     with style():
+        from matplotlib.ticker import MaxNLocator
+
         figure = _figure(COLUMN, 3.4)
         every = figure.subplots(len(grid), len(grid[0]), squeeze=False, sharex="col", sharey="row")
         empty = None

@@ -395,7 +395,7 @@ def _leads_down(problem: Problem, z: Floats, free: Integers, chi2: float, work: 
 
     With the scale s profiled, ∂χ²/∂z_i = −2 s e·n_i, e = d − s n.
     """
-    k = len(free)
+    k, none = len(free), len(z)  # no coupling has that number
     n_terms, rows = problem.terms.shape[1], problem.terms.shape[2]
     n, matrix = work.first[k], work.matrix
     for i in range(k):
@@ -407,7 +407,7 @@ def _leads_down(problem: Problem, z: Floats, free: Integers, chi2: float, work: 
             for r in range(rows):
                 work.first[i, r] = 0.0
             for t in range(n_terms):
-                factor = _monomial(problem.powers, t, z, free[i] if i < k else -1, -1)
+                factor = _monomial(problem.powers, t, z, free[i] if i < k else none, none)
                 for r in range(rows):
                     work.first[i, r] += factor * problem.terms[system, t, r]
         variance = problem.scale_variance[system]
