@@ -36,7 +36,8 @@ def _weighted_terms(
     for term in process.terms:
         x, y = a[:, term.first].conj(), a[:, term.second]
         products = (x[:, 0] * y[:, 0], x[:, 0] * y[:, 1] + x[:, 1] * y[:, 0], x[:, 1] * y[:, 1])
-        coefficient = float(np.asarray(term.coefficient)) * (odd_sign if term.odd else 1.0)
+        coefficient = float(np.asarray(term.coefficient * process.final_mass**term.mass_power))
+        coefficient *= odd_sign if term.odd else 1.0
         weights = coefficient * np.array([float(np.sum(each.real)) for each in products])
         found.append((term.T_power, term.E_power, weights))
     return found

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from cevns_fast import __version__
 from cevns_fast import _validate as validate
-from cevns_fast._kernels.likelihood import Evaluator, Layout, System, pack
+from cevns_fast._kernels.likelihood import Block, Evaluator, Layout, System, pack
 from cevns_fast._validate import Floats
 from cevns_fast.chunks import digest
 from cevns_fast.count_table import Counts, CountTable, kinks_between
@@ -144,6 +144,7 @@ class Likelihood:
         #: Global observables: what auxiliary measurements say of the nuisances, in standard deviations.
         self._centre = np.zeros(len(self._pulls))
         self._remembered: dict[Any, Evaluator] = {}
+        self._forms: dict[Any, Block] = {}
         self._model: FitModel | None = None
         if model is not None:
             self._model = fit_model(
@@ -493,14 +494,24 @@ class Likelihood:
         key = (kind, structure_of(interaction), tuple(opened), tuple(rest))
         evaluator = self._remembered.get(key)
         if evaluator is None:
-            couplings = tuple(opened)
-            parameters = [Parameter(name, "", "", 0.0, -math.inf, math.inf) for name in couplings]
-            tables = [self._counts(i, couplings, {}).constant_table(interaction) for i in range(len(self.experiments))]
-            evaluator = Evaluator(pack(*self._packing(tables, couplings, parameters)))
+            evaluator = Evaluator(self._block_of(interaction, tuple(opened)))
             if len(self._remembered) >= _REMEMBERED:
-                self._remembered.pop(next(iter(self._remembered)), None)
+                self._remembered.clear()
             self._remembered[key] = evaluator
         return evaluator, values
+
+    def _block_of(self, interaction: Interaction, couplings: tuple[str, ...]) -> Block:
+        """The function of an interaction's couplings: another's numbers, but for the coefficients."""
+        tables = [self._counts(i, couplings, {}).constant_table(interaction) for i in range(len(self.experiments))]
+        exponents = tuple(dict.fromkeys(e for table in tables for e in table.exponents))
+        block = self._forms.get((couplings, exponents))
+        if block is None:
+            parameters = [Parameter(name, "", "", 0.0, -math.inf, math.inf) for name in couplings]
+            block = self._forms[couplings, exponents] = pack(*self._packing(tables, couplings, parameters))
+        numbers = block.numbers.copy()
+        for place, table in zip(block.coefficients, tables, strict=True):
+            numbers[place] = table.on(exponents).ravel()
+        return block._replace(numbers=numbers)
 
     def _counts_evaluator(self) -> Evaluator:
         """An evaluator for counts given by hand."""

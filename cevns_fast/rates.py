@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from cevns_fast._kernels.rates import templates as templates_kernel
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
 from cevns_fast.experiments import Experiment
-from cevns_fast.interactions.process import AmplitudePolynomial, Complexes, Exponents, Interaction, Process
+from cevns_fast.interactions.process import AmplitudePolynomial, Complexes, Exponents, Interaction, Process, Shape
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.nuclei import Nuclide
 from cevns_fast.quadrature import IntegrationTarget
@@ -111,7 +110,7 @@ def count_polynomial(
     nuclides = {t.nuclide: None for t in plan.targets}
     processes = {n: kind.processes(batch, n) for n in nuclides}
     amplitudes = {n: kind.amplitudes(batch, n, names, phases or {}) for n in nuclides}
-    shapes = tuple(_shape(process) for process in processes[plan.targets[0].nuclide])
+    shapes = tuple(process.structure.shape for process in processes[plan.targets[0].nuclide])
     rows = _rows(experiment, plan.targets, shapes, amplitudes)
     n = len(rows.exponents)
     out = np.zeros((len(batch), n + len(rows.complex_ones), experiment.n_bins))
@@ -123,15 +122,6 @@ def count_polynomial(
     for i, place in enumerate(rows.complex_ones):
         imaginary[:, place] = out[:, n + i]
     return CountPolynomial(names, rows.exponents, out[:, :n], imaginary)
-
-
-Shape = tuple[tuple[int, int, int, bool, int], ...]  # (first, second, T_power, odd, E_power) of each term
-_shape_of_term = attrgetter("first", "second", "T_power", "odd", "E_power")
-
-
-def _shape(process: Process) -> Shape:
-    """What all batches of a kind of interaction have in common."""
-    return tuple(map(_shape_of_term, process.terms))
 
 
 @lru_cache(maxsize=256)
@@ -190,11 +180,12 @@ def _rows(
     norm = experiment.detector.nuclei * experiment.fluence * MEV2_CM2
     factors = norm[[t.index for t in targets], None, None, None]
     contents = tuple(tuple((e, a.tobytes()) for e, a in p.items()) for each in amplitudes.values() for p in each)
-    key = (tuple((t.index, t.form_factors) for t in targets), factors.tobytes(), shapes, contents)
+    # Equal shapes are one object that lives as long as the process.
+    key = (tuple((t.index, t.form_factors) for t in targets), factors.tobytes(), tuple(map(id, shapes)), contents)
     found = _remembered_rows.get(key)
     if found is None:
         if len(_remembered_rows) >= _MOST_REMEMBERED:
-            _remembered_rows.pop(next(iter(_remembered_rows)), None)
+            _remembered_rows.clear()
         found = _remembered_rows[key] = _make_rows(targets, shapes, amplitudes, factors)
     return found
 
@@ -246,7 +237,7 @@ def _run_process(
     """Add one process, with weights [targets, n or 1, parts], to out[n, rows, n_bins]."""
     n = len(out)
     columns = [
-        _coefficients(process)[layout.term] * w.T[layout.part] for process, w in zip(per_target, weight, strict=True)
+        process.coefficients()[layout.term] * w.T[layout.part] for process, w in zip(per_target, weight, strict=True)
     ]
     table = Table(
         final_mass=np.full(n, per_target[0].final_mass, dtype=np.float64),
@@ -261,18 +252,6 @@ def _run_process(
         _refuse_infrared(table, layout.T_powers)
     moments = quadrature.flux(experiment.source, layout.lanes)
     in_ranges(lambda a, b: templates_kernel(moments, plan.plan, table, a, b, out), n, threads)
-
-
-def _coefficients(process: Process) -> Floats:
-    """Coefficients of all terms, [terms, n or 1]."""
-    values = [term.coefficient for term in process.terms]
-    n = max(map(np.size, values)) if any(isinstance(value, np.ndarray) for value in values) else 1
-    if n == 1:
-        return np.array(values, dtype=np.float64).reshape(-1, 1)
-    found = np.empty((len(values), n))
-    for i, value in enumerate(values):
-        found[i] = value
-    return found
 
 
 def _refuse_infrared(table: Table, T_powers: Sequence[int]) -> None:

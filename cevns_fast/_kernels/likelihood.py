@@ -54,11 +54,12 @@ class Layout(NamedTuple):
 
 
 class Block(NamedTuple):
-    """All numbers of a likelihood, and where those are that differ from one set of toy data to the next."""
+    """All numbers of a likelihood, and where those are that change from toy to toy or from mass to mass."""
 
     numbers: Array
     data: Sequence[slice]  # of each system
     weight: Sequence[slice]
+    coefficients: Sequence[slice]
     centre: slice
 
 
@@ -91,8 +92,10 @@ def pack(layout: Layout, systems: Sequence[System]) -> Block:
     place = [slice(a, b) for a, b in pairwise(ends)]
     first = len(arrays) - per_system * len(systems)
     of_system = [place[first + i * per_system :] for i in range(len(systems))]
-    data, weight = ([each[_OF_SYSTEM.index(name)] for each in of_system] for name in ("data", "weight"))
-    return Block(np.concatenate(arrays), data, weight, place[first - 3])
+    data, weight, coefficients = (
+        [each[_OF_SYSTEM.index(name)] for each in of_system] for name in ("data", "weight", "coefficients")
+    )
+    return Block(np.concatenate(arrays), data, weight, coefficients, place[first - 3])
 
 
 class Evaluator:

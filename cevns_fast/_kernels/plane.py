@@ -374,7 +374,7 @@ def _line_minimum(problem: Problem, z: Floats, direction: Floats, work: Work) ->
 
 @njit
 def _monomial(powers: Integers, term: int, z: Floats, i: int, j: int) -> float:
-    """∂²/∂z_i ∂z_j of a monomial; −1 for none."""
+    """∂²/∂z_i ∂z_j of a monomial; a number that no coupling has for none."""
     value = 1.0
     for c in range(len(z)):
         p = powers[term, c]

@@ -32,7 +32,7 @@ AmplitudePolynomial = Mapping[Exponents, Complexes]
 
 
 class Term(NamedTuple):
-    """One monomial of a cross section: c T^j E^k Re[a* b]."""
+    """One monomial of a cross section: c m^l T^j E^k Re[a* b], with the mass m of the particle that leaves."""
 
     first: int
     second: int
@@ -40,6 +40,20 @@ class Term(NamedTuple):
     E_power: int
     coefficient: Batch
     odd: bool = False  # the sign flips for antineutrinos
+    mass_power: int = 0
+
+
+# (first, second, T_power, odd, E_power) of each kind of term, all powers of the mass together.
+Shape = tuple[tuple[int, int, int, bool, int], ...]
+
+
+class Structure(NamedTuple):
+    """What terms have in common for all masses."""
+
+    shape: Shape
+    place: tuple[int, ...]  # of each term in the shape
+    mass_powers: tuple[int, ...]
+    matrix: Floats | None  # [shape, mass_powers], if all coefficients are plain numbers
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,49 @@ class Process:
     terms: tuple[Term, ...]
     propagator_power: int = 0
     mediator_mass: Batch = 0.0
+
+    @property
+    def structure(self) -> Structure:
+        """What does not depend on the masses, remembered for terms that a kind of interaction keeps."""
+        known = _structures.get(id(self.terms))
+        if known is None:
+            if len(_structures) >= _MOST_STRUCTURES:
+                _structures.clear()
+            known = _structures[id(self.terms)] = (self.terms, _structure(self.terms))  # terms, so the id stays theirs
+        return known[1]
+
+    def coefficients(self) -> Floats:
+        """Coefficients of the structure's shape, [shape, n or 1]."""
+        structure = self.structure
+        if structure.matrix is not None and isinstance(self.final_mass, float):
+            powers = np.array([[self.final_mass**power] for power in structure.mass_powers])
+            return np.asarray(structure.matrix @ powers)
+        mass = np.atleast_1d(np.asarray(self.final_mass, dtype=np.float64))
+        if structure.matrix is not None:
+            return np.asarray(structure.matrix @ mass ** np.array(structure.mass_powers)[:, None])
+        values = [term.coefficient * mass**term.mass_power for term in self.terms]
+        found = np.zeros((len(structure.shape), max(map(np.size, values))))
+        for place, value in zip(structure.place, values, strict=True):
+            found[place] += value
+        return found
+
+
+_structures: dict[int, tuple[tuple[Term, ...], Structure]] = {}
+_MOST_STRUCTURES = 512
+_shapes: dict[Shape, Shape] = {}
+
+
+def _structure(terms: tuple[Term, ...]) -> Structure:
+    """Sort terms by what they have in common; equal shapes are one object."""
+    each = [(t.first, t.second, t.T_power, t.odd, t.E_power) for t in terms]
+    shape = tuple(dict.fromkeys(each))
+    powers = tuple(sorted({t.mass_power for t in terms}))
+    place, matrix = tuple(shape.index(one) for one in each), None
+    if not any(isinstance(t.coefficient, np.ndarray) for t in terms):
+        matrix = np.zeros((len(shape), len(powers)))
+        for i, term in zip(place, terms, strict=True):
+            matrix[i, powers.index(term.mass_power)] += term.coefficient
+    return Structure(_shapes.setdefault(shape, shape), place, powers, matrix)
 
 
 class Interaction(ABC):

@@ -192,66 +192,16 @@ class SingletEFT(Interaction):
 
     @classmethod
     def processes(cls, batch: Sequence[Self], nuclide: Nuclide) -> tuple[Process, ...]:
-        """CL Eq. (2), term by term; Z and the prefactor of the dipole are in its amplitude."""
-        M, m = nuclide.mass, of_batch(batch, "m_chi")
-        m2 = m * m
-        G2 = G_FERMI**2
-        SS = G2 * M / (4 * math.pi)
-        VV = G2 * M / (2 * math.pi)
-        TT = 4 * G2 * M / math.pi
-        AA = 2 * G2 / (math.pi * M)
-        AT = G2 * M / (math.sqrt(2) * math.pi)
-        AS = -math.sqrt(2) * G2 * M / math.pi
-        ST = -G2 * M / (2 * math.pi)
-        # The vector's interferences: absent from CL, see docs/errata.
-        if len({each.variant for each in batch}) == 1:
-            mix = m if batch[0].convention.vector_interference else 0.0 * m
-        else:
-            mix = m * np.array([each.convention.vector_interference for each in batch])
-        VS = G2 * M / (2 * math.pi) * mix
-        VA = -G2 * M / (math.sqrt(2) * math.pi) * mix
-        VT = -3 * G2 * M / (2 * math.pi) * mix
-        terms = (
-            Term(S, S, 0, -2, SS * m2 / 2),
-            Term(S, S, 1, -2, SS * (M + m2 / (4 * M))),
-            Term(S, S, 2, -2, SS / 2),
-            Term(V, V, 0, 0, VV),
-            Term(V, V, 0, -1, -VV * m2 / (2 * M)),
-            Term(V, V, 0, -2, -VV * m2 / 4),
-            Term(V, V, 1, -1, -VV),
-            Term(V, V, 1, -2, -VV * (M / 2 - m2 / (4 * M))),
-            Term(V, V, 2, -2, VV / 2),
-            Term(T, T, 0, 0, TT),
-            Term(T, T, 0, -1, -TT * m2 / (2 * M)),
-            Term(T, T, 0, -2, -TT * m2 / 8),
-            Term(T, T, 1, -1, -TT),
-            Term(T, T, 1, -2, -TT * (M / 4 - m2 / (8 * M))),
-            Term(T, T, 2, -2, TT / 4),
-            Term(A, A, 0, -1, -AA * M),
-            Term(A, A, 0, -2, AA * m2 / 4),
-            Term(A, A, -1, 0, AA * M),
-            Term(A, A, -1, -1, -AA * m2 / 2),
-            Term(A, A, -1, -2, -AA * (M * m2 / 4 - m2 * m2 / (8 * M))),
-            Term(A, A, -2, -2, -AA * m2 * m2 / 8),
-            Term(A, T, 1, -2, 2 * AT),
-            Term(A, T, 0, -2, -AT * m2 / M),
-            Term(A, T, -1, -2, -AT * m2 * m2 / (M * M)),
-            Term(A, S, 0, -1, AS, odd=True),
-            Term(A, S, 1, -2, -AS / 2, odd=True),
-            Term(A, S, 0, -2, -AS * m2 / (4 * M), odd=True),
-            Term(S, T, 1, -1, 2 * ST, odd=True),
-            Term(S, T, 2, -2, -ST, odd=True),
-            Term(S, T, 1, -2, -ST * m2 / (2 * M), odd=True),
-            Term(S, V, 0, -1, VS, odd=True),
-            Term(S, V, 1, -2, -VS / 2, odd=True),
-            Term(S, V, 0, -2, -VS * m2 / (4 * M), odd=True),
-            Term(A, V, 0, -2, VA * (1 - m2 / (2 * M * M))),
-            Term(A, V, 1, -2, -VA / M),
-            Term(A, V, -1, -2, VA * m2 / (2 * M)),
-            Term(V, T, 1, -2, VT),
-            Term(V, T, 0, -2, VT * m2 / (2 * M)),
+        """CL Eq. (2); Z and the prefactor of the dipole are in its amplitude."""
+        interferes = {each.convention.vector_interference for each in batch}
+        if len(interferes) == 1:
+            return (Process(of_batch(batch, "m_chi"), _terms(nuclide.mass, interferes.pop())),)
+        mix = np.array([float(each.convention.vector_interference) for each in batch])
+        terms = tuple(
+            term._replace(coefficient=term.coefficient * mix) if {V} < {term.first, term.second} else term
+            for term in _terms(nuclide.mass, True)
         )
-        return (Process(m, terms),)
+        return (Process(of_batch(batch, "m_chi"), terms),)
 
     @classmethod
     def amplitudes(
@@ -297,6 +247,69 @@ class SingletEFT(Interaction):
 
 _NAMES_WITHOUT_MASS = tuple(f.name for f in fields(SingletEFT) if f.name != "m_chi")
 _WITHOUT_MASS = attrgetter(*_NAMES_WITHOUT_MASS)
+
+
+@lru_cache(maxsize=1024)
+def _terms(M: float, vector_interference: bool) -> tuple[Term, ...]:
+    """CL Eq. (2), term by term, on a nucleus of mass M."""
+    G2 = G_FERMI**2
+    SS = G2 * M / (4 * math.pi)
+    VV = G2 * M / (2 * math.pi)
+    TT = 4 * G2 * M / math.pi
+    AA = 2 * G2 / (math.pi * M)
+    AT = G2 * M / (math.sqrt(2) * math.pi)
+    AS = -math.sqrt(2) * G2 * M / math.pi
+    ST = -G2 * M / (2 * math.pi)
+    # The vector's interferences: absent from CL, see docs/errata.
+    mix = float(vector_interference)
+    VS = mix * G2 * M / (2 * math.pi)
+    VA = -mix * G2 * M / (math.sqrt(2) * math.pi)
+    VT = -3 * mix * G2 * M / (2 * math.pi)
+    return (
+        Term(S, S, 0, -2, SS / 2, mass_power=2),
+        Term(S, S, 1, -2, SS * M),
+        Term(S, S, 1, -2, SS / (4 * M), mass_power=2),
+        Term(S, S, 2, -2, SS / 2),
+        Term(V, V, 0, 0, VV),
+        Term(V, V, 0, -1, -VV / (2 * M), mass_power=2),
+        Term(V, V, 0, -2, -VV / 4, mass_power=2),
+        Term(V, V, 1, -1, -VV),
+        Term(V, V, 1, -2, -VV * M / 2),
+        Term(V, V, 1, -2, VV / (4 * M), mass_power=2),
+        Term(V, V, 2, -2, VV / 2),
+        Term(T, T, 0, 0, TT),
+        Term(T, T, 0, -1, -TT / (2 * M), mass_power=2),
+        Term(T, T, 0, -2, -TT / 8, mass_power=2),
+        Term(T, T, 1, -1, -TT),
+        Term(T, T, 1, -2, -TT * M / 4),
+        Term(T, T, 1, -2, TT / (8 * M), mass_power=2),
+        Term(T, T, 2, -2, TT / 4),
+        Term(A, A, 0, -1, -AA * M),
+        Term(A, A, 0, -2, AA / 4, mass_power=2),
+        Term(A, A, -1, 0, AA * M),
+        Term(A, A, -1, -1, -AA / 2, mass_power=2),
+        Term(A, A, -1, -2, -AA * M / 4, mass_power=2),
+        Term(A, A, -1, -2, AA / (8 * M), mass_power=4),
+        Term(A, A, -2, -2, -AA / 8, mass_power=4),
+        Term(A, T, 1, -2, 2 * AT),
+        Term(A, T, 0, -2, -AT / M, mass_power=2),
+        Term(A, T, -1, -2, -AT / (M * M), mass_power=4),
+        Term(A, S, 0, -1, AS, odd=True),
+        Term(A, S, 1, -2, -AS / 2, odd=True),
+        Term(A, S, 0, -2, -AS / (4 * M), odd=True, mass_power=2),
+        Term(S, T, 1, -1, 2 * ST, odd=True),
+        Term(S, T, 2, -2, -ST, odd=True),
+        Term(S, T, 1, -2, -ST / (2 * M), odd=True, mass_power=2),
+        Term(S, V, 0, -1, VS, odd=True, mass_power=1),
+        Term(S, V, 1, -2, -VS / 2, odd=True, mass_power=1),
+        Term(S, V, 0, -2, -VS / (4 * M), odd=True, mass_power=3),
+        Term(A, V, 0, -2, VA, mass_power=1),
+        Term(A, V, 0, -2, -VA / (2 * M * M), mass_power=3),
+        Term(A, V, 1, -2, -VA / M, mass_power=1),
+        Term(A, V, -1, -2, VA / (2 * M), mass_power=3),
+        Term(V, T, 1, -2, VT, mass_power=1),
+        Term(V, T, 0, -2, VT / (2 * M), mass_power=3),
+    )
 
 
 @lru_cache(maxsize=4096)
