@@ -261,7 +261,8 @@ def _build(source: Source, detector: Detector, refinement: int) -> Quadrature:
 
     edges = _panel_edges(cuts, 2.0 ** (1 / refinement), refinement)
     if refinement > 1:  # a narrow resolution wants narrower panels than a ratio of energies gives
-        edges = np.union1d(edges, _split(fit(np.array(cuts)).breaks, refinement) ** 2)
+        edges = np.union1d(edges, _split(fit(_distinct(np.array(cuts))).breaks, refinement) ** 2)
+    edges = _distinct(edges)
     fitted, taus = fit(edges), np.sqrt(edges)
     n_panels, n_targets = len(edges) - 1, len(targets)
     if sharp:
@@ -294,6 +295,11 @@ def _build(source: Source, detector: Detector, refinement: int) -> Quadrature:
         feed_coefficients=np.ascontiguousarray(fitted.coefficients[:, ::-1]),
     )
     return Quadrature(plan, targets, cuts[0] == 0.0 and _sees_zero(detector))
+
+
+def _distinct(edges: Floats) -> Floats:
+    """Without those that are another but for rounding: a panel between the two would have no width."""
+    return np.asarray(edges[np.concatenate([np.diff(edges) > 1e-12 * edges[1:], [True]])])
 
 
 def _split(breaks: Floats, n: int) -> Floats:

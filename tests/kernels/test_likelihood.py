@@ -10,7 +10,7 @@ import pytest
 from scipy import optimize
 
 import cevns_fast as cf
-from cevns_fast._kernels.likelihood import Block, Evaluator, Layout, System, pack
+from cevns_fast._kernels.likelihood import Evaluator, Layout, System, pack
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KERNELS = ROOT / "cevns_fast" / "_kernels"
@@ -75,6 +75,7 @@ def test_minimise_finds_what_scipy_finds(statistic, x, explicit):
         assert np.mean(np.array(ours) <= np.array(theirs) + 1e-6) > 0.6
 
 
+@pytest.mark.jit  # for the counts
 def test_minimise_of_a_real_fit():
     csi = cf.load("coherent-csi-2017")
     fit = cf.Likelihood(csi, model=cf.SingletEFT(10.0), parameters=("C_V", "a_M"), bounds={"C_V": (-1, 1)})
@@ -88,6 +89,7 @@ def test_minimise_of_a_real_fit():
     assert max(values) < min(values) + 3.0
 
 
+@pytest.mark.jit  # for the counts
 def test_minimise_leaves_a_maximum_without_slope():
     """χ² is even in C_S: the slope at C_S = 0 vanishes, where fits like to begin."""
     csi = cf.load("coherent-csi-2017")
@@ -146,7 +148,7 @@ def blocks():
 def opened(numbers):
     """Whether the kernel takes them."""
     try:
-        Evaluator(Block(np.ascontiguousarray(numbers, dtype=np.float64), [], [], slice(0)))
+        Evaluator(blocks()["fixed"]._replace(numbers=np.ascontiguousarray(numbers, dtype=np.float64)))
     except MemoryError:
         return False
     return True
@@ -210,6 +212,7 @@ def written(path, numbers, length=None):
 
 
 @pytest.mark.slow
+@pytest.mark.jit  # for the counts
 @needs_compiler
 def test_sanitizers_find_nothing(tmp_path):
     """Whole files, and hundreds of damaged ones: refused, or evaluated without touching what is not theirs."""
