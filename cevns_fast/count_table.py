@@ -105,7 +105,8 @@ class Counts:
             result[:, :, [exponents.index(e) for e in found]] = values
             return result.reshape(x.size, -1).T
 
-        fitted = piecewise.fit(evaluate, kinks, floor=floor.ravel(), name=f"counts of {self.experiment.name}")
+        name = f"counts of {self.experiment.name} from {kinks[0]:g} to {kinks[-1]:g} (narrower bounds may help)"
+        fitted = piecewise.fit(evaluate, kinks, floor=floor.ravel(), name=name)
         coefficients = fitted.coefficients[:, ::-1].reshape(*fitted.coefficients.shape[:2], *size.shape)
         return CountTable(exponents, fitted.breaks, np.ascontiguousarray(coefficients))
 

@@ -123,7 +123,8 @@ def fit(
         series = values @ _to_chebyshev(degree).T
         tail = np.abs(series[..., -2:]).max(axis=2)
         converged = np.all(tail <= np.maximum(TOLERANCE * np.abs(values).max(axis=2), smallest[:, None]), axis=0)
-        done = converged | (half < 1e-9 * np.maximum(np.abs(low), np.abs(high)))
+        narrow = (half < 1e-9 * np.maximum(np.abs(low), np.abs(high))) | (half < 1e-12 * (ends[-1] - ends[0]))
+        done = converged | narrow
         if sum(map(len, starts)) + len(low) + np.count_nonzero(~done) > MAX_PIECES:
             done[:] = True
         rough |= not converged[done].all()
