@@ -299,7 +299,7 @@ def _build(source: Source, detector: Detector, refinement: int) -> Quadrature:
 
 def _distinct(edges: Floats) -> Floats:
     """Without those that are another but for rounding: a panel between the two would have no width."""
-    return np.asarray(edges[np.concatenate([np.diff(edges) > 1e-12 * edges[1:], [True]])])
+    return np.asarray(edges[np.concatenate([np.diff(edges) > 1e-15 * edges[1:], [True]])])
 
 
 def _split(breaks: Floats, n: int) -> Floats:

@@ -195,7 +195,8 @@ class Scan:
         weight_x, weight_y = width_x * (allowed @ width_y), width_y * (width_x @ allowed)
         dx, dy = x - np.average(x, weights=weight_x), y - np.average(y, weights=weight_y)
         covariance = (width_x * dx) @ allowed @ (width_y * dy)
-        return float(covariance / math.sqrt((weight_x @ dx**2) * (weight_y @ dy**2)))
+        widths = math.sqrt((weight_x @ dx**2) * (weight_y @ dy**2))
+        return float(covariance / widths) if widths > 0 else math.nan
 
     def to_xarray(self) -> "xarray.Dataset":
         """The scan as a labelled dataset.

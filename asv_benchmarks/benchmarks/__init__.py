@@ -19,3 +19,25 @@ def _kernel_cache() -> str:
 
 
 os.environ.setdefault("NUMBA_CACHE_DIR", _kernel_cache())
+
+# asv forks its workers from a process that has imported this: what is slow to load is loaded once.
+import numpy as np  # noqa: E402
+import scipy.integrate  # noqa: E402
+import scipy.optimize  # noqa: E402, F401
+
+import cevns_fast as cf  # noqa: E402
+
+for name in cf.__all__:
+    getattr(cf, name)
+
+
+def _load_kernels() -> None:
+    """Compile the kernels or load them, so that no benchmark's set-up has to."""
+    csi, eft, x = cf.load("coherent-csi-2017"), cf.SingletEFT(40.0), np.linspace(-1e-3, 1e-3, 3)
+    cf.limit_scan(csi, eft, "C_S")
+    cf.correlation_scan(csi, eft, ("C_S", "a_M"), x, x, threads=1)
+    cf.correlation_scan(csi, eft, ("C_S", "a_M"), x, x, profile=("C_T",), threads=1)
+    cf.event_rate(csi, cf.VectorMediator(m_chi=10.0, m_zprime=100.0, gchi_gq=1e-8))
+
+
+_load_kernels()

@@ -19,3 +19,16 @@ class LimitScan:
     def time_limit_scan(self, threads):
         for coupling in cf.SingletEFT.default_couplings:
             cf.limit_scan(self.csi, self.interactions, coupling, cl=0.90, threads=threads)
+
+
+class Mediator:
+    """100 masses of a mediator whose loops make counts a polynomial of degree four."""
+
+    def setup(self):
+        self.csi = cf.load("coherent-csi-2017")
+        masses = np.geomspace(1.0, 50.0, 100).tolist()
+        self.interactions = [cf.VectorMediator(m_chi=m, m_zprime=10 * m, gchi_gq=0.0) for m in masses]
+        cf.limit_scan(self.csi, self.interactions[:3], "gchi_gq")
+
+    def time_limit_scan(self):
+        cf.limit_scan(self.csi, self.interactions, "gchi_gq")

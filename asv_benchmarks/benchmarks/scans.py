@@ -1,56 +1,11 @@
 """Correlation scans: beside a plain fill of the array and the same χ² by vectorised numpy; and their memory."""
 
-import time
-import tracemalloc
-
 import numpy as np
 
 import cevns_fast as cf
 
-REACH = {"C_S": 0.06, "a_M": 1.3e-3}
-
-
-def best_of(function, repeat=7):
-    """Seconds of the fastest call."""
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
-class NumpyScan:
-    """CL Eq. (13) on a grid, row by row, with β and α profiled in closed form."""
-
-    def __init__(self, experiment, interaction, couplings):
-        made = cf.templates(experiment, interaction, couplings)
-        beam = experiment.backgrounds[0]
-        data = experiment.observed - beam.counts
-        variance = (
-            experiment.observed + experiment.steady_state_weight * experiment.steady_state_counts(data) + beam.counts
-        )
-        column = np.append(beam.uncertainty * beam.counts / np.sqrt(variance), 1.0)
-        column /= np.linalg.norm(column)
-
-        def whiten(counts):
-            extended = np.append(counts / np.sqrt(variance), 0.0)
-            return extended - column * (column @ extended)
-
-        self.variance = experiment.signal_uncertainty**2
-        self.data, self.constant = whiten(data), whiten(made.standard_model)
-        self.template = {pair: whiten(values) for pair, values in zip(made.pairs, made.values, strict=True)}
-        self.couplings = couplings
-
-    def __call__(self, x, y, out):
-        a, b = self.couplings
-        mixed = self.template.get((a, b), self.template.get((b, a)))
-        for i, value in enumerate(x):
-            n = self.constant + value**2 * self.template[a, a]
-            n = n + np.outer(y, value * mixed) + np.outer(y**2, self.template[b, b])
-            s = (self.variance * (n @ self.data) + 1) / (self.variance * np.einsum("ij,ij->i", n, n) + 1)
-            residual = self.data - s[:, None] * n
-            out[i] = np.einsum("ij,ij->i", residual, residual) + (s - 1) ** 2 / self.variance
+from .others import NumpyScan
+from .timing import REACH, axes, best_of, peak_memory
 
 
 class Plane:
@@ -60,8 +15,7 @@ class Plane:
     param_names = ("points along each axis", "threads")
 
     def setup(self, size, threads):
-        self.csi, self.eft = cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=40.0)
-        self.axes = tuple(np.linspace(-reach, reach, size) for reach in REACH.values())
+        self.csi, self.eft, self.axes = cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=40.0), axes(size)
         self.out = np.zeros((size, size))
         self.scan(threads)
 
@@ -74,20 +28,37 @@ class Plane:
     def time_plain_fill(self, size, threads):
         self.out.fill(1.0)
 
-    def track_scan_over_plain_fill(self, size, threads):
-        return best_of(lambda: self.scan(threads)) / best_of(lambda: self.out.fill(1.0))
+    def track_speedup_over_fill(self, size, threads):
+        """How near a scan comes to writing its numbers, by one thread, and nothing else."""
+        return best_of(lambda: self.out.fill(1.0), 7) / best_of(lambda: self.scan(threads), 7)
 
-    track_scan_over_plain_fill.unit = "ratio"
+    track_speedup_over_fill.unit = "times"
 
-    def track_extra_memory(self, size, threads):
-        tracemalloc.start()
-        try:
-            self.scan(threads)
-            return tracemalloc.get_traced_memory()[1] / 1e6
-        finally:
-            tracemalloc.stop()
 
-    track_extra_memory.unit = "MB"
+class Memory:
+    """4000 × 4000 points, 128 MB."""
+
+    size = 4000
+
+    def setup(self):
+        self.csi, self.eft, self.axes = cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=40.0), axes(self.size)
+        small = [axis[:2] for axis in self.axes]
+        cf.correlation_scan(self.csi, self.eft, tuple(REACH), *small, threads=2)  # everything is compiled and cached
+
+    def peakmem_scan(self):
+        cf.correlation_scan(self.csi, self.eft, tuple(REACH), *self.axes, threads=2)
+
+    def peakmem_result_alone(self):
+        np.empty((self.size, self.size)).fill(1.0)
+
+    def track_peak_beyond_result(self):
+        """What the resident size rises by, with the result already there."""
+        out = np.ones((self.size, self.size))
+        return peak_memory(
+            lambda: cf.correlation_scan(self.csi, self.eft, tuple(REACH), *self.axes, out=out, threads=2)
+        )
+
+    track_peak_beyond_result.unit = "MB"
 
 
 class BesideNumpy:
@@ -95,30 +66,62 @@ class BesideNumpy:
 
     def setup(self):
         csi, eft = cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=40.0)
-        self.axes = tuple(np.linspace(-reach, reach, 1000) for reach in REACH.values())
-        self.out, self.numpy = np.zeros((1000, 1000)), NumpyScan(csi, eft, tuple(REACH))
+        self.axes, self.out = axes(1000), np.zeros((1000, 1000))
+        self.numpy = NumpyScan(csi, eft, tuple(REACH))
         self.scan = lambda: cf.correlation_scan(csi, eft, tuple(REACH), *self.axes, out=self.out, threads=1)
         expected = np.empty((20, 1000))
         self.numpy(self.axes[0][:20], self.axes[1], expected)
         self.scan()
         np.testing.assert_allclose(self.out[:20], expected, rtol=1e-9)
 
-    def track_times_faster_than_numpy(self):
-        return best_of(lambda: self.numpy(*self.axes, self.out), repeat=2) / best_of(self.scan)
+    def seconds_of_numpy(self, repeat=2):
+        return best_of(lambda: self.numpy(*self.axes, self.out), repeat)
 
-    track_times_faster_than_numpy.unit = "ratio"
+    def track_speedup_over_numpy(self):
+        return self.seconds_of_numpy() / best_of(self.scan, 7)
+
+    track_speedup_over_numpy.unit = "times"
+
+
+class Cube:
+    """Three couplings."""
+
+    params = ((100, 250), (1, 2))
+    param_names = ("points along each axis", "threads")
+
+    def setup(self, size, threads):
+        self.csi, self.eft = cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=40.0)
+        self.axes = np.linspace(-0.5, 0.5, size), *axes(size)
+        self.out = np.zeros((size,) * 3)
+        self.time_scan(size, threads)
+
+    def time_scan(self, size, threads):
+        cf.correlation_scan(self.csi, self.eft, ("C_T", *REACH), *self.axes, out=self.out, threads=threads)
+
+
+class Planes:
+    """200 masses, 100 × 100 points each."""
+
+    def setup(self):
+        self.csi, self.axes = cf.load("coherent-csi-2017"), axes(100)
+        self.efts = [cf.SingletEFT(m_chi=m) for m in np.linspace(1.0, 50.0, 200).tolist()]
+        self.out = np.zeros((200, 100, 100))
+        self.time_scan()
+
+    def time_scan(self):
+        cf.correlation_scan(self.csi, self.efts, tuple(REACH), *self.axes, out=self.out, threads=1)
 
 
 class Profiled:
-    """50 × 50 points, each minimised over further couplings."""
+    """30 × 30 points, each minimised over further couplings."""
 
     params = ("C_T", "C_T C_V", "C_T C_V a_E")
     param_names = ("profiled",)
 
     def setup(self, profiled):
         csi, eft = cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=40.0)
-        axes = [np.linspace(-reach, reach, 50) for reach in REACH.values()]
-        self.scan = lambda: cf.correlation_scan(csi, eft, tuple(REACH), *axes, profile=profiled.split(), threads=1)
+        grids = axes(30)
+        self.scan = lambda: cf.correlation_scan(csi, eft, tuple(REACH), *grids, profile=profiled.split(), threads=1)
         self.scan()
 
     def time_scan(self, profiled):

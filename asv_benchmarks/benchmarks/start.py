@@ -1,12 +1,60 @@
 """New processes: import, command line, and the first result with and without cached kernels.
 
-asv runs the returned code in a fresh interpreter.
+asv runs the code that a `timeraw_` method returns in a fresh interpreter, and leaves out that interpreter's start.
 """
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
 
 FIRST_LIMIT = """
 import cevns_fast as cf
 cf.limit_scan(cf.load("coherent-csi-2017"), [cf.SingletEFT(m) for m in (1.0, 10.0, 40.0)], "C_S")
 """
+
+HELP = """
+import contextlib, io
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+    from cevns_fast.cli import main
+    main(["--help"])
+"""
+
+# What a first call takes more than a second one.
+COMPILATION = """
+import json, time
+start = time.perf_counter()
+import numpy as np
+import cevns_fast as cf
+csi, efts, found = cf.load("coherent-csi-2017"), [cf.SingletEFT(m) for m in (1.0, 40.0)], {}
+x, profiled = np.linspace(-0.05, 0.05, 9), {"profile": ("C_T",)}
+calls = {
+    "templates": lambda: cf.templates(csi, efts),
+    "limits": lambda: cf.limit_scan(csi, efts, "C_S"),
+    "scan": lambda: cf.correlation_scan(csi, efts[1], ("C_S", "a_M"), x, x, threads=1),
+    "profiled scan": lambda: cf.correlation_scan(csi, efts[1], ("C_S", "a_M"), x, x, threads=1, **profiled),
+    "loop functions": lambda: cf.loop_functions(10.0, 20.0),
+}
+for name, call in calls.items():
+    times = []
+    for _ in range(2):
+        begin = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - begin)
+    found[name] = times[0] - times[1]
+    if name == "limits":
+        found["first limit, import included"] = time.perf_counter() - start
+print(json.dumps(found))
+"""
+
+
+def compile_seconds():
+    """What compiles when, in a new process with an empty cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
+        run = subprocess.run([sys.executable, "-c", COMPILATION], env=environment, capture_output=True, check=True)
+    return json.loads(run.stdout)
 
 
 class Import:
@@ -16,26 +64,18 @@ class Import:
         return "import cevns_fast"
 
     def timeraw_help(self):
-        return """
-        import contextlib, io
-        with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
-            from cevns_fast.cli import main
-            main(["--help"])
-        """
+        return HELP
 
     def timeraw_numba_alone(self):
         return "import numba"
 
 
 class ColdStart:
-    """The first limit curve of a process."""
+    """The first limit curve of a process that finds compiled kernels."""
 
     number, repeat, timeout = 1, 3, 300
 
     def setup(self):
-        import subprocess
-        import sys
-
         subprocess.run([sys.executable, "-c", FIRST_LIMIT], check=True)  # the cache is there
 
     def timeraw_first_limit_cached(self):
@@ -45,12 +85,23 @@ class ColdStart:
 class Compilation:
     """The same where no kernel has been compiled yet."""
 
-    number, repeat, rounds, warmup_time, timeout = 1, 1, 1, 0, 300
+    params = (
+        "templates",
+        "limits",
+        "scan",
+        "profiled scan",
+        "loop functions",
+        "first limit, import included",
+    )
+    param_names = ("first call",)
+    timeout = 600
 
-    def timeraw_first_limit_compiled(self):
-        return f"""
-import os, tempfile
-with tempfile.TemporaryDirectory() as folder:
-    os.environ["NUMBA_CACHE_DIR"] = folder
-{chr(10).join("    " + line for line in FIRST_LIMIT.strip().splitlines())}
-"""
+    def setup_cache(self):
+        return compile_seconds()
+
+    setup_cache.timeout = 600
+
+    def track_compile_seconds(self, measured, first_call):
+        return measured[first_call]
+
+    track_compile_seconds.unit = "s"

@@ -1,0 +1,133 @@
+"""The speed table of the design, measured: ``python asv_benchmarks/speed_table.py`` from the top of the checkout.
+
+The bodies are those of the asv suite. Both sides of a ratio are measured one after the other in this process, and
+every time is the smallest of several: what the machine does when nothing else wants it.
+"""
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one core, for numpy as well
+
+from benchmarks import likelihood, limits, rates, scans, start
+from benchmarks.timing import best_of
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line. Numbers are in `unit`; a comparison is what else was measured in this run."""
+
+    what: str
+    unit: str
+    goal: float
+    stretch: float | None
+    measured: float
+    comparison: str = ""
+    compared: float | None = None
+
+    def cells(self) -> list[str]:
+        """As text."""
+        beside = f"{self.comparison}: {number(self.compared)} {self.unit}" if self.compared is not None else ""
+        ratio = f"{number(self.compared / self.measured)}" if self.compared is not None else ""
+        stretch = f"{number(self.stretch)} {self.unit}" if self.stretch is not None else ""
+        verdict = "stretch" if self.measured <= (self.stretch or 0) else "yes" if self.measured <= self.goal else "NO"
+        measured = f"{number(self.measured)} {self.unit}"
+        return [self.what, f"{number(self.goal)} {self.unit}", stretch, measured, verdict, beside, ratio]
+
+
+def number(x: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{x:.3g}" if x < 1000 else f"{x:,.0f}"
+
+
+def made(benchmark: type, *parameters: Any) -> Any:
+    """A benchmark, set up."""
+    instance = benchmark()
+    instance.setup(*parameters)
+    return instance
+
+
+def in_new_process(code: str, repeat: int, environment: dict[str, str] | None = None) -> float:
+    """Seconds from start to end of an interpreter that runs this."""
+    command = [sys.executable, "-c", code]
+    merged = os.environ | (environment or {})
+    return best_of(lambda: subprocess.run(command, env=merged, check=True, cwd="/"), repeat)
+
+
+def template_rows(repeat: int) -> Iterator[Row]:
+    for experiment, bins, goal, stretch in (
+        ("coherent-csi-2017", "12 CsI bins", 10, 4),
+        ("conus-100kg", "19 CONUS bins × 5 isotopes", 30, 15),
+    ):
+        beside = made(rates.BesideNumpy, experiment)
+        measured = 1e6 * beside.seconds_per_mass(repeat)
+        what = f"EFT templates (SM + 10 pairs) × {bins}, per mass in a batch of 1000"
+        yield Row(what, "µs", goal, stretch, measured, "vectorised numpy", 1e6 * beside.seconds_of_numpy())
+        if experiment == "coherent-csi-2017":
+            quad = made(rates.BesideQuad, experiment)
+            yield Row(what, "µs", goal, stretch, measured, "nested quad", 1e6 * quad.seconds_of_nested_quad())
+
+
+def scan_rows(repeat: int) -> Iterator[Row]:
+    million = made(scans.BesideNumpy)
+    measured = 1e3 * best_of(million.scan, 3 * repeat)
+    yield Row("profiled χ² on 1000 × 1000 points", "ms", 1, 0.6, measured, "numpy", 1e3 * million.seconds_of_numpy())
+    plane = made(scans.Plane, 4000, 2)
+    scan, fill = (1e3 * best_of(f, 3 * repeat) for f in (lambda: plane.scan(2), lambda: plane.out.fill(1.0)))
+    yield Row("4000 × 4000 points, two threads, `out=` given", "ms", 7, 5, scan, "filling that array, one thread", fill)
+    memory = made(scans.Memory)
+    yield Row("peak memory of that scan beyond its result", "MB", 50, None, memory.track_peak_beyond_result())
+
+
+def likelihood_rows(repeat: int) -> Iterator[Row]:
+    chi2 = made(likelihood.Chi2)
+    for words, cold, goal, stretch in (("cold interaction", True, 60, 30), ("templates cached", False, 5, 3)):
+        yield Row(f"one `Likelihood.chi2`, {words}", "µs", goal, stretch, 1e6 * chi2.seconds(cold, repeat))
+    scan = made(limits.LimitScan, 1)
+    measured = 1e3 * best_of(lambda: scan.time_limit_scan(1), repeat)
+    yield Row("`limit_scan`, 200 masses, 4 couplings, CsI", "ms", 20, 10, measured)
+    loops = made(rates.LoopFunctions)
+    measured = 1e3 * best_of(loops.thousand_times, repeat)
+    mpmath = measured * loops.track_f_g_speedup_over_mpmath()
+    yield Row("F_G, one value", "µs", 4, 2, measured, "the slow twin, mpmath", mpmath)
+
+
+def start_rows(repeat: int) -> Iterator[Row]:
+    numba = in_new_process("import numba", repeat)
+    for words, goal, code in (("`import cevns_fast`", 0.4, "import cevns_fast"), ("`--help`", 0.15, start.HELP)):
+        yield Row(f"{words}, interpreter included", "s", goal, None, in_new_process(code, repeat), "numba alone", numba)
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {"NUMBA_CACHE_DIR": folder}
+        absent = in_new_process(start.FIRST_LIMIT, 1, environment)
+        present = in_new_process(start.FIRST_LIMIT, repeat, environment)
+    yield Row("first limit curve in a new process, compiled cache present", "s", 0.8, None, present)
+    yield Row("the same, cache absent", "s", 5, None, absent)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeat", type=int, default=7, help="the smallest of so many times counts (default 7)")
+    repeat = parser.parse_args().repeat
+    groups: list[Callable[[int], Iterator[Row]]] = [start_rows, template_rows, scan_rows, likelihood_rows]
+    begin = time.perf_counter()
+    print("| what | reach | stretch | measured | reached | beside it | ratio |", "|-|-|-|-|-|-|-|", sep="\n")
+    for group in groups:
+        for row in group(repeat):
+            print("|", " | ".join(row.cells()), "|", flush=True)
+    load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
+    seconds = time.perf_counter() - begin
+    print(f"\n{os.cpu_count()} processors, {platform.python_implementation()} {platform.python_version()}; smallest of")
+    print(f"{repeat}; {seconds:.0f} s in all; load averages at the end: {load}")
+
+
+if __name__ == "__main__":
+    main()
