@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -132,12 +132,17 @@ def limit_scan(
         n,
         threads,
     )
-    counts = summary[:, 0].astype(int)
-    intervals = tuple(np.stack([lows[i, :k], highs[i, :k]], axis=1) for i, k in enumerate(counts))
-    if even:
-        intervals = tuple(map(_mirrored, intervals))
-    upper = np.array([np.abs(each).max() for each in intervals])
+    intervals = _intervals(lows, highs, summary[:, 0].astype(int), even)
+    upper = np.nanmax(highs if even else np.abs(np.concatenate([lows, highs], axis=1)), axis=1)
     return LimitCurve(coupling, upper, intervals, summary[:, 1].copy(), summary[:, 2].copy(), level)
+
+
+def _intervals(lows: Floats, highs: Floats, counts: Any, even: bool) -> tuple[Floats, ...]:
+    """Allowed ranges, float64[k, 2] for each of a batch; those of an even χ² come from couplings >= 0."""
+    if even and np.all(counts == 1) and np.all(lows[:, 0] == -np.inf):  # around zero, as most are
+        return tuple(np.stack([-highs[:, :1], highs[:, :1]], axis=2))
+    found = tuple(np.stack([lows[i, :k], highs[i, :k]], axis=1) for i, k in enumerate(counts))
+    return tuple(map(_mirrored, found)) if even else found
 
 
 def _units(powers: Floats) -> tuple[Floats, Floats]:
