@@ -17,8 +17,11 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one core, for numpy as well
 
+import numpy as np
 from benchmarks import likelihood, limits, rates, scans, start
 from benchmarks.timing import best_of
+
+import cevns_fast as cf
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,10 @@ def likelihood_rows(repeat: int) -> Iterator[Row]:
     loops = made(rates.LoopFunctions)
     measured = 1e3 * best_of(loops.thousand_times, repeat)
     mpmath = measured * loops.track_f_g_speedup_over_mpmath()
-    yield Row("F_G, one value", "µs", 4, 2, measured, "the slow twin, mpmath", mpmath)
+    yield Row("F_G, one value a call", "µs", 4, 2, measured, "the slow twin, mpmath", mpmath)
+    masses = np.linspace(1.0, 50.0, 1000)
+    measured = 1e3 * best_of(lambda: cf.F_G(masses, 20.0, 4180.0), repeat)  # ms for a thousand are µs for one
+    yield Row("F_G, one of 1000 values in a call", "µs", 4, 2, measured)
 
 
 def start_rows(repeat: int) -> Iterator[Row]:

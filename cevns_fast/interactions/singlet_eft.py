@@ -60,6 +60,11 @@ VARIANTS = {"published": EFTConvention.PUBLISHED, "corrected": EFTConvention.COR
 _QUARK_COUPLINGS = ("C_S", "D_P", "C_V", "D_A", "C_T")
 
 
+def _convention(variant: str | EFTConvention) -> EFTConvention:
+    """A variant spelled out."""
+    return variant if isinstance(variant, EFTConvention) else VARIANTS[variant]
+
+
 @dataclass(frozen=True)
 class SingletEFT(Interaction):
     """νN → χN through a dipole, scalar, vector or tensor contact interaction, CL Eqs. (1)–(7).
@@ -149,7 +154,7 @@ class SingletEFT(Interaction):
     @property
     def convention(self) -> EFTConvention:
         """The variant spelled out."""
-        return self.variant if isinstance(self.variant, EFTConvention) else VARIANTS[self.variant]
+        return _convention(self.variant)
 
     def nuclear_couplings(self, nuclide: Nuclide) -> dict[str, complex]:
         """Couplings of a nucleus at q² = 0, CL Eqs. (3)–(5).
@@ -193,7 +198,8 @@ class SingletEFT(Interaction):
     @classmethod
     def processes(cls, batch: Sequence[Self], nuclide: Nuclide) -> tuple[Process, ...]:
         """CL Eq. (2); Z and the prefactor of the dipole are in its amplitude."""
-        interferes = {each.convention.vector_interference for each in batch}
+        variants = set(map(attrgetter("variant"), batch))
+        interferes = {_convention(variant).vector_interference for variant in variants}
         if len(interferes) == 1:
             return (Process(of_batch(batch, "m_chi"), _terms(nuclide.mass, interferes.pop())),)
         mix = np.array([float(each.convention.vector_interference) for each in batch])
