@@ -154,6 +154,10 @@ def test_results_depend_on_the_seed_alone(csi, tmp_path):
         np.testing.assert_array_equal(once.toy_delta_chi2, other.toy_delta_chi2)
     assert np.any(once.toy_delta_chi2 != cf.feldman_cousins(fit, points, toys=250, seed=8).toy_delta_chi2)
 
+    # Every row of toys has a generator of its own, whichever chunk it is in.
+    same = cf.feldman_cousins(fit, {"C_V": [0.05, 0.05]}, toys=500, seed=7).toy_delta_chi2.reshape(-1, 50)
+    assert len(np.unique(same.round(12), axis=0)) == len(same)
+
     class Interrupted(Exception):
         pass
 
