@@ -7,7 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cevns_fast._kernels._likelihood import ffi, lib
+try:
+    from cevns_fast._kernels._likelihood import ffi, lib
+except ModuleNotFoundError:
+    raise ImportError(
+        "cevns_fast is imported from a source folder without its compiled kernels: "
+        "pip install it, and run from another folder or with python -P; or pip install -e ."
+    ) from None
 
 Array = NDArray[np.float64]
 

@@ -60,7 +60,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed(statement):
         f"import sys\ntry:\n    {statement}\nexcept SystemExit as e:\n    assert e.code == 0\n"
         "print(sorted({'numpy', 'numba', 'scipy', 'matplotlib', 'llvmlite', 'msgspec'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
 

@@ -86,7 +86,7 @@ def computed_rows(monkeypatch):
 
 
 def child(tmp_path, *arguments):
-    return [sys.executable, "-c", CHILD, str(tmp_path), *map(str, arguments)]
+    return [sys.executable, "-P", "-c", CHILD, str(tmp_path), *map(str, arguments)]
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ def test_importing_starts_nothing():
         assert threading.active_count() == 1, threading.enumerate()
         assert set(os.listdir(".")) == before
     """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, timeout=120)
 
 
 def test_the_number_of_threads_is_that_of_the_call_or_the_chosen_one(csi, monkeypatch):
