@@ -16,18 +16,6 @@ from cevns_fast.data import data_path, parse_table
 LIMITS = "results/limits-coherent-csi-2017"
 
 
-@pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """A function from arguments to exit status, stdout and stderr; the working directory is a fresh one."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*argv):
-        status = cli.main([str(each) for each in argv])
-        return status, *capsys.readouterr()
-
-    return call
-
-
 def read(path):
     """The `#` lines and the columns of a CSV."""
     lines = path.read_text(encoding="utf-8").splitlines()

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast import cli
 from cevns_fast import plane_range as ranges
 from cevns_fast.plane_range import plane_range
 
@@ -21,18 +20,6 @@ pytest.importorskip("h5py")
 STEM = "results/scan-coherent-csi-2017-C_S-a_M-m_chi=40"
 PLANE = ("scan", "C_S", "a_M", "m_chi=40")
 SMALL = (*PLANE, "--x", "-0.05:0.05:41", "--y", "-1e-3:1e-3:31")
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """A function from arguments to exit status, stdout and stderr; the working directory is a fresh one."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*argv):
-        status = cli.main([str(each) for each in argv])
-        return status, *capsys.readouterr()
-
-    return call
 
 
 def width(path):
