@@ -183,13 +183,12 @@ POINT_FLOPS = 18
 def template_flops() -> float:
     """Operations of the rate kernel for one mass of the EFT on CsI, panels that are cut not counted."""
     from cevns_fast import quadrature
-    from cevns_fast._kernels.rates import COEFFICIENTS, NODES, T_POWERS
+    from cevns_fast._kernels.rates import HALF, NODES, T_POWERS
 
     plan = quadrature.quadrature(CSI.source, CSI.detector, 1e-11).plan
-    lanes = 8  # moments of three powers of E and both parities, padded to a vector
-    moments = NODES * lanes * (2 * COEFFICIENTS + T_POWERS)
-    weights = lanes * T_POWERS * 2 * NODES * plan.bin_count
-    return float(np.sum(moments + weights))
+    lanes = 8  # five moments, of three powers of E and both parities, in two vectors
+    a_node = 2 * (HALF - 1) + 3 + 2 * T_POWERS  # a polynomial of degree 5; each panel feeds one bin
+    return float(len(plan.low) * NODES * lanes * a_node)
 
 
 def main() -> None:

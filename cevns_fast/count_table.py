@@ -6,7 +6,7 @@ of the coefficients therefore gives counts and their exact derivatives without a
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,7 @@ from cevns_fast.rates import WithStandardModel, count_polynomial, standard_model
 FLOOR = 1e-12
 
 
-@dataclass(frozen=True, eq=False)
-class CountTable:
+class CountTable(NamedTuple):
     """Signal counts of an experiment, Standard Model included, and what shape nuisances add to them.
 
     Attributes
@@ -51,8 +50,7 @@ class CountTable:
         return found
 
 
-@dataclass(frozen=True, eq=False)
-class Counts:
+class Counts(NamedTuple):
     """An experiment's counts of interactions: of itself and of its variants one standard deviation away."""
 
     experiment: Experiment
@@ -65,6 +63,8 @@ class Counts:
     def of(self, batch: Sequence[Interaction], threads: int = 1) -> tuple[tuple[Exponents, ...], Floats]:
         """Monomials, and float64[n, tables, monomials, bins]."""
         exponents, nominal = self._of(self.experiment, batch, threads)
+        if not self.shapes:
+            return exponents, nominal[:, None]
         tables = [nominal]
         for up, down in self.shapes:
             tables.append((self._of(up, batch, threads)[1] - self._of(down, batch, threads)[1]) / 2)
@@ -75,14 +75,9 @@ class Counts:
     ) -> tuple[tuple[Exponents, ...], Floats]:
         """Monomials, the constant first, and float64[n, monomials, bins]."""
         polynomial = count_polynomial(experiment, batch, self.couplings, self.phases, rtol=self.rtol, threads=threads)
-        constant = (0,) * len(self.couplings)
-        exponents, values = polynomial.exponents, polynomial.values
-        if constant not in exponents:
-            exponents = (constant, *exponents)
-            values = np.concatenate([np.zeros((len(batch), 1, experiment.n_bins)), values], axis=1)
         include = False if isinstance(batch[0], StandardModel) else self.standard_model
-        values[:, exponents.index(constant)] += standard_model_counts(experiment, include, self.rtol, batch)
-        return exponents, values
+        polynomial.values[:, 0] += standard_model_counts(experiment, include, self.rtol, batch)
+        return polynomial.exponents, polynomial.values
 
     def constant_table(self, interaction: Interaction) -> CountTable:
         """The table of one interaction."""

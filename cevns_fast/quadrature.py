@@ -14,18 +14,7 @@ import numpy as np
 
 from cevns_fast import piecewise
 from cevns_fast._kernels import rates as kernel
-from cevns_fast._kernels.rates import (
-    BLOCK,
-    COEFFICIENTS,
-    HALF,
-    LOWEST_T_POWER,
-    NODES,
-    T_POWERS,
-    VECTOR,
-    Flux,
-    Plan,
-    Table,
-)
+from cevns_fast._kernels.rates import COEFFICIENTS, GROUP, HALF, LOWEST_T_POWER, NODES, T_POWERS, Flux, Plan, Terms
 from cevns_fast._validate import Floats
 from cevns_fast.detectors import LARGEST_RECOIL, Detector
 from cevns_fast.nuclei import Nuclide
@@ -55,9 +44,18 @@ class Quadrature:
     reaches_zero: bool
 
 
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Moments of a flux, and where those that were asked for are among them."""
+
+    flux: Flux
+    lane: tuple[int, ...]
+    sign: tuple[float, ...]
+
+
 @lru_cache(maxsize=128)
-def flux(source: Source, lanes: tuple[Lane, ...]) -> Flux:
-    """Moments of all flux components together, for slots that need these parities and powers of E."""
+def moments(source: Source, lanes: tuple[Lane, ...]) -> Moments:
+    """Moments of all flux components together, of these parities and powers of E."""
     components = source.components
     kinks = sorted({x for c in components for x in (*c.breakpoints, *(line[0] for line in c.lines))})
     parities = {c.antineutrino for c in components}
@@ -83,37 +81,38 @@ def flux(source: Source, lanes: tuple[Lane, ...]) -> Flux:
     for component, sign in zip(components, signs, strict=True):
         for energy, intensity in component.lines:
             lines.append((energy, intensity * np.array(sign) * energy**powers))
-    moments = piecewise.moments(fitted, lines)
-    pieces, count, _ = moments.coefficients.shape
-    blocks = -(-len(distinct) // BLOCK)
-    rows = np.zeros((pieces, COEFFICIENTS + 1, blocks * BLOCK))
+    found = piecewise.moments(fitted, lines)
+    pieces, count, _ = found.coefficients.shape
+    groups = -(-len(distinct) // GROUP)
+    rows = np.zeros((pieces, COEFFICIENTS + 1, groups * GROUP))
     for d in range(count):
-        rows[:, HALF - 1 - d if d < HALF else COEFFICIENTS + HALF - 1 - d, : len(distinct)] = moments.coefficients[:, d]
-    rows[:, -1, : len(distinct)] = moments.value
-    by_block = rows.reshape(pieces, COEFFICIENTS + 1, blocks, BLOCK).swapaxes(1, 2)
-    return Flux(
-        breaks=moments.breaks,
-        kinks=np.array(ends, dtype=np.float64),
-        inverse_width=1 / np.diff(moments.breaks),
-        coefficients=np.ascontiguousarray(by_block).ravel(),
-        lanes=min(BLOCK, -(-len(distinct) // VECTOR) * VECTOR),
-        long=count > HALF,
-        lane=np.array([distinct.index(lane) for lane in kept]),
-        sign=np.array([-1.0 if odd and parities == {True} else 1.0 for odd, _ in lanes]),
+        rows[:, HALF - 1 - d if d < HALF else COEFFICIENTS + HALF - 1 - d, : len(distinct)] = found.coefficients[:, d]
+    rows[:, -1, : len(distinct)] = found.value
+    return Moments(
+        Flux(
+            breaks=found.breaks,
+            kinks=np.array(ends, dtype=np.float64),
+            inverse_width=1 / np.diff(found.breaks),
+            coefficients=np.ascontiguousarray(rows.reshape(pieces, COEFFICIENTS + 1, groups, GROUP).swapaxes(1, 2)),
+            has_high_powers=count > HALF,
+        ),
+        lane=tuple(distinct.index(lane) for lane in kept),
+        sign=tuple(-1.0 if odd and parities == {True} else 1.0 for odd, _ in lanes),
     )
 
 
-def moments_at(moments: Flux, E: Floats) -> Floats:
-    """Flux moments above energies E, float64[slots, len(E)]; 0 beyond the end point."""
-    x = np.clip(E, moments.breaks[0], moments.breaks[-1])
-    piece = np.clip(np.searchsorted(moments.breaks, x, side="left") - 1, 0, len(moments.breaks) - 2)
-    t = (moments.breaks[piece + 1] - x) * moments.inverse_width[piece]
-    rows = moments.coefficients.reshape(len(moments.inverse_width), -1, COEFFICIENTS + 1, BLOCK)[piece]
+def moments_at(moments: Moments, E: Floats) -> Floats:
+    """Flux moments above energies E, float64[lanes, len(E)]; 0 beyond the end point."""
+    flux = moments.flux
+    x = np.clip(E, flux.breaks[0], flux.breaks[-1])
+    piece = np.clip(np.searchsorted(flux.breaks, x, side="left") - 1, 0, len(flux.breaks) - 2)
+    t = (flux.breaks[piece + 1] - x) * flux.inverse_width[piece]
+    rows = flux.coefficients[piece]
     p, u = np.zeros_like(rows[:, :, 0]), (2 * t - 1)[:, None, None]
     for d in (*range(HALF, COEFFICIENTS), *range(HALF)):
         p = p * u + rows[:, :, d]
     found = (rows[:, :, -1] + t[:, None, None] * p).reshape(len(x), -1).T
-    return np.where(E > moments.breaks[-1], 0.0, found[moments.lane] * moments.sign[:, None])
+    return np.where(E > flux.breaks[-1], 0.0, found[list(moments.lane)] * np.array(moments.sign)[:, None])
 
 
 def endpoint(source: Source) -> float:
@@ -124,45 +123,47 @@ def endpoint(source: Source) -> float:
 @lru_cache(maxsize=64)
 def quadrature(source: Source, detector: Detector, rtol: float) -> Quadrature:
     """The coarsest plan that agrees with its own refinement to `rtol` for probe masses and propagators."""
-    moments = flux(source, _PROBE_LANES * T_POWERS)
+    probed = moments(source, _PROBE_LANES)
     coarse = _build(source, detector, 1)
-    sums = _probe(source, moments, coarse)
+    sums = _probe(source, probed, coarse)
     for refinement in (2, 4, 8, 16, 32):
         fine = _build(source, detector, refinement)
-        finer_sums = _probe(source, moments, fine)
+        finer_sums = _probe(source, probed, fine)
         if _difference(sums, finer_sums) <= rtol:
             return coarse
         coarse, sums = fine, finer_sums
     warnings.warn(
         f"rtol = {rtol:g}: the recoil integrals agree with their last refinement to "
-        f"{_difference(_probe(source, moments, _build(source, detector, 16)), sums):.1g} only",
+        f"{_difference(_probe(source, probed, _build(source, detector, 16)), sums):.1g} only",
         piecewise.AccuracyWarning,
         stacklevel=2,
     )
     return coarse
 
 
-def _probe(source: Source, moments: Flux, candidate: Quadrature) -> Floats:
-    """All slots for a few masses, without a propagator and with a massless mediator's."""
+def _probe(source: Source, probed: Moments, candidate: Quadrature) -> Floats:
+    """All cells for a few masses, without a propagator and with a massless mediator's."""
     plan = candidate.plan
     limit = endpoint(source) * (1 - endpoint(source) / (2 * plan.mass.min()))
     masses = np.array([0.0, 1e-3 / limit, 0.1, 0.4, 0.7, 0.9, 0.99]) * limit
     n_targets, n_lanes = len(plan.mass), len(_PROBE_LANES)
-    slots = T_POWERS * n_lanes
-    each = np.eye(n_targets)[:, None, :, None] * np.ones(slots)  # a row for every slot of every target
+    cells = T_POWERS * n_lanes
+    n_rows = n_targets * cells  # a row for every cell of every target
     results = []
     for power in (0, 2):
-        every = Table(
-            final_mass=masses,
-            mediator_mass=np.zeros_like(masses),
+        every = Terms(
+            cell_power=np.repeat(np.arange(T_POWERS), n_lanes),
+            cell_lane=np.tile(probed.lane, T_POWERS),
+            pair_row=np.arange(n_rows),
+            pair_cell=np.tile(np.arange(cells), n_targets),
+            first_entry=np.arange(n_rows + 1),
+            mass_power=np.zeros(n_rows, dtype=np.int64),
+            coefficient=np.repeat(np.eye(n_targets), cells, axis=1)[:, None]
+            * np.tile(probed.sign, n_targets * T_POWERS),
             propagator_power=power,
-            slot_power=np.repeat(np.arange(T_POWERS), n_lanes),
-            entry_row=np.arange(n_targets * slots),
-            entry_slot=np.tile(np.arange(slots), n_targets),
-            coefficient=each.reshape(n_targets, 1, n_targets * slots),
         )
-        out = np.zeros((len(masses), n_targets * slots, plan_bins(plan)))
-        kernel.templates(moments, plan, every, 0, len(masses), out)
+        out = np.zeros((len(masses), n_rows, plan_bins(plan)))
+        kernel.templates(probed.flux, plan, every, masses, np.zeros_like(masses), 0, len(masses), out)
         sums = out.reshape(len(masses), n_targets, T_POWERS, n_lanes, -1)
         if plan.low[0] == 0:  # 1/T and steeper have no integral for a massless final state
             sums[0, :, : power - LOWEST_T_POWER] = 0.0
@@ -271,12 +272,14 @@ def _build(source: Source, detector: Detector, refinement: int) -> Quadrature:
         n_fed = 1
     else:
         bins, n_fed = np.zeros(n_panels, dtype=np.int64), detector.n_bins
+    n_weights = n_fed if n_fed == 1 else -(-n_fed // GROUP) * GROUP
     x, w = np.polynomial.legendre.leggauss(NODES)
     left, right = taus[:-1, None], taus[1:, None]
     tau = 0.5 * (left + right) + 0.5 * (right - left) * x  # [panels, NODES], the same for every target
     T, dT = tau**2, (right - left) * w * tau
     masses = np.array([t.nuclide.mass for t in targets])[:, None, None]
-    fed = fitted(tau.ravel()).reshape(n_targets, n_fed, n_panels, NODES) * dT
+    weight = np.zeros((n_targets, n_panels, NODES, n_weights))
+    weight[..., :n_fed] = np.moveaxis(fitted(tau.ravel()).reshape(n_targets, n_fed, n_panels, NODES) * dT, 1, -1)
     plan = Plan(
         mass=masses.ravel().copy(),
         first_panel=np.arange(n_targets + 1) * n_panels,
@@ -284,11 +287,11 @@ def _build(source: Source, detector: Detector, refinement: int) -> Quadrature:
         high=np.tile(edges[1:], n_targets),
         first_bin=np.tile(bins, n_targets),
         bin_count=np.full(n_targets * n_panels, n_fed),
-        first_cell=np.arange(n_targets * n_panels) * n_fed,
         recoil=np.tile(T.ravel(), n_targets),
         massless_energy=((np.sqrt(T * (T + 2 * masses)) + T) / 2).ravel(),
         mass_factor=(1 / (2 * masses * T)).ravel(),
-        weight=np.ascontiguousarray(np.swapaxes(fed, 1, 2)).reshape(-1, NODES),
+        weight=weight.ravel(),
+        first_weight=np.arange(n_targets * n_panels) * NODES * n_weights,
         first_piece=np.tile(np.searchsorted(fitted.breaks, taus[:-1]), n_targets),
         first_feed=np.repeat(np.arange(n_targets) * n_fed, n_panels),
         feed_breaks=fitted.breaks,
@@ -323,4 +326,4 @@ def _panel_edges(cuts: Sequence[float], ratio: float, refinement: int) -> Floats
     return np.array(edges)
 
 
-__all__ = ["IntegrationTarget", "Lane", "Quadrature", "endpoint", "flux", "quadrature"]
+__all__ = ["IntegrationTarget", "Lane", "Moments", "Quadrature", "endpoint", "moments", "quadrature"]

@@ -1,6 +1,7 @@
 """Templates and event rates."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,15 +13,24 @@ from numpy.typing import NDArray
 
 from cevns_fast import _validate as validate
 from cevns_fast import quadrature
-from cevns_fast._kernels.rates import LOWEST_T_POWER, Table
+from cevns_fast._kernels.rates import LOWEST_T_POWER, Terms
 from cevns_fast._kernels.rates import templates as templates_kernel
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
 from cevns_fast.experiments import Experiment
-from cevns_fast.interactions.process import AmplitudePolynomial, Complexes, Exponents, Interaction, Process, Shape
+from cevns_fast.interactions.process import (
+    AmplitudePolynomial,
+    Batch,
+    Complexes,
+    Exponents,
+    Interaction,
+    Process,
+    Shape,
+)
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.nuclei import Nuclide
-from cevns_fast.quadrature import IntegrationTarget
+from cevns_fast.quadrature import IntegrationTarget, Quadrature
+from cevns_fast.sources import Source
 from cevns_fast.threads import checked
 
 WithStandardModel = bool | StandardModel
@@ -28,15 +38,14 @@ Integers = NDArray[np.int64]
 DEFAULT_RTOL = 1e-11
 
 
-@dataclass(frozen=True, eq=False)
-class CountPolynomial:
+class CountPolynomial(NamedTuple):
     """Counts of a batch of interactions as a polynomial in open couplings.
 
     Attributes
     ----------
     couplings : tuple of str
     exponents : tuple of tuple of int
-        One monomial each.
+        One monomial each, the constant first.
     values : float64[n, monomials, n_bins]
     imaginary : float64[n, monomials, n_bins]
         What multiplies Im(x_i* x_j) of complex couplings in a mixed monomial x_i x_j.
@@ -106,60 +115,102 @@ def count_polynomial(
     """Counts of interactions of one kind, as a polynomial in the couplings that are left open."""
     kind = type(batch[0])
     names = kind.check_couplings(couplings, phases or {})
-    plan = quadrature.quadrature(experiment.source, experiment.detector, rtol)
-    nuclides = {t.nuclide: None for t in plan.targets}
-    processes = {n: kind.processes(batch, n) for n in nuclides}
-    amplitudes = {n: kind.amplitudes(batch, n, names, phases or {}) for n in nuclides}
-    shapes = tuple(process.structure.shape for process in processes[plan.targets[0].nuclide])
-    rows = _rows(experiment, plan.targets, shapes, amplitudes)
+    where = _where(experiment, rtol)
+    processes = {n: kind.processes(batch, n) for n in where.nuclides}
+    amplitudes = {n: kind.amplitudes(batch, n, names, phases or {}) for n in where.nuclides}
+    rows = _rows(where, processes, amplitudes)
     n = len(rows.exponents)
     out = np.zeros((len(batch), n + len(rows.complex_ones), experiment.n_bins))
-    for i, (layout, weight) in enumerate(rows.of_process):
-        if layout is not None:
-            per_target = [processes[t.nuclide][i] for t in plan.targets]
-            _run_process(experiment, plan, per_target, layout, weight, out, threads)
+    for process, integrand in zip(processes[where.nuclides[0]], rows.of_process, strict=True):
+        if integrand is not None:
+            _integrate(where.plan, integrand, process, out, threads)
     imaginary = np.zeros((len(batch), n, experiment.n_bins))
     for i, place in enumerate(rows.complex_ones):
         imaginary[:, place] = out[:, n + i]
     return CountPolynomial(names, rows.exponents, out[:, :n], imaginary)
 
 
-@lru_cache(maxsize=256)
+@dataclass(frozen=True, eq=False)
+class _Where:
+    """What an experiment brings to all interactions."""
+
+    source: Source
+    plan: Quadrature
+    nuclides: tuple[Nuclide, ...]
+    factor: Floats  # [targets]: nuclei × neutrinos per area
+
+
+@lru_cache(maxsize=128)
+def _where(experiment: Experiment, rtol: float) -> _Where:
+    """The same, remembered."""
+    plan = quadrature.quadrature(experiment.source, experiment.detector, rtol)
+    nuclei = experiment.detector.nuclei[[t.index for t in plan.targets]]
+    nuclides = tuple(dict.fromkeys(t.nuclide for t in plan.targets))
+    return _Where(experiment.source, plan, nuclides, nuclei * (experiment.fluence * MEV2_CM2))
+
+
 def _channels(shape: Shape) -> tuple[tuple[int, int], ...]:
     """The products of two amplitudes that occur."""
     return tuple(dict.fromkeys((first, second) for first, second, *_ in shape))
 
 
 class _Layout(NamedTuple):
-    """How a process becomes a table: an entry is one term in one row of the result."""
+    """How a process becomes the kernel's terms: an entry is one term in one row of the result."""
 
-    lanes: tuple[quadrature.Lane, ...]  # of each slot
-    slot_power: Integers
-    row: Integers  # of each entry
-    slot: Integers
-    term: Integers
+    cell_power: Integers
+    cell_lane: Integers
+    pair_row: Integers
+    pair_cell: Integers
+    first_entry: Integers
+    term: Integers  # of each entry
     part: Integers  # among the pairs (row, channel) in use
-    T_powers: tuple[int, ...]
+    mass_power: Integers
+    sign: Floats
+    T_power: Integers
 
 
 @lru_cache(maxsize=256)
-def _layout(shape: Shape, used: tuple[tuple[int, int], ...]) -> _Layout:
-    """The layout for pairs (row, channel)."""
+def _layout(shape: Shape, used: tuple[tuple[int, int], ...], lane: tuple[int, ...], sign: tuple[float, ...]) -> _Layout:
+    """The layout for pairs (row, channel), and for the lane and sign of each term."""
     channels = _channels(shape)
-    slots = list(dict.fromkeys(of_term[2:] for of_term in shape))
-    entries = [
-        (row, slots.index(of_term[2:]), term, part)
+    power_of = [T_power - LOWEST_T_POWER for _, _, T_power, *_ in shape]
+    cell_of = list(zip(power_of, lane, strict=True))
+    cells = sorted(
+        {
+            cell
+            for _, channel in used
+            for cell, of_term in zip(cell_of, shape, strict=True)
+            if of_term[:2] == channels[channel]
+        }
+    )
+    entries = sorted(
+        (row, cells.index(cell_of[term]), term, part)
         for part, (row, channel) in enumerate(used)
         for term, of_term in enumerate(shape)
         if of_term[:2] == channels[channel]
-    ]
-    row, slot, term, part = np.array(entries).T.copy()
+    )
+    pairs = list(dict.fromkeys(entry[:2] for entry in entries))
+    sizes = Counter(entry[:2] for entry in entries)
+    cell_power, cell_lane = np.array(cells).T.copy()
+    pair_row, pair_cell = np.array(pairs).T.copy()
+    _, _, term, part = np.array(entries).T.copy()
     return _Layout(
-        tuple((odd, k) for _, odd, k in slots),
-        np.array([j - LOWEST_T_POWER for j, _, _ in slots]),
-        row, slot, term, part,
-        tuple(shape[i][2] for i in term),
+        cell_power, cell_lane, pair_row, pair_cell,
+        first_entry=np.cumsum([0, *(sizes[pair] for pair in pairs)]),
+        term=term,
+        part=part,
+        mass_power=np.array([of_term[5] for of_term in shape])[term],
+        sign=np.array(sign)[term],
+        T_power=np.array([of_term[2] for of_term in shape])[term],
     )  # fmt: skip
+
+
+class _Integrand(NamedTuple):
+    """What the kernel integrates for one process."""
+
+    moments: quadrature.Moments
+    terms: Terms
+    T_power: Integers  # of each entry
 
 
 class _Rows(NamedTuple):
@@ -167,26 +218,28 @@ class _Rows(NamedTuple):
 
     exponents: tuple[Exponents, ...]
     complex_ones: tuple[int, ...]  # which of them have a second row
-    of_process: tuple[tuple[_Layout | None, Floats], ...]  # and weights [targets, n or 1, parts]
+    of_process: tuple[_Integrand | None, ...]
 
 
-def _rows(
-    experiment: Experiment,
-    targets: Sequence[IntegrationTarget],
-    shapes: tuple[Shape, ...],
-    amplitudes: Mapping[Nuclide, Sequence[AmplitudePolynomial]],
-) -> _Rows:
-    """Rows and weights, remembered by content: a fit changes the mass more often than the amplitudes."""
-    norm = experiment.detector.nuclei * experiment.fluence * MEV2_CM2
-    factors = norm[[t.index for t in targets], None, None, None]
-    contents = tuple(tuple((e, a.tobytes()) for e, a in p.items()) for each in amplitudes.values() for p in each)
-    # Equal shapes are one object that lives as long as the process.
-    key = (tuple((t.index, t.form_factors) for t in targets), factors.tobytes(), tuple(map(id, shapes)), contents)
+Processes = Mapping[Nuclide, Sequence[Process]]
+Amplitudes = Mapping[Nuclide, Sequence[AmplitudePolynomial]]
+
+
+def _rows(where: _Where, processes: Processes, amplitudes: Amplitudes) -> _Rows:
+    """Rows and integrands, remembered by content: a fit changes the mass more often than the amplitudes."""
+    every = [process for each in processes.values() for process in each]
+    structures = tuple([process.structure for process in every])
+    if any([structure.coefficients is None for structure in structures]):
+        return _make_rows(where, processes, amplitudes)
+    powers = tuple([process.propagator_power for process in every])
+    polynomials = [polynomial.items() for each in amplitudes.values() for polynomial in each]
+    contents = tuple([tuple([(e, a.tobytes()) for e, a in items]) for items in polynomials])
+    key = (where, structures, powers, contents)
     found = _remembered_rows.get(key)
     if found is None:
         if len(_remembered_rows) >= _MOST_REMEMBERED:
             _remembered_rows.clear()
-        found = _remembered_rows[key] = _make_rows(targets, shapes, amplitudes, factors)
+        found = _remembered_rows[key] = _make_rows(where, processes, amplitudes)
     return found
 
 
@@ -194,22 +247,21 @@ _remembered_rows: dict[Any, _Rows] = {}
 _MOST_REMEMBERED = 256
 
 
-def _make_rows(
-    targets: Sequence[IntegrationTarget],
-    shapes: tuple[Shape, ...],
-    amplitudes: Mapping[Nuclide, Sequence[AmplitudePolynomial]],
-    factors: Floats,
-) -> _Rows:
-    """Rows and weights of amplitudes; factors are [targets, 1, 1, 1]."""
+def _make_rows(where: _Where, processes: Processes, amplitudes: Amplitudes) -> _Rows:
+    """Rows and integrands of amplitudes and processes."""
+    targets, scale = where.plan.targets, where.factor[:, None, None, None]
+    per_process = list(zip(*(processes[t.nuclide] for t in targets), strict=True))
+    shapes = [each[0].structure.shape for each in per_process]
     weights: list[dict[Exponents, Floats]] = []  # for each process, [targets, n or 1, channels, 2]
     for i, shape in enumerate(shapes):
         found = [_weights(amplitudes[t.nuclide][i], t, _channels(shape)) for t in targets]
-        weights.append({e: np.array([w[e] for w in found]) * factors for e in found[0]})
+        weights.append({e: np.array([w[e] for w in found]) * scale for e in found[0]})
     present = [{e: np.asarray(w.any(axis=(0, 1))) for e, w in of_process.items()} for of_process in weights]
-    exponents = sorted({e for p in present for e in p}, key=lambda e: (sum(e), tuple(-x for x in e)))
+    constant = (0,) * len(next(iter(weights[0])))
+    exponents = sorted({constant, *(e for p in present for e in p)}, key=lambda e: (sum(e), tuple(-x for x in e)))
     complex_ones = [e for e in exponents if any(e in p and p[e][:, 1].any() for p in present)]
     rows = [(e, 0) for e in exponents] + [(e, 1) for e in complex_ones]
-    of_process: list[tuple[_Layout | None, Floats]] = []
+    integrands: list[_Integrand | None] = []
     for i, shape in enumerate(shapes):
         parts = [
             (row, np.flatnonzero(present[i][e][:, part]), weights[i][e][..., part])
@@ -217,49 +269,46 @@ def _make_rows(
             if e in present[i]
         ]
         used = tuple((row, c) for row, channels, _ in parts for c in channels.tolist())
-        if used:
-            weight = np.concatenate([w[..., channels] for _, channels, w in parts], axis=-1)
-            of_process.append((_layout(shape, used), weight))
-        else:
-            of_process.append((None, np.zeros(0)))
-    return _Rows(tuple(exponents), tuple(exponents.index(e) for e in complex_ones), tuple(of_process))
+        if not used:
+            integrands.append(None)
+            continue
+        weight = np.concatenate([w[..., channels] for _, channels, w in parts], axis=-1)  # [targets, n or 1, parts]
+        moments = quadrature.moments(where.source, tuple((odd, k) for _, _, _, odd, k, _ in shape))
+        layout = _layout(shape, used, moments.lane, moments.sign)
+        coefficient = [
+            (process.coefficients()[layout.term] * layout.sign[:, None]).T * w[:, layout.part]
+            for process, w in zip(per_process[i], weight, strict=True)
+        ]
+        terms = Terms(
+            layout.cell_power, layout.cell_lane, layout.pair_row, layout.pair_cell, layout.first_entry,
+            layout.mass_power, np.ascontiguousarray(coefficient), per_process[i][0].propagator_power,
+        )  # fmt: skip
+        integrands.append(_Integrand(moments, terms, layout.T_power))
+    return _Rows(tuple(exponents), tuple(exponents.index(e) for e in complex_ones), tuple(integrands))
 
 
-def _run_process(
-    experiment: Experiment,
-    plan: quadrature.Quadrature,
-    per_target: list[Process],
-    layout: _Layout,
-    weight: Floats,
-    out: Floats,
-    threads: int,
-) -> None:
-    """Add one process, with weights [targets, n or 1, parts], to out[n, rows, n_bins]."""
+def _integrate(plan: Quadrature, integrand: _Integrand, process: Process, out: Floats, threads: int) -> None:
+    """Add one process to out[n, rows, n_bins]."""
     n = len(out)
-    columns = [
-        process.coefficients()[layout.term] * w.T[layout.part] for process, w in zip(per_target, weight, strict=True)
-    ]
-    table = Table(
-        final_mass=np.full(n, per_target[0].final_mass, dtype=np.float64),
-        mediator_mass=np.full(n, per_target[0].mediator_mass, dtype=np.float64),
-        propagator_power=per_target[0].propagator_power,
-        slot_power=layout.slot_power,
-        entry_row=layout.row,
-        entry_slot=layout.slot,
-        coefficient=np.ascontiguousarray(np.array(columns).swapaxes(1, 2)),
-    )
+    final_mass, mediator_mass = _of_all(process.final_mass, n), _of_all(process.mediator_mass, n)
     if plan.reaches_zero:
-        _refuse_infrared(table, layout.T_powers)
-    moments = quadrature.flux(experiment.source, layout.lanes)
-    in_ranges(lambda a, b: templates_kernel(moments, plan.plan, table, a, b, out), n, threads)
+        _refuse_infrared(integrand, final_mass, mediator_mass)
+    flux, panels, terms = integrand.moments.flux, plan.plan, integrand.terms
+    in_ranges(lambda a, b: templates_kernel(flux, panels, terms, final_mass, mediator_mass, a, b, out), n, threads)
 
 
-def _refuse_infrared(table: Table, T_powers: Sequence[int]) -> None:
+def _of_all(mass: Batch, n: int) -> Floats:
+    """A mass for each interaction of a batch."""
+    return np.array([mass] * n) if isinstance(mass, float) else np.ascontiguousarray(np.broadcast_to(mass, n))
+
+
+def _refuse_infrared(integrand: _Integrand, final_mass: Floats, mediator_mass: Floats) -> None:
     """A rate that diverges at T = 0 has no value there."""
-    for i in np.flatnonzero(table.final_mass == 0):
-        propagator = table.propagator_power if table.mediator_mass[i] == 0 else 0
-        row = table.coefficient[:, min(i, table.coefficient.shape[1] - 1)]
-        if any(np.any(row[:, t]) and j - propagator < 0 for t, j in enumerate(T_powers)):
+    terms = integrand.terms
+    for i in np.flatnonzero(final_mass == 0):
+        propagator = terms.propagator_power if mediator_mass[i] == 0 else 0
+        row = terms.coefficient[:, min(i, terms.coefficient.shape[1] - 1)]
+        if np.any(row[:, (integrand.T_power < propagator) & (terms.mass_power == 0)]):
             raise ValueError(
                 "m_chi = 0.0: the rate diverges at zero recoil, which this detector sees; "
                 "m_chi, the lowest bin or recoil_threshold must be > 0"
@@ -302,8 +351,17 @@ def _weights(
     return found
 
 
+_DEFAULT_MODEL = StandardModel()
+
+
 @lru_cache(maxsize=256)
-def _standard_model(source: Any, detector: Any, exposure: float, model: StandardModel, rtol: float) -> Floats:
+def _standard_model(experiment: Experiment, model: StandardModel, rtol: float) -> Floats:
+    """Counts of the Standard Model, remembered for this object and for all that differ in data only."""
+    return _of_detector(experiment.source, experiment.detector, experiment.exposure, model, rtol)
+
+
+@lru_cache(maxsize=256)
+def _of_detector(source: Any, detector: Any, exposure: float, model: StandardModel, rtol: float) -> Floats:
     """Counts of the Standard Model, read-only."""
     bare = Experiment("", source, detector, exposure, None, np.zeros(detector.n_bins))
     counts: Floats = count_polynomial(bare, [model], rtol=rtol).values[0, 0].copy()
@@ -322,11 +380,11 @@ def standard_model_counts(
         return np.zeros(experiment.n_bins)
     if model is not True and not isinstance(model, StandardModel):
         raise ValueError(f"standard_model = {model!r}: must be True, False or a StandardModel")
-    chosen = StandardModel() if model is True else model
+    chosen = _DEFAULT_MODEL if model is True else model
     if beside and type(beside[0]).check_weak_mixing_angle is not Interaction.check_weak_mixing_angle:
         for each in beside:
             each.check_weak_mixing_angle(chosen.sin2_theta_w)
-    return _standard_model(experiment.source, experiment.detector, experiment.exposure, chosen, rtol)
+    return _standard_model(experiment, chosen, rtol)
 
 
 def check_experiment(experiment: Any) -> None:
@@ -406,17 +464,15 @@ def templates(
     polynomial = count_polynomial(experiment, batch, names, phases, rtol=rtol, threads=threads)
     include = False if kind is StandardModel else standard_model
     constant = np.broadcast_to(standard_model_counts(experiment, include, rtol, batch), (len(batch), experiment.n_bins))
-    # The constant monomial, if there is one, is the first.
-    first = int(not any(polynomial.exponents[0]))
-    constant = constant + polynomial.values[:, :first].sum(axis=1)
+    constant = constant + polynomial.values[:, 0]
     pairs = [
         tuple(n for n, e in zip(names, exponents, strict=True) for _ in range(e))
-        for exponents in polynomial.exponents[first:]
+        for exponents in polynomial.exponents[1:]
     ]
-    values, imaginary = polynomial.values[:, first:], polynomial.imaginary[:, first:]
+    values, imaginary = polynomial.values[:, 1:], polynomial.imaginary[:, 1:]
     if isinstance(interaction, Interaction):
         constant, values, imaginary = constant[0], values[0], imaginary[0]
-    return Templates(names, np.array(constant), tuple(pairs), values, imaginary)
+    return Templates(names, constant, tuple(pairs), values, imaginary)
 
 
 def event_rate(

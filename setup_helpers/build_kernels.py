@@ -1,4 +1,4 @@
-"""The cffi builders of the C kernels, ``cevns_fast._kernels._fg`` and ``cevns_fast._kernels._likelihood``.
+"""The cffi builders of the C kernels.
 
 The declarations Python sees are those of the headers themselves, so the two cannot drift apart.
 """
@@ -8,7 +8,12 @@ from pathlib import Path
 from cffi import FFI
 
 ROOT = Path(__file__).resolve().parent.parent
-HEADERS = {"_fg": ("fg.h",), "_likelihood": ("cevns_fast.h", "coupling_limits.h")}
+HEADERS = {
+    "_fg": ("fg.h",),
+    "_likelihood": ("cevns_fast.h", "coupling_limits.h"),
+    "_plane": ("plane.h",),
+    "_rates": ("rates.h",),
+}
 
 
 def ffi_builder(module: str) -> FFI:

@@ -43,21 +43,23 @@ class Term(NamedTuple):
     mass_power: int = 0
 
 
-# (first, second, T_power, odd, E_power) of each kind of term, all powers of the mass together.
-Shape = tuple[tuple[int, int, int, bool, int], ...]
+# (first, second, T_power, odd, E_power, mass_power) of each kind of term.
+Shape = tuple[tuple[int, int, int, bool, int, int], ...]
+
+T_POWERS = range(-2, 3)
+MASS_POWERS = range(9)
 
 
-class Structure(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Structure:
     """What terms have in common for all masses."""
 
     shape: Shape
     place: tuple[int, ...]  # of each term in the shape
-    mass_powers: tuple[int, ...]
-    matrix: Floats | None  # [shape, mass_powers], if all coefficients are plain numbers
+    coefficients: Floats | None  # [shape, 1], if all are plain numbers
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(NamedTuple):
     """νN → XN at tree or loop level, for a batch of interactions of one kind."""
 
     final_mass: Batch
@@ -76,18 +78,13 @@ class Process:
         return known[1]
 
     def coefficients(self) -> Floats:
-        """Coefficients of the structure's shape, [shape, n or 1]."""
+        """Coefficients of the structure's shape, less the powers of the mass, [shape, n or 1]."""
         structure = self.structure
-        if structure.matrix is not None and isinstance(self.final_mass, float):
-            powers = np.array([[self.final_mass**power] for power in structure.mass_powers])
-            return np.asarray(structure.matrix @ powers)
-        mass = np.atleast_1d(np.asarray(self.final_mass, dtype=np.float64))
-        if structure.matrix is not None:
-            return np.asarray(structure.matrix @ mass ** np.array(structure.mass_powers)[:, None])
-        values = [term.coefficient * mass**term.mass_power for term in self.terms]
-        found = np.zeros((len(structure.shape), max(map(np.size, values))))
-        for place, value in zip(structure.place, values, strict=True):
-            found[place] += value
+        if structure.coefficients is not None:
+            return structure.coefficients
+        found = np.zeros((len(structure.shape), max(np.size(term.coefficient) for term in self.terms)))
+        for place, term in zip(structure.place, self.terms, strict=True):
+            found[place] += term.coefficient
         return found
 
 
@@ -98,15 +95,21 @@ _shapes: dict[Shape, Shape] = {}
 
 def _structure(terms: tuple[Term, ...]) -> Structure:
     """Sort terms by what they have in common; equal shapes are one object."""
-    each = [(t.first, t.second, t.T_power, t.odd, t.E_power) for t in terms]
+    for term in terms:
+        for name, value, allowed in (
+            ("T_power", term.T_power, T_POWERS),
+            ("mass_power", term.mass_power, MASS_POWERS),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name} = {value!r}: must be a whole number from {allowed[0]} to {allowed[-1]}")
+    each = [(t.first, t.second, t.T_power, t.odd, t.E_power, t.mass_power) for t in terms]
     shape = tuple(dict.fromkeys(each))
-    powers = tuple(sorted({t.mass_power for t in terms}))
-    place, matrix = tuple(shape.index(one) for one in each), None
+    place, coefficients = tuple(shape.index(one) for one in each), None
     if not any(isinstance(t.coefficient, np.ndarray) for t in terms):
-        matrix = np.zeros((len(shape), len(powers)))
+        coefficients = np.zeros((len(shape), 1))
         for i, term in zip(place, terms, strict=True):
-            matrix[i, powers.index(term.mass_power)] += term.coefficient
-    return Structure(_shapes.setdefault(shape, shape), place, powers, matrix)
+            coefficients[i] += term.coefficient
+    return Structure(_shapes.setdefault(shape, shape), place, coefficients)
 
 
 class Interaction(ABC):
@@ -152,7 +155,8 @@ class Interaction(ABC):
         """The names, if all can be left open and the phases are theirs; `ValueError` otherwise."""
         names = tuple(couplings)
         for name in names:
-            validate.choice("coupling", name, cls.couplings)
+            if name not in cls.couplings:
+                validate.choice("coupling", name, cls.couplings)
         if len(set(names)) != len(names):
             raise ValueError(f"couplings = {names}: each may be named once")
         for name, phase in phases.items():

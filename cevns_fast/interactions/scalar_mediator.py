@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Self
 
 import numpy as np
@@ -86,15 +87,8 @@ class ScalarMediator(Interaction):
     @classmethod
     def processes(cls, batch: Sequence[Self], nuclide: Nuclide) -> tuple[Process, ...]:
         """BRX Eq. (21), M/4π K (2MT + m_S²)⁻² with K of Eq. (18), times the square of the amplitude y²."""
-        M, m = nuclide.mass, of_batch(batch, "m_chi")
-        m2 = m * m
-        c = M / (4 * math.pi)
-        terms = (
-            Term(0, 0, 0, -2, c * m2 / 2),
-            Term(0, 0, 1, -2, c * (M + m2 / (4 * M))),
-            Term(0, 0, 2, -2, c / 2),
-        )
-        return (Process(m, terms, propagator_power=2, mediator_mass=of_batch(batch, "m_S")),)
+        masses = of_batch(batch, "m_chi"), of_batch(batch, "m_S")
+        return (Process(masses[0], _terms(nuclide.mass), propagator_power=2, mediator_mass=masses[1]),)
 
     @classmethod
     def amplitudes(
@@ -122,3 +116,15 @@ class ScalarMediator(Interaction):
                     square = math.prod(1.0 if n in couplings else getattr(each, n) for n in ("y_chi", nucleon))
                 amplitude[row, 0, 0, i] = number * phase * square
         return (polynomial,)
+
+
+@lru_cache(maxsize=1024)
+def _terms(M: float) -> tuple[Term, ...]:
+    """M/4π K of BRX Eq. (18), on a nucleus of mass M."""
+    c = M / (4 * math.pi)
+    return (
+        Term(0, 0, 0, -2, c / 2, mass_power=2),
+        Term(0, 0, 1, -2, c * M),
+        Term(0, 0, 1, -2, c / (4 * M), mass_power=2),
+        Term(0, 0, 2, -2, c / 2),
+    )

@@ -198,8 +198,7 @@ class SingletEFT(Interaction):
     @classmethod
     def processes(cls, batch: Sequence[Self], nuclide: Nuclide) -> tuple[Process, ...]:
         """CL Eq. (2); Z and the prefactor of the dipole are in its amplitude."""
-        variants = set(map(attrgetter("variant"), batch))
-        interferes = {_convention(variant).vector_interference for variant in variants}
+        interferes = {_convention(variant).vector_interference for variant in {each.variant for each in batch}}
         if len(interferes) == 1:
             return (Process(of_batch(batch, "m_chi"), _terms(nuclide.mass, interferes.pop())),)
         mix = np.array([float(each.convention.vector_interference) for each in batch])

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -43,15 +44,7 @@ class StandardModel(Interaction):
     @classmethod
     def processes(cls, batch: Sequence[Self], nuclide: Nuclide) -> tuple[Process, ...]:
         """G_F² M / 2π (2 − MT/E² − 2T/E + T²/E²) times the weak charge squared."""
-        M = nuclide.mass
-        c = G_FERMI**2 * M / (2 * math.pi)
-        terms = (
-            Term(0, 0, 0, 0, 2 * c),
-            Term(0, 0, 1, -2, -M * c),
-            Term(0, 0, 1, -1, -2 * c),
-            Term(0, 0, 2, -2, c),
-        )
-        return (Process(0.0, terms),)
+        return (Process(0.0, _terms(nuclide.mass)),)
 
     @classmethod
     def amplitudes(
@@ -60,3 +53,15 @@ class StandardModel(Interaction):
         """The weak charge."""
         charges = [weak_charge(nuclide, each.sin2_theta_w) for each in batch]
         return ({(): np.array(charges, dtype=np.complex128)[:, None, None, :]},)
+
+
+@lru_cache(maxsize=1024)
+def _terms(M: float) -> tuple[Term, ...]:
+    """CLLS Eq. (22) on a nucleus of mass M."""
+    c = G_FERMI**2 * M / (2 * math.pi)
+    return (
+        Term(0, 0, 0, 0, 2 * c),
+        Term(0, 0, 1, -2, -M * c),
+        Term(0, 0, 1, -1, -2 * c),
+        Term(0, 0, 2, -2, c),
+    )

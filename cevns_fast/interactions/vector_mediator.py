@@ -226,38 +226,8 @@ class VectorMediator(Interaction):
     @classmethod
     def processes(cls, batch: Sequence[Self], nuclide: Nuclide) -> tuple[Process, ...]:
         """CLLS Eqs. (23) and (25), term by term, and the interference of c2 with the Standard Model."""
-        M, m = nuclide.mass, of_batch(batch, "m_chi")
-        m2 = m * m
-        g = M / (4 * math.pi)
-        tree = (  # (23), less the propagator
-            Term(TREE, TREE, 0, 0, 2 * g),
-            Term(TREE, TREE, 0, -1, -g * m2 / M),
-            Term(TREE, TREE, 0, -2, -g * m2 / 2),
-            Term(TREE, TREE, 1, -1, -2 * g),
-            Term(TREE, TREE, 1, -2, -g * (M - m2 / (2 * M))),
-            Term(TREE, TREE, 2, -2, g),
-        )
-        h = M**3 / (8 * math.pi)
-        mix = -G_FERMI * M**3 / (math.sqrt(2) * math.pi)
-        loops = (  # (25), multiplied out
-            Term(C1, C1, 1, -2, 2 * h / M),
-            Term(C1, C1, 2, -2, h / M**2),
-            Term(C1, C3, 1, 0, 4 * h * M),
-            Term(C1, C3, 2, 0, 2 * h),
-            Term(C3, C3, 1, 2, 2 * h * M**3),
-            Term(C3, C3, 2, 2, h * M**2),
-            Term(C2, C2, 0, 2, 4 * h * M**2),
-            Term(C2, C2, 1, 2, 2 * h * M),
-            Term(C2, C2, 1, 1, -4 * h * M**2),
-            Term(C2, C2, 1, 0, -2 * h * M**3),
-            Term(C2, C2, 2, 1, -2 * h * M),
-            Term(C2, C2, 2, 0, -h * M**2),
-            # −√2 G_F Q is the Standard Model's amplitude: absent from (21), see docs/errata.
-            Term(Q, C2, 0, 1, 2 * mix, odd=True),
-            Term(Q, C2, 1, 0, -2 * mix, odd=True),
-            Term(Q, C2, 1, -1, -M * mix, odd=True),
-        )
-        return Process(m, tree, 2, of_batch(batch, "m_zprime")), Process(0.0, loops)
+        tree, loops = _terms(nuclide.mass)
+        return Process(of_batch(batch, "m_chi"), tree, 2, of_batch(batch, "m_zprime")), Process(0.0, loops)
 
     @classmethod
     def amplitudes(
@@ -282,6 +252,42 @@ class VectorMediator(Interaction):
             return {(1,): tree}, {(0,): charge, (2,): loops}
         g = np.array([each.gchi_gq for each in batch])[:, None, None, None]
         return {(): g * tree}, {(): charge + g**2 * loops}
+
+
+@lru_cache(maxsize=1024)
+def _terms(M: float) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
+    """CLLS Eqs. (23), less the propagator, and (25), multiplied out, on a nucleus of mass M."""
+    g = M / (4 * math.pi)
+    tree = (
+        Term(TREE, TREE, 0, 0, 2 * g),
+        Term(TREE, TREE, 0, -1, -g / M, mass_power=2),
+        Term(TREE, TREE, 0, -2, -g / 2, mass_power=2),
+        Term(TREE, TREE, 1, -1, -2 * g),
+        Term(TREE, TREE, 1, -2, -g * M),
+        Term(TREE, TREE, 1, -2, g / (2 * M), mass_power=2),
+        Term(TREE, TREE, 2, -2, g),
+    )
+    h = M**3 / (8 * math.pi)
+    mix = -G_FERMI * M**3 / (math.sqrt(2) * math.pi)
+    loops = (
+        Term(C1, C1, 1, -2, 2 * h / M),
+        Term(C1, C1, 2, -2, h / M**2),
+        Term(C1, C3, 1, 0, 4 * h * M),
+        Term(C1, C3, 2, 0, 2 * h),
+        Term(C3, C3, 1, 2, 2 * h * M**3),
+        Term(C3, C3, 2, 2, h * M**2),
+        Term(C2, C2, 0, 2, 4 * h * M**2),
+        Term(C2, C2, 1, 2, 2 * h * M),
+        Term(C2, C2, 1, 1, -4 * h * M**2),
+        Term(C2, C2, 1, 0, -2 * h * M**3),
+        Term(C2, C2, 2, 1, -2 * h * M),
+        Term(C2, C2, 2, 0, -h * M**2),
+        # −√2 G_F Q is the Standard Model's amplitude: absent from (21), see docs/errata.
+        Term(Q, C2, 0, 1, 2 * mix, odd=True),
+        Term(Q, C2, 1, 0, -2 * mix, odd=True),
+        Term(Q, C2, 1, -1, -M * mix, odd=True),
+    )
+    return tree, loops
 
 
 _LOOP_INPUTS = attrgetter(

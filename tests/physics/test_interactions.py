@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cevns_fast as cf
+from cevns_fast.interactions.process import Process, Term
 
 BINS = (6.0, 10.0, 30.0)
 numbers = st.floats(-1.0, 1.0, allow_subnormal=False)
@@ -34,6 +35,20 @@ def test_immutable_hashable_comparable_picklable(interaction):
     assert hash(interaction) == hash(interaction.replace())
     assert interaction != interaction.replace(**{field: 0.5})
     assert pickle.loads(pickle.dumps(interaction)) == interaction
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"T_power": 3}, "T_power = 3: must be a whole number from -2 to 2"),
+        ({"mass_power": 9}, "mass_power = 9: must be a whole number from 0 to 8"),
+        ({"mass_power": 0.5}, "mass_power = 0.5: must be a whole number"),
+    ],
+)
+def test_terms_that_the_kernel_cannot_have_are_refused(wrong, message):
+    terms = (Term(**{"first": 0, "second": 0, "T_power": 0, "E_power": 0, "coefficient": 1.0, **wrong}),)
+    with pytest.raises(ValueError, match=message):
+        _ = Process(1.0, terms).structure
 
 
 def test_replace_refuses_unknown_names():

@@ -63,7 +63,7 @@ def test_fluence():
 @pytest.mark.parametrize("odd", [False, True])
 def test_flux_moments_that_kernels_see(k, odd):
     """μ_k(x) = ∫_x φ(E) E^k dE of all species, antineutrinos with a minus sign where terms are odd."""
-    flux = quadrature.flux(SOURCE, ((odd, k),))
+    moments = quadrature.moments(SOURCE, ((odd, k),))
     sign = -1 if odd else 1
     for x in (1.0, 20.0, 29.7, 29.9, 45.0, 52.0):
         expected = NU_MU.lines[0][0] ** k if x < NU_MU.lines[0][0] else 0.0
@@ -74,7 +74,7 @@ def test_flux_moments_that_kernels_see(k, odd):
                     lambda E, c=component: float(c.spectrum(E)) * E**k, x, M_MUON / 2, epsabs=0, epsrel=1e-12
                 )[0]
             )
-        found = quadrature.moments_at(flux, np.array([x]))[0, 0]
+        found = quadrature.moments_at(moments, np.array([x]))[0, 0]
         assert found == pytest.approx(expected, rel=1e-12, abs=1e-13 * M_MUON**k)
 
 

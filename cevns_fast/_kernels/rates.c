@@ -1,0 +1,364 @@
+/* The rate kernel: see rates.h.
+ *
+ * The integration variable is tau = sqrt(T), in which E_min, the flux moments and form factors are analytic down to
+ * T = 0. Panels and their nodes do not depend on the mass of the outgoing particle, except where a kinematic image of a
+ * kink of the flux falls inside a panel: only there is anything but the flux moments evaluated anew. */
+#include "rates.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NODES RATES_NODES
+#define T_POWERS RATES_T_POWERS
+#define GROUP RATES_GROUP
+#define HALF RATES_HALF
+#define ROW RATES_ROW
+enum { MASS_POWERS = 9, ALIGNMENT = 8 /* numbers: a cache line */ };
+
+/* Vectors of the compiler's, which become what the machine has. A wheel serves any machine: where the linker can
+ * choose between versions of a function, one is made for fused multiply-add and vectors of four. */
+typedef double vector __attribute__((vector_size(GROUP * sizeof(double)), aligned(sizeof(double)), may_alias));
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define FOR_EACH_MACHINE __attribute__((target_clones("fma", "default")))
+#else
+#define FOR_EACH_MACHINE
+#endif
+#define INLINE static inline __attribute__((always_inline)) /* or the versions would share one callee */
+
+static const double GAUSS_X[NODES] = {-0.932469514203152, -0.6612093864662645, -0.2386191860831969,
+                                      0.2386191860831969, 0.6612093864662645,  0.932469514203152};
+static const double GAUSS_W[NODES] = {0.17132449237917036, 0.3607615730481386,  0.46791393457269104,
+                                      0.46791393457269104, 0.3607615730481386, 0.17132449237917036};
+
+/* One panel: the plan's, or a part of it made anew. */
+typedef struct {
+    double recoil[NODES], energy[NODES];
+    double factor[NODES];  /* 1/T^2 and the propagators */
+    const double *weight;  /* [NODES][bins, padded] */
+} panel;
+
+/* Where its nodes are in the flux. */
+typedef struct {
+    const double *row[NODES]; /* coefficients of the piece */
+    double t[NODES];          /* from 0 at its end to 1 */
+} position;
+
+typedef struct {
+    double *products; /* [NODES][T_POWERS][groups x GROUP] */
+    double *weight;   /* [NODES][padded] of a panel made anew */
+    double *sums;     /* [cells][padded] */
+    double *result;   /* [rows][padded] */
+    double *images;   /* [2 x n_kinks] */
+} scratch;
+
+INLINE void recoil_limits(double E, double m, double M, double limits[2])
+{
+    limits[0] = limits[1] = 0.0;
+    if (E <= 0.0 || E < m + m * m / (2.0 * M))
+        return;
+    /* 4M^2 E^2 - 4Mm^2 (E + M) + m^4, factored so that it does not cancel at threshold. */
+    double square = (2.0 * M * (E - m) - m * m) * (2.0 * M * (E + m) - m * m);
+    double root = square > 0.0 ? sqrt(square) : 0.0;
+    double high = (2.0 * M * E * E - m * m * (E + M) + E * root) / (2.0 * M * (2.0 * E + M));
+    limits[0] = m * m * m * m / (4.0 * M * (2.0 * E + M) * high);
+    limits[1] = high;
+}
+
+INLINE double massless_energy(double tau, double M)
+{
+    return 0.5 * (tau * sqrt(tau * tau + 2.0 * M) + tau * tau);
+}
+
+INLINE size_t find_images(const double *kinks, size_t n_kinks, double m, double M, double least, double *images)
+{
+    size_t n = 0;
+    double lowest = massless_energy(sqrt(least), M);
+    for (size_t k = 0; k < n_kinks; k++) {
+        if (kinks[k] < lowest)
+            continue;
+        recoil_limits(kinks[k], m, M, images + n);
+        if (images[n + 1] > 0.0)
+            n += 2;
+    }
+    for (size_t i = 1; i < n; i++) { /* by insertion: they are few */
+        double value = images[i];
+        size_t k = i;
+        for (; k > 0 && images[k - 1] > value; k--)
+            images[k] = images[k - 1];
+        images[k] = value;
+    }
+    return n;
+}
+
+/* Index of the interval that holds x, searched from a nearby one. */
+INLINE size_t piece_of(const double *breaks, size_t pieces, double x, size_t hint)
+{
+    while (hint + 1 < pieces && x > breaks[hint + 1])
+        hint++;
+    while (hint > 0 && x < breaks[hint])
+        hint--;
+    return hint;
+}
+
+INLINE size_t padded(size_t bins)
+{
+    return (bins + GROUP - 1) / GROUP * GROUP;
+}
+
+/* Weights of a node for the bins that a panel feeds: a vector of them, or one. */
+INLINE size_t weight_row(size_t bins)
+{
+    return bins == 1 ? 1 : padded(bins);
+}
+
+/* A whole panel of the plan; its weights stay there. */
+INLINE void known_panel(const rates_plan *plan, size_t place, double m2, double M, panel *p)
+{
+    for (size_t n = 0; n < NODES; n++) {
+        size_t k = NODES * place + n;
+        double factor = plan->mass_factor[k];
+        p->recoil[n] = plan->recoil[k];
+        p->energy[n] = plan->massless_energy[k] * (1.0 + m2 * factor);
+        p->factor[n] = (2.0 * M * factor) * (2.0 * M * factor);
+    }
+    p->weight = plan->weight + plan->first_weight[place];
+}
+
+/* A part of a panel. */
+INLINE void new_panel(const rates_plan *plan, size_t place, double m2, double M, double low, double high,
+                      double *weight, panel *p)
+{
+    size_t bins = (size_t)plan->bin_count[place], row = weight_row(bins), piece = (size_t)plan->first_piece[place];
+    double left = sqrt(low), right = sqrt(high), half = 0.5 * (right - left);
+    for (size_t n = 0; n < NODES; n++) {
+        double tau = 0.5 * (left + right) + half * GAUSS_X[n], T = tau * tau;
+        p->recoil[n] = T;
+        p->energy[n] = massless_energy(tau, M) * (1.0 + m2 / (2.0 * M * T));
+        p->factor[n] = 1.0 / (T * T);
+        piece = piece_of(plan->feed_breaks, plan->feed_pieces, tau, piece);
+        double begin = plan->feed_breaks[piece], end = plan->feed_breaks[piece + 1];
+        double u = (2.0 * tau - begin - end) / (end - begin), scale = GAUSS_W[n] * half * 2.0 * tau;
+        const double *c = plan->feed_coefficients + piece * (plan->feed_degree + 1) * plan->feed_outputs
+                          + plan->first_feed[place];
+        for (size_t b = 0; b < bins; b++) {
+            double value = c[b];
+            for (size_t d = 1; d <= plan->feed_degree; d++)
+                value = value * u + c[d * plan->feed_outputs + b];
+            weight[n * row + b] = scale * value;
+        }
+        for (size_t b = bins; b < row; b++)
+            weight[n * row + b] = 0.0;
+    }
+    p->weight = weight;
+}
+
+/* Where the nodes of a panel are among the pieces of the flux; gives back the piece of the last.
+ *
+ * Where pieces join smoothly, no panel is cut: its nodes may lie in different ones. */
+INLINE size_t locate(const rates_flux *flux, const panel *p, size_t piece, position *at)
+{
+    for (size_t n = 0; n < NODES; n++) {
+        double E = p->energy[n];
+        piece = piece_of(flux->breaks, flux->pieces, E, piece);
+        double t = (flux->breaks[piece + 1] - E) * flux->inverse_width[piece];
+        at->row[n] = flux->coefficients + ROW * flux->groups * piece;
+        at->t[n] = t < 1.0 ? t : 1.0; /* no neutrinos below the lowest energy */
+    }
+    return piece;
+}
+
+/* A group of flux moments, times a factor. */
+INLINE void moments(const double *row, double t, int has_high_powers, double factor, vector *found)
+{
+    const vector *c = (const vector *)row;
+    double u = 2.0 * t - 1.0;
+    vector value = c[0];
+    for (int d = 1; d < HALF; d++)
+        value = value * u + c[d];
+    if (has_high_powers) { /* two chains of multiplications, side by side */
+        vector high = c[HALF];
+        for (int d = HALF + 1; d < 2 * HALF; d++)
+            high = high * u + c[d];
+        value += u * u * u * (u * u * u) * high;
+    }
+    *found = (c[2 * HALF] + t * value) * factor;
+}
+
+/* A panel that feeds one bin: weigh factor x T^j x flux moment, and add them to the sums. */
+INLINE void add_to_one(const rates_flux *flux, const rates_terms *terms, const panel *p, const position *at,
+                       double *products, size_t row, double *sums)
+{
+    size_t lanes = flux->groups * GROUP;
+    for (size_t g = 0; g < lanes; g += GROUP) {
+        vector total[T_POWERS] = {{0.0}};
+        for (size_t n = 0; n < NODES; n++) {
+            vector value;
+            moments(at->row[n] + g / GROUP * ROW, at->t[n], flux->has_high_powers, p->weight[n] * p->factor[n], &value);
+            for (size_t j = 0; j < T_POWERS; j++) {
+                total[j] += value;
+                value *= p->recoil[n];
+            }
+        }
+        for (size_t j = 0; j < T_POWERS; j++)
+            *(vector *)(products + j * lanes + g) = total[j];
+    }
+    for (size_t c = 0; c < terms->cells; c++)
+        sums[c * row] += products[(size_t)terms->cell_power[c] * lanes + (size_t)terms->cell_lane[c]];
+}
+
+/* The same for a panel that feeds all bins. */
+INLINE void add_to_all(const rates_flux *flux, const rates_terms *terms, const panel *p, const position *at,
+                       double *products, size_t row, double *sums)
+{
+    size_t lanes = flux->groups * GROUP, node = T_POWERS * lanes;
+    for (size_t n = 0; n < NODES; n++) {
+        for (size_t g = 0; g < lanes; g += GROUP) {
+            vector value;
+            moments(at->row[n] + g / GROUP * ROW, at->t[n], flux->has_high_powers, p->factor[n], &value);
+            for (size_t j = 0; j < T_POWERS; j++) {
+                *(vector *)(products + n * node + j * lanes + g) = value;
+                value *= p->recoil[n];
+            }
+        }
+    }
+    for (size_t c = 0; c < terms->cells; c++) {
+        const double *x = products + (size_t)terms->cell_power[c] * lanes + (size_t)terms->cell_lane[c];
+        double x0 = x[0], x1 = x[node], x2 = x[2 * node], x3 = x[3 * node], x4 = x[4 * node], x5 = x[5 * node];
+        for (size_t b = 0; b < row; b += GROUP) {
+            const double *w = p->weight + b;
+            vector total = x0 * *(const vector *)w + x1 * *(const vector *)(w + row);
+            total += x2 * *(const vector *)(w + 2 * row) + x3 * *(const vector *)(w + 3 * row);
+            total += x4 * *(const vector *)(w + 4 * row) + x5 * *(const vector *)(w + 5 * row);
+            *(vector *)(sums + c * row + b) += total;
+        }
+    }
+}
+
+/* All panels of a target for one mass, into the sums of all cells. */
+INLINE void integrate(const rates_flux *flux, const rates_plan *plan, const rates_terms *terms, size_t target, double m,
+                      double mediator2, size_t bins, const scratch *s)
+{
+    double M = plan->mass[target], m2 = m * m, whole_range[2];
+    size_t row = padded(bins), piece = flux->pieces - 1, next = 0;
+    size_t place = (size_t)plan->first_panel[target], end = (size_t)plan->first_panel[target + 1];
+    memset(s->sums, 0, terms->cells * row * sizeof(double));
+    recoil_limits(flux->breaks[flux->pieces], m, M, whole_range);
+    if (whole_range[1] == 0.0)
+        return;
+    size_t n_images = find_images(flux->kinks, flux->n_kinks, m, M, plan->low[place], s->images);
+    double left = plan->low[place];
+    while (place < end) {
+        while (next < n_images && s->images[next] <= left)
+            next++;
+        double right = plan->high[place];
+        if (next < n_images && s->images[next] < right)
+            right = s->images[next];
+        if (left == 0.0 && terms->propagator_power > 0 && mediator2 > 0.0 && mediator2 / (32.0 * M) < right)
+            right = mediator2 / (32.0 * M); /* the propagator's poles are at T = -m^2/2M */
+        if (whole_range[0] <= left && right <= whole_range[1]) {
+            panel p;
+            if (left == plan->low[place] && right == plan->high[place]) {
+                known_panel(plan, place, m2, M, &p);
+            } else {
+                if (left > 0.0 && 1.5 * left < right) /* 1/T falls too steeply for one panel over much more */
+                    right = 1.5 * left;
+                new_panel(plan, place, m2, M, left, right, s->weight, &p);
+            }
+            for (int k = 0; k < terms->propagator_power; k++)
+                for (size_t n = 0; n < NODES; n++)
+                    p.factor[n] /= 2.0 * M * p.recoil[n] + mediator2;
+            position at;
+            piece = locate(flux, &p, piece, &at);
+            if (plan->bin_count[place] == 1)
+                add_to_one(flux, terms, &p, &at, s->products, row, s->sums + plan->first_bin[place]);
+            else
+                add_to_all(flux, terms, &p, &at, s->products, row, s->sums);
+        }
+        left = right;
+        if (left == plan->high[place])
+            place++;
+    }
+}
+
+/* Sums of cells, times their coefficients, into rows. */
+INLINE void contract(const rates_terms *terms, size_t target, size_t mass, double m, size_t row, const scratch *s)
+{
+    double powers[MASS_POWERS] = {1.0};
+    for (int k = 1; k < MASS_POWERS; k++)
+        powers[k] = m * powers[k - 1];
+    size_t place = target * terms->coefficient_rows + (mass < terms->coefficient_rows ? mass : 0);
+    const double *coefficient = terms->coefficient + place * terms->entries;
+    for (size_t p = 0; p < terms->pairs; p++) {
+        double value = 0.0;
+        for (int64_t e = terms->first_entry[p]; e < terms->first_entry[p + 1]; e++)
+            value += coefficient[e] * powers[terms->mass_power[e]];
+        const double *from = s->sums + (size_t)terms->pair_cell[p] * row;
+        double *to = s->result + (size_t)terms->pair_row[p] * row;
+        for (size_t b = 0; b < row; b += GROUP)
+            *(vector *)(to + b) += value * *(const vector *)(from + b);
+    }
+}
+
+FOR_EACH_MACHINE
+static void run(const rates_flux *flux, const rates_plan *plan, const rates_terms *terms, const double *final_mass,
+                const double *mediator_mass, size_t start, size_t stop, size_t rows, size_t bins, const scratch *s,
+                double *out)
+{
+    size_t row = padded(bins);
+    for (size_t i = start; i < stop; i++) {
+        double m = final_mass[i], mediator2 = mediator_mass[i] * mediator_mass[i];
+        memset(s->result, 0, rows * row * sizeof(double));
+        for (size_t target = 0; target < plan->targets; target++) {
+            integrate(flux, plan, terms, target, m, mediator2, bins, s);
+            contract(terms, target, i, m, row, s);
+        }
+        for (size_t r = 0; r < rows; r++)
+            for (size_t b = 0; b < bins; b++)
+                out[(i * rows + r) * bins + b] += s->result[r * row + b];
+    }
+}
+
+/* The next part of a block of memory, at a cache line. */
+static double *part(double **block, size_t n)
+{
+    double *found = *block;
+    *block += (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return found;
+}
+
+int rates_templates(const rates_flux *flux, const rates_plan *plan, const rates_terms *terms, const double *final_mass,
+                    const double *mediator_mass, size_t start, size_t stop, size_t rows, size_t bins, double *out)
+{
+    size_t row = padded(bins), products = NODES * T_POWERS * flux->groups * GROUP;
+    size_t size = products + NODES * row + (terms->cells + rows) * row + 2 * flux->n_kinks + 6 * ALIGNMENT;
+    double *memory = malloc(size * sizeof(double));
+    if (!memory)
+        return 0;
+    uintptr_t line = ALIGNMENT * sizeof(double), past = (uintptr_t)memory % line;
+    double *block = memory + (past ? (line - past) / sizeof(double) : 0);
+    scratch s;
+    s.products = part(&block, products);
+    s.weight = part(&block, NODES * row);
+    s.sums = part(&block, terms->cells * row);
+    s.result = part(&block, rows * row);
+    s.images = part(&block, 2 * flux->n_kinks);
+    run(flux, plan, terms, final_mass, mediator_mass, start, stop, rows, bins, &s, out);
+    free(memory);
+    return 1;
+}
+
+void rates_recoil_limits(double energy, double m, double M, double limits[2])
+{
+    recoil_limits(energy, m, M, limits);
+}
+
+double rates_massless_energy(double tau, double M)
+{
+    return massless_energy(tau, M);
+}
+
+size_t rates_images(const double *kinks, size_t n_kinks, double m, double M, double least, double *images)
+{
+    return find_images(kinks, n_kinks, m, M, least, images);
+}
