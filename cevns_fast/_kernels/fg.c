@@ -57,7 +57,7 @@ static double envelope(double t, double log_a, double log_b)
     return 2.0 * t - 2.0 * fmax(t, log_a) - fmax(t, log_b) - fmax(t, 0.0);
 }
 
-static double f_g(const double *table, double m_chi, double m_zprime, double m_q)
+double fg_value(const double *table, double m_chi, double m_zprime, double m_q)
 {
     const double ratio_a = m_zprime / m_q, ratio_b = m_chi / m_q;
     if (!(m_q > 0.0 && ratio_a >= 1.0 / MAX_RATIO && ratio_a <= MAX_RATIO && ratio_b >= 1.0 / MAX_RATIO
@@ -89,5 +89,5 @@ void fg_evaluate(const double *table, const double *m_chi, const double *m_zprim
                  double *out, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = f_g(table, m_chi[i], m_zprime[i], m_q[i]);
+        out[i] = fg_value(table, m_chi[i], m_zprime[i], m_q[i]);
 }

@@ -17,4 +17,7 @@ void fg_tabulate(enum fg_variant variant, double *table);
 void fg_evaluate(const double *table, const double *m_chi, const double *m_zprime, const double *m_q,
                  double *out, size_t n);
 
+/* The same of one set of masses. */
+double fg_value(const double *table, double m_chi, double m_zprime, double m_q);
+
 #endif

@@ -1,5 +1,6 @@
 """The loop functions of the vector mediator: Chao, Li, Liao & Su 2021 (CLLS), Appendix."""
 
+import math
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -7,11 +8,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from cevns_fast import _validate
 from cevns_fast._kernels import fg
-from cevns_fast._kernels import loop_functions as kernels
 
 __all__ = ["F_G", "LoopFunctions", "loop_functions"]
 
 Floats = NDArray[np.float64]
+_VARIANTS = tuple(fg.VARIANTS)
 
 
 class LoopFunctions(NamedTuple):
@@ -29,7 +30,9 @@ class LoopFunctions(NamedTuple):
 def F_G(m_chi: float, m_zprime: float, m_q: float, variant: str = "corrected") -> float: ...
 @overload
 def F_G(m_chi: ArrayLike, m_zprime: ArrayLike, m_q: ArrayLike, variant: str = "corrected") -> float | Floats: ...
-def F_G(m_chi: ArrayLike, m_zprime: ArrayLike, m_q: ArrayLike, variant: str = "corrected") -> float | Floats:
+def F_G(
+    m_chi: float | ArrayLike, m_zprime: float | ArrayLike, m_q: float | ArrayLike, variant: str = "corrected"
+) -> float | Floats:
     """The two-loop neutrino-gluon function F_G for a heavy quark in the loop.
 
     CLLS Eqs. (A7)-(A13), already differentiated with respect to m_Z'² as (10) asks.
@@ -59,7 +62,11 @@ def F_G(m_chi: ArrayLike, m_zprime: ArrayLike, m_q: ArrayLike, variant: str = "c
     >>> F_G(10.0, [20.0, 200.0], 1270.0, variant="published").shape
     (2,)
     """
-    name = _validate.choice("variant", variant, fg.VARIANTS)
+    if isinstance(m_chi, float) and isinstance(m_zprime, float) and isinstance(m_q, float):
+        value = fg.f_g_value(m_chi, m_zprime, m_q, variant) if variant in _VARIANTS else math.nan
+        if value == value:  # NaN for what is refused: below is said why
+            return value
+    name = _validate.choice("variant", variant, _VARIANTS)
     masses = np.broadcast_arrays(_positive("m_chi", m_chi), _positive("m_zprime", m_zprime), _positive("m_q", m_q))
     chi, zprime, quark = (np.ascontiguousarray(mass).reshape(-1) for mass in masses)
     result = fg.f_g(chi, zprime, quark, name)
@@ -96,6 +103,8 @@ def loop_functions(m_chi: ArrayLike, m_zprime: ArrayLike) -> LoopFunctions:
     >>> loop_functions([1.0, 10.0], 10.0).D00b.shape
     (2,)
     """
+    from cevns_fast._kernels import loop_functions as kernels  # numba takes a while to import
+
     chi, zprime = np.broadcast_arrays(_positive("m_chi", m_chi), _positive("m_zprime", m_zprime))
     columns = kernels.loop_functions(chi.ravel(), zprime.ravel()).T
     return LoopFunctions(*(_like(chi, np.ascontiguousarray(column)) for column in columns))
