@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
@@ -20,8 +20,9 @@ from cevns_fast.count_table import Counts, CountTable, kinks_between
 from cevns_fast.experiments import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.measurement import Measurement
-from cevns_fast.nuisances import Nuisance, ScaleNuisance, ShapeNuisance
+from cevns_fast.nuisances import Nuisance
 from cevns_fast.parameters import FitModel, Model, Parameter, fit_model
+from cevns_fast.pulls import pulls_of, solved_for
 from cevns_fast.rates import DEFAULT_RTOL, WithStandardModel, standard_model_counts
 from cevns_fast.reduction import reduced
 
@@ -38,18 +39,6 @@ def experiments_of(given: Any) -> tuple[Experiment, ...]:
         if not isinstance(each, Experiment):
             raise ValueError(f"experiments = {each!r}: must be experiments, e.g. cevns_fast.load(...)")
     return listed
-
-
-@dataclass(frozen=True, eq=False)
-class _Pull:
-    """A nuisance as the kernel sees it, for each experiment; zero where it does nothing."""
-
-    name: str
-    sigma: float  # from standard deviations to the quantity it scales
-    own: int | None  # the experiment it belongs to alone
-    scale: Floats  # [experiments]
-    shift: tuple[Floats, ...]
-    shapes: tuple[tuple[Experiment, Experiment] | None, ...]
 
 
 class Likelihood:
@@ -140,7 +129,7 @@ class Likelihood:
         self.measurements = [Measurement(e, n) for e, n in zip(self.experiments, signals, strict=True)]
         poisson = self.statistic == "poisson"
         self._observed = [each.poisson() if poisson else each.gaussian() for each in self.measurements]
-        self._pulls = self._listed(nuisances, signals)
+        self._pulls = pulls_of(self.experiments, signals, nuisances)
         #: Global observables: what auxiliary measurements say of the nuisances, in standard deviations.
         self._centre = np.zeros(len(self._pulls))
         self._remembered: dict[Any, Evaluator] = {}
@@ -421,7 +410,8 @@ class Likelihood:
         exponents: tuple[Exponents, ...] = tuple(dict.fromkeys(e for table in tables for e in table.exponents))
         nuisance_at = [names.index(pull.name) if pull.name in names else -1 for pull in self._pulls]
         structure = [i for i, name in enumerate(names) if name not in couplings and name not in self.nuisance_names]
-        offset, mix, factor, scale = self._solved_for(nuisance_at)
+        scale = np.array([pull.scale for pull in self._pulls]).reshape(len(self._pulls), len(self.experiments)).T
+        basis = solved_for(scale, [at < 0 for at in nuisance_at])
         layout = Layout(
             names=names,
             lower=[p.lower for p in parameters],
@@ -431,10 +421,10 @@ class Likelihood:
             exponents=exponents,
             nuisance_at=nuisance_at,
             centre=self._centre,
-            offset=offset,
-            mix=mix,
+            offset=basis.offset,
+            mix=basis.mix,
         )
-        return layout, [self._system(i, t, exponents, factor[i], scale[i]) for i, t in enumerate(tables)]
+        return layout, [self._system(i, t, exponents, basis.factor[i], basis.scale[i]) for i, t in enumerate(tables)]
 
     def _system(
         self, i: int, table: CountTable, exponents: Sequence[Exponents], factor: float, scale: Floats
@@ -447,34 +437,9 @@ class Likelihood:
         shift = np.array([pull.shift[i] for pull in self._pulls]).reshape(len(moved), self.experiments[i].n_bins)
         return System(*self._observed[i], factor, scale, moved, shift, table.breaks, table.on(exponents))
 
-    def _solved_for(self, nuisance_at: Sequence[int]) -> tuple[Floats, Floats, Floats, Floats]:
-        """What the kernel solves for: c where all nuisances a are 0, a = mix (c − offset), and signals in terms of c.
-
-        For each experiment one profiled nuisance, its own if it has one, stands for all that scale its signal.
-        """
-        scale = np.array([pull.scale for pull in self._pulls]).reshape(len(self._pulls), len(self.experiments)).T
-        n = len(self._pulls)
-        offset, unmix, stands = np.zeros(n), np.eye(n), dict[int, int]()
-        for i, mine in enumerate(scale):
-            candidates = [k for k in range(n) if mine[k] > 0 and nuisance_at[k] < 0 and offset[k] == 0]
-            candidates.sort(key=lambda k: (np.count_nonzero(scale[:, k]), -mine[k]))
-            for k in candidates[:1]:
-                trial = unmix.copy()
-                trial[k] = mine / mine[k]
-                if np.linalg.cond(trial) < 1e6:
-                    offset[k], unmix, stands[i] = 1 / mine[k], trial, k
-        mix: Floats = np.asarray(np.linalg.inv(unmix))
-        mixed: Floats = scale @ mix
-        mixed[np.abs(mixed) < 1e-13 * scale.max(axis=1, initial=0.0, keepdims=True)] = 0.0
-        factor: Floats = 1 - mixed @ offset
-        factor[np.abs(factor) < 1e-13] = 0.0
-        for i, k in stands.items():
-            mixed[i], factor[i] = np.where(np.arange(n) == k, scale[i], 0.0), 0.0
-        return offset, mix, factor, mixed
-
     def _counts(self, i: int, couplings: tuple[str, ...], phases: Mapping[str, complex]) -> Counts:
         """What makes tables of an experiment."""
-        shapes = tuple(pair for pull in self._pulls if (pair := pull.shapes[i]) is not None)
+        shapes = tuple([pair for pull in self._pulls if (pair := pull.shapes[i]) is not None])
         return Counts(self.experiments[i], shapes, couplings, phases, self.standard_model, self.rtol)
 
     def _of(self, interaction: Interaction) -> tuple[Evaluator, list[float]]:
@@ -503,7 +468,7 @@ class Likelihood:
     def _block_of(self, interaction: Interaction, couplings: tuple[str, ...]) -> Block:
         """The function of an interaction's couplings: another's numbers, but for the coefficients."""
         tables = [self._counts(i, couplings, {}).constant_table(interaction) for i in range(len(self.experiments))]
-        exponents = tuple(dict.fromkeys(e for table in tables for e in table.exponents))
+        exponents = tuple(dict.fromkeys([e for table in tables for e in table.exponents]))
         block = self._forms.get((couplings, exponents))
         if block is None:
             parameters = [Parameter(name, "", "", 0.0, -math.inf, math.inf) for name in couplings]
@@ -534,43 +499,6 @@ class Likelihood:
         if array.shape != (len(self.parameters),):
             raise ValueError(f"theta: has shape {array.shape}, must be ({len(self.parameters)},)")
         return array
-
-    def _listed(self, shared: Sequence[Nuisance], signals: Sequence[Floats]) -> list[_Pull]:
-        """The nuisances of each experiment, then the shared ones."""
-        n, found = len(self.experiments), []
-        nothing = tuple(np.zeros(e.n_bins) for e in self.experiments)
-        for i, (e, signal) in enumerate(zip(self.experiments, signals, strict=True)):
-            twins = sum(other.name == e.name for other in self.experiments[:i])  # copies keep their name
-            prefix = f"{e.name}{f' #{twins + 1}' if twins else ''}: " if n > 1 else ""
-            for b in e.backgrounds:
-                if b.uncertainty > 0:
-                    shift = (*nothing[:i], b.uncertainty * b.counts, *nothing[i + 1 :])
-                    found.append(_Pull(f"{prefix}beta: {b.name}", b.uncertainty, i, np.zeros(n), shift, (None,) * n))
-            if e.signal_uncertainty > 0:
-                on_all = e.signal_uncertainty_on == "prediction"
-                scale = np.where(np.arange(n) == i, e.signal_uncertainty if on_all else 0.0, 0.0)
-                shift = nothing if on_all else (*nothing[:i], e.signal_uncertainty * signal, *nothing[i + 1 :])
-                found.append(_Pull(f"{prefix}alpha", e.signal_uncertainty, i, scale, shift, (None,) * n))
-        names = [e.name for e in self.experiments]
-        for each in shared:
-            if not isinstance(each, ScaleNuisance | ShapeNuisance):
-                raise ValueError(f"nuisances = {each!r}: must be a ScaleNuisance or a ShapeNuisance")
-            if each.name in [pull.name for pull in found]:
-                raise ValueError(f"nuisances: {each.name!r} is there already")
-            if isinstance(each, ScaleNuisance):
-                for name in each.experiments or ():
-                    validate.choice(f"experiments of {each.name!r}", name, names)
-                acts = [each.experiments is None or name in each.experiments for name in names]
-                scale = each.uncertainty * np.array(acts, dtype=np.float64)
-                found.append(_Pull(each.name, each.uncertainty, None, scale, nothing, (None,) * n))
-                continue
-            for variant in (*each.up, *each.down):
-                validate.choice(f"experiments of {each.name!r}", variant.name, names)
-                bins = self.experiments[names.index(variant.name)].detector.bins
-                if variant.detector.bins != bins:
-                    raise ValueError(f"{each.name!r}: {variant.name} must keep its bins")
-            found.append(_Pull(each.name, 1.0, None, np.zeros(n), nothing, tuple(map(each.pair, names))))
-        return found
 
     def _split(self, counts: Any) -> list[Floats]:
         """Counts for each experiment."""
