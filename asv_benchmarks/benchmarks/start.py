@@ -71,7 +71,7 @@ class Import:
 
 
 class ColdStart:
-    """The first limit curve of a process that finds compiled kernels."""
+    """The first limit curve of a process."""
 
     number, repeat, timeout = 1, 3, 300
 
@@ -83,7 +83,7 @@ class ColdStart:
 
 
 class Compilation:
-    """The same where no kernel has been compiled yet."""
+    """What first calls take more than second ones, where numba has compiled nothing yet."""
 
     params = (
         "templates",
