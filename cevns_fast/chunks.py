@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 Progress = Callable[[int, int], object] | bool | None
 Chunk = tuple[int, int, int]  # number, first row, row after the last
 
-IN_FLIGHT = 8  # chunks of 2 MiB, sent and returned: far below the design's 50 MB
+IN_FLIGHT = 8  # chunks of 4 MiB at most, sent and returned: below the design's 50 MB
 MANIFEST = "manifest.json"
 
 
@@ -104,28 +104,33 @@ def run(
 def _share(
     todo: list[Chunk], threads: int, fill_here: Callable[[Chunk], None], finish: Callable[[Chunk], None]
 ) -> None:
-    """Fill chunks in threads of our own, which help themselves: a future for each would cost as much as the chunk."""
+    """Fill chunks here and in other threads, which help themselves: a future for each would cost as much as it."""
     waiting, turn = iter(todo), Lock()
     ended: SimpleQueue[Chunk | BaseException] = SimpleQueue()
     stopped = Event()
 
+    def fill_next() -> bool:
+        with turn:
+            chunk = next(waiting, None)
+        if chunk is not None:
+            fill_here(chunk)
+            ended.put(chunk)
+        return chunk is not None
+
     def fill_many() -> None:
         try:
-            while not stopped.is_set():
-                with turn:
-                    chunk = next(waiting, None)
-                if chunk is None:
-                    return
-                fill_here(chunk)
-                ended.put(chunk)
+            while not stopped.is_set() and fill_next():
+                pass
         except BaseException as error:
             ended.put(error)
 
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads - 1) as pool:
         try:
-            for _ in range(threads):
+            for _ in range(threads - 1):
                 pool.submit(fill_many)
             for _ in todo:
+                while ended.empty() and fill_next():
+                    pass
                 chunk = ended.get()
                 if isinstance(chunk, BaseException):
                     raise chunk

@@ -1,7 +1,5 @@
 """What an experiment measured and how well, prepared for χ²: data, variances and what nuisances do."""
 
-from functools import cached_property
-
 import numpy as np
 
 from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VARIANCE
@@ -72,12 +70,3 @@ class Measurement:
             return POISSON, 0.0, np.inf, on, nothing, nothing, self.beam + self.steady_state
         ratio = 1 / (experiment.steady_state_weight - 1)
         return POISSON, 0.0, ratio, on, ratio * self.steady_state, nothing, self.beam
-
-    @cached_property
-    def operator(self) -> Floats:
-        """From counts to whitened counts with the constant columns projected out, float64[rows, n_bins]."""
-        n_columns, n_bins = self.columns.shape
-        extended = np.vstack([(self.columns / np.sqrt(self.variance)).T, np.eye(n_columns)])
-        q, _ = np.linalg.qr(extended)
-        whitened = np.vstack([np.diag(1 / np.sqrt(self.variance)), np.zeros((n_columns, n_bins))])
-        return np.asarray(whitened - q @ (q.T @ whitened))

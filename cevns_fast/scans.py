@@ -21,6 +21,7 @@ from cevns_fast.chunks import Progress
 from cevns_fast.experiments import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.likelihood import Likelihood, experiments_of
+from cevns_fast.measurement import Measurement
 from cevns_fast.nuisances import Nuisance
 from cevns_fast.rates import (
     DEFAULT_RTOL,
@@ -33,6 +34,8 @@ from cevns_fast.rates import (
 from cevns_fast.reduction import reduced
 from cevns_fast.scan_result import Minima, Scan
 from cevns_fast.threads import checked, get_num_threads
+
+_CACHE = 2**25  # bytes of a result that a processor may keep at hand for whoever reads it next
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +60,12 @@ class Grid(ABC):
     def fill_some(self, interaction: int, rows: Any, out: Floats) -> None:
         """χ² of rows of one interaction."""
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """Interactions, then the grid."""
         return (self.n_interactions, *(len(axis) for axis in self.axes))
 
-    @property
+    @cached_property
     def n_rows(self) -> int:
         """Rows of the scan."""
         return math.prod(self.shape[:-1])
@@ -109,49 +112,72 @@ class Grid(ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class GridProblem(Grid):
+class PlaneProblem(Grid):
     """Systems of fixed variance whose only nuisance beside constants is a scale: the plane's own kernel."""
 
-    fixed_terms: Floats  # [n, systems, terms, rows]
-    fixed_data: Floats  # [n, systems, rows]
+    triangle: Floats  # [n, systems, 1 + terms, 1 + terms]
+    scale_variance: Floats  # [systems]
+    powers: Any  # int64[terms, couplings]
+
+    @property
+    def n_interactions(self) -> int:
+        """How many planes there are."""
+        return len(self.triangle)
+
+    @property
+    def numbers(self) -> tuple[Floats, ...]:
+        """All numbers that decide the values."""
+        return self.triangle, self.scale_variance, self.powers
+
+    @property
+    def points_per_chunk(self) -> int:
+        """4 MiB of χ²: a millisecond, beside which it costs little to hand out chunks."""
+        return 2**19
+
+    def of_interactions(self, chosen: slice) -> "PlaneProblem":
+        """The same for some of the interactions."""
+        return replace(self, triangle=self.triangle[chosen])
+
+    def fill_some(self, interaction: int, rows: Any, out: Floats) -> None:
+        """χ² of rows of one interaction."""
+        write = plane.stream if 8 * math.prod(self.shape) > _CACHE else plane.fill
+        write(
+            plane.Plane(self.triangle[interaction], self.scale_variance, self.powers),
+            self.outer(rows), self.axes[-1], out,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class ProfiledProblem(Grid):
+    """The same systems, minimised over further couplings."""
+
+    terms: Floats  # [n, systems, terms, rows]
+    data: Floats  # [n, systems, rows]
     scale_variance: Floats  # [systems]
     powers: Any  # int64[terms, couplings + free]
 
     @property
     def n_interactions(self) -> int:
         """How many planes there are."""
-        return len(self.fixed_terms)
+        return len(self.terms)
 
     @property
     def numbers(self) -> tuple[Floats, ...]:
         """All numbers that decide the values."""
-        return self.fixed_terms, self.fixed_data, self.scale_variance, self.powers
+        return self.terms, self.data, self.scale_variance, self.powers
 
-    def of_interactions(self, chosen: slice) -> "GridProblem":
+    def of_interactions(self, chosen: slice) -> "ProfiledProblem":
         """The same for some of the interactions."""
-        return replace(self, fixed_terms=self.fixed_terms[chosen], fixed_data=self.fixed_data[chosen])
-
-    def problem(self, interaction: int) -> plane.Problem:
-        """The kernel's arrays for one interaction."""
-        return plane.Problem(
-            self.fixed_terms[interaction], self.fixed_data[interaction], self.scale_variance, self.powers
-        )
-
-    @cached_property
-    def _aligned(self) -> tuple[Floats, Floats]:
-        """Terms and data in the basis that the kernel's grid wants."""
-        return plane.aligned(self.fixed_terms, self.fixed_data, self.scale_variance, self.powers)
+        return replace(self, terms=self.terms[chosen], data=self.data[chosen])
 
     def fill_some(self, interaction: int, rows: Any, out: Floats) -> None:
         """χ² of rows of one interaction."""
-        if self.free:
-            problem, z = self.problem(interaction), self.points(rows)
-            free = np.arange(len(self.couplings), z.shape[1])
-            plane.minimise(problem, z, free, plane.work_for(problem, free), out.reshape(-1))
-        else:
-            terms, data = self._aligned
-            problem = plane.Problem(terms[interaction], data[interaction], self.scale_variance, self.powers)
-            plane.fill(problem, self.outer(rows), self.axes[-1], 0, len(rows), out)
+        from cevns_fast._kernels import minimum  # numba takes half a second to import
+
+        problem = minimum.Problem(self.terms[interaction], self.data[interaction], self.scale_variance, self.powers)
+        z = self.points(rows)
+        free = np.arange(len(self.couplings), z.shape[1])
+        minimum.minimise(problem, z, free, minimum.work_for(problem, free), out.reshape(-1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +232,7 @@ def _counts_of_one(
     return count_polynomial(experiment, [interaction], names, dict(phases), rtol=rtol)
 
 
-def _grid_problem(
+def _kernel_problem(
     like: Likelihood,
     batch: Sequence[Interaction],
     couplings: tuple[str, ...],
@@ -215,8 +241,8 @@ def _grid_problem(
     phases: Mapping[str, complex],
     rtol: float,
     threads: int,
-) -> GridProblem:
-    """Templates, whitened and reduced."""
+) -> PlaneProblem | ProfiledProblem:
+    """Templates, whitened."""
     names = couplings + free
     constant = (0,) * len(names)
     found: list[dict[Exponents, Floats]] = []
@@ -227,34 +253,53 @@ def _grid_problem(
             polynomial = count_polynomial(experiment, batch, names, phases, rtol=rtol, threads=threads)
         by_power = {e: polynomial.values[:, i] for i, e in enumerate(polynomial.exponents)}
         model = standard_model_counts(experiment, like.standard_model, rtol, batch)
-        by_power[constant] = by_power.get(constant, np.zeros((len(batch), experiment.n_bins))) + model
+        by_power[constant] = by_power[constant] + model if constant in by_power else model
         found.append(by_power)
-    exponents = sorted({e for each in found for e in each})
+    # The highest powers along a row first: that leaves them few components.
+    exponents = sorted({e for each in found for e in each}, key=lambda e: (-e[len(couplings) - 1], e))
     for e in exponents:
         for name, power in zip(names, e, strict=True):
             if power > 2:
                 raise ValueError(f"couplings: counts are of degree {power} in {name!r}; scan it with limit_scan")
-    fixed, data = [], []
-    for measurement, by_power in zip(like.measurements, found, strict=True):
-        nothing = np.zeros((len(batch), measurement.experiment.n_bins))
-        terms = np.stack([by_power.get(e, nothing) for e in exponents], axis=1)  # [n, terms, n_bins]
-        whitened = terms @ measurement.operator.T
-        target = np.broadcast_to(measurement.operator @ measurement.data, (len(batch), 1, len(measurement.operator)))
-        columns = np.swapaxes(np.concatenate([whitened, target], axis=1), 1, 2)
-        rows = max(columns.shape[1:])  # the same number of rows for every system
-        padded = np.pad(columns, ((0, 0), (0, rows - columns.shape[1]), (0, 0)))
-        R: Floats = np.linalg.qr(padded, mode="r")  # type: ignore[assignment]
-        fixed.append(np.swapaxes(R[:, :, :-1], 1, 2))
-        data.append(R[:, :, -1])
-    return GridProblem(
-        couplings=couplings,
-        free=free,
-        axes=axes,
-        fixed_terms=np.ascontiguousarray(np.stack(fixed, axis=1)),
-        fixed_data=np.ascontiguousarray(np.stack(data, axis=1)),
-        scale_variance=np.array([m.scale_variance for m in like.measurements], dtype=np.float64),
-        powers=np.array(exponents, dtype=np.int64).reshape(len(exponents), len(names)),
-    )
+    powers = np.array(exponents, dtype=np.int64).reshape(len(exponents), len(names))
+    scale_variance = np.array([m.scale_variance for m in like.measurements], dtype=np.float64)
+    if free:
+        triangle = _triangles(like.measurements, found, exponents, np.zeros_like(scale_variance))
+        terms, data = np.swapaxes(triangle[..., 1:], -1, -2).copy(), triangle[..., 0].copy()
+        return ProfiledProblem(couplings, free, axes, terms, data, scale_variance, powers)
+    triangle = _triangles(like.measurements, found, exponents, scale_variance)
+    return PlaneProblem(couplings, free, axes, triangle, scale_variance, powers)
+
+
+def _triangles(
+    measurements: Sequence[Measurement],
+    found: Sequence[Mapping[Exponents, Floats]],
+    exponents: Sequence[Exponents],
+    scale_variance: Floats,
+) -> Floats:
+    """Data and terms of each system as columns of the R of a QR decomposition, [n, systems, 1 + terms, 1 + terms].
+
+    What shifts counts by a constant, and its unit penalty, comes before them: so what that can absorb is gone. Where
+    a scale s varies, (s − 1)/σ is one more row.
+    """
+    constant = exponents.index((0,) * len(exponents[0]))
+    n, vectors = len(found[0][exponents[constant]]), 1 + len(exponents)
+    shifts = max(len(m.columns) for m in measurements)
+    rows = max(vectors, 1 + max(len(m.data) for m in measurements))
+    columns = np.zeros((n, len(measurements), shifts + rows, shifts + vectors))
+    columns[..., :shifts, :shifts] = np.eye(shifts)
+    for system, (measurement, by_power) in enumerate(zip(measurements, found, strict=True)):
+        counts = columns[:, system, shifts : shifts + len(measurement.data)]
+        counts[..., : len(measurement.columns)] = measurement.columns.T
+        counts[..., shifts] = measurement.data
+        for k, e in enumerate(exponents, shifts + 1):
+            if e in by_power:
+                counts[..., k] = by_power[e]
+        counts /= np.sqrt(measurement.variance)[:, None]
+        if scale_variance[system] > 0:
+            columns[:, system, -1, [shifts, shifts + 1 + constant]] = scale_variance[system] ** -0.5
+    R = np.asarray(np.linalg.qr(columns, mode="r"))
+    return np.ascontiguousarray(R[..., shifts:, shifts:])
 
 
 def correlation_scan(
@@ -339,13 +384,13 @@ def correlation_scan(
     n_threads = get_num_threads() if threads is None else checked(threads)
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise ValueError(f"executor = {executor!r}: must be a concurrent.futures.Executor")
-    like = Likelihood(listed, standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol)
     single = isinstance(interaction, Interaction)
     shape = tuple(grid.size for grid in grids)
     result = _target(out, shape if single else (len(batch), *shape))
+    like = Likelihood(listed, standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol)
     problem: Grid
     if statistic == "gaussian" and not nuisances and not any(m.predicts_variance for m in like.measurements):
-        problem = _grid_problem(like, batch, names, free, grids, phases or {}, rtol, n_threads)
+        problem = _kernel_problem(like, batch, names, free, grids, phases or {}, rtol, n_threads)
     else:
         systems = like.of_couplings(batch, names + free, phases or {}, n_threads)
         problem = EvaluatorProblem(names, free, grids, tuple(pack(*reduced(*each)) for each in systems))
@@ -431,8 +476,7 @@ def _target(out: Any, shape: tuple[int, ...]) -> Floats:
     """The array that receives χ²."""
     if out is None:
         needed = 8 * math.prod(shape)
-        available = _available_memory()
-        if needed > available:
+        if needed > _CACHE and needed > (available := _available_memory()):  # asking takes a tenth of a millisecond
             raise MemoryError(
                 f"the scan's result needs {needed / 2**30:.3g} GiB, {available / 2**30:.3g} GiB are available; "
                 "pass a memory map (numpy.lib.format.open_memmap) as `out`"
@@ -443,6 +487,8 @@ def _target(out: Any, shape: tuple[int, ...]) -> Floats:
         raise ValueError(f"out = {described}: must be a C-contiguous float64 array of shape {shape}")
     if not out.flags.writeable:
         raise ValueError("out: is read-only, must be writeable")
+    if not out.flags.aligned:
+        raise ValueError("out: begins in the middle of a number, must be aligned")
     return out
 
 

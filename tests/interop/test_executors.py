@@ -18,7 +18,7 @@ SCRIPT = """
 import numpy as np
 import cevns_fast as cf
 from cevns_fast import scans
-scans.GridProblem.points_per_chunk = 5000
+scans.PlaneProblem.points_per_chunk = 5000
 
 def scan(**options):
     csi = cf.load("coherent-csi-2017")
@@ -33,12 +33,12 @@ def scan(**options):
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(scans.GridProblem, "points_per_chunk", 5000)
+    monkeypatch.setattr(scans.PlaneProblem, "points_per_chunk", 5000)
 
 
 def run_scan(**options):
     space = {}
-    exec(SCRIPT.replace("scans.GridProblem.points_per_chunk = 5000", ""), space)
+    exec(SCRIPT.replace("scans.PlaneProblem.points_per_chunk = 5000", ""), space)
     return space["scan"](**options)
 
 
@@ -142,12 +142,31 @@ def test_an_error_in_a_worker_reaches_the_caller(monkeypatch):
     def fail(self, start, stop, out):
         raise RuntimeError("no such row")
 
-    monkeypatch.setattr(scans.GridProblem, "fill", fail)
+    monkeypatch.setattr(scans.PlaneProblem, "fill", fail)
     for options in ({"threads": 1}, {"threads": 2}):
         with pytest.raises(RuntimeError, match="no such row"):
             run_scan(**options)
     with ThreadPoolExecutor(2) as pool, pytest.raises(RuntimeError, match="no such row"):
         run_scan(executor=pool)
+
+
+@pytest.mark.parametrize("where", ["here", "elsewhere"])
+def test_an_error_in_one_thread_of_two(monkeypatch, where):
+    """The calling thread computes as well: the other one's error reaches it, and its own ends the other."""
+    import threading
+    import time
+
+    def fail(self, start, stop, out):
+        if (threading.current_thread() is threading.main_thread()) == (where == "here"):
+            raise RuntimeError("no such row")
+        time.sleep(0.01)
+
+    monkeypatch.setattr(scans.PlaneProblem, "points_per_chunk", 500)
+    monkeypatch.setattr(scans.PlaneProblem, "fill", fail)
+    before = threading.active_count()
+    with pytest.raises(RuntimeError, match="no such row"):
+        run_scan(threads=2)
+    assert threading.active_count() == before
 
 
 def test_no_thread_outlives_the_scan():

@@ -15,7 +15,7 @@ GRIDS = np.linspace(-0.05, 0.05, 60), np.linspace(-1e-3, 1e-3, 70)
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(scans.GridProblem, "points_per_chunk", 500)
+    monkeypatch.setattr(scans.PlaneProblem, "points_per_chunk", 500)
 
 
 def digest(threads):

@@ -1,197 +1,125 @@
-"""χ² on rows of a grid and its minimisation, against long double and against brute force."""
+"""χ² on rows of a grid, against long double."""
 
 import numpy as np
 import pytest
-from scipy import optimize
 
 from cevns_fast._kernels import plane
 
-EPS = np.finfo(float).eps
 TOLERANCE = 1e-12
+FAR_TO_NEAR = 10.0 ** np.arange(6, -4, -1.5)  # a million times the bound, to a thousandth
 
 
-def make_problem(seed, systems=1, couplings=2, rows=9, fixed=False, interference=0.9, scale_variance=0.08):
-    """Counts constant + Σ_ij ρ_ij z_i z_j f_i f_j in each row, as in nature; fixed: another coupling is on."""
+def make_counts(seed, systems=1, couplings=2, bins=9, fixed=False, interference=0.9):
+    """Data and terms constant + Σ_ij ρ_ij z_i z_j f_i f_j in each bin, as in nature; fixed: another coupling is on."""
     rng = np.random.default_rng(seed)
     sizes = np.append(10.0 ** rng.uniform(-1, 3, couplings), 1.0)  # couplings differ in unit by four decades
     pairs = [(i, j) for i in range(couplings + fixed) for j in range(i + 1)]
-    powers = sorted({tuple(int(c == i) + int(c == j) for c in range(couplings)) for i, j in pairs} | {(0,) * couplings})
-    terms = np.zeros((systems, len(powers), rows))
+    powers = {tuple(int(c == i) + int(c == j) for c in range(couplings)) for i, j in pairs} | {(0,) * couplings}
+    powers = sorted(powers, key=lambda p: -p[-1])
+    terms = np.zeros((systems, len(powers), bins))
     for system in range(systems):
-        amplitudes = (rng.normal(size=(couplings + 1, rows)) + 2.0) * sizes[:, None]
-        terms[system, powers.index((0,) * couplings)] = rng.uniform(1, 4, rows)
+        amplitudes = (rng.normal(size=(couplings + 1, bins)) + 2.0) * sizes[:, None]
+        terms[system, powers.index((0,) * couplings)] = rng.uniform(1, 4, bins)
         for i, j in pairs:
             power = powers.index(tuple(int(c == i) + int(c == j) for c in range(couplings)))
             terms[system, power] += (1 if i == j else 2 * interference) * amplitudes[i] * amplitudes[j]
-    data = terms[:, 0] * rng.uniform(0.5, 1.6, (systems, rows))
-    return plane.Problem(terms, data, np.full(systems, scale_variance), np.array(powers)), 1 / sizes[:couplings]
+    data = terms[:, powers.index((0,) * couplings)] * rng.uniform(0.5, 1.6, (systems, bins))
+    return terms, data, np.array(powers), 1 / sizes[:couplings]
 
 
-def exact(problem, z, dtype=np.longdouble):
-    """χ² at points z[n, couplings], straight from its definition."""
-    z = np.asarray(z, dtype=dtype)
-    monomials = np.prod(z[:, None] ** problem.powers, axis=2)
-    total = np.zeros(len(z), dtype=dtype)
-    for terms, data, variance in zip(problem.terms, problem.data, problem.scale_variance, strict=True):
-        n = monomials @ terms.astype(dtype)
-        d, v = data.astype(dtype), dtype(variance)
+def plane_of(terms, data, powers, variances):
+    """What the kernel reads; (s − 1)/σ is one more row."""
+    systems, n_terms, bins = terms.shape
+    columns = np.zeros((systems, max(bins, n_terms) + 1, 1 + n_terms))
+    for system, variance in enumerate(variances):
+        columns[system, :bins, 0], columns[system, :bins, 1:] = data[system], terms[system].T
+        if variance > 0:
+            columns[system, -1, 0] = variance**-0.5
+            columns[system, -1, 1 + powers.tolist().index([0] * powers.shape[1])] = variance**-0.5
+    return plane.Plane(np.ascontiguousarray(np.linalg.qr(columns, mode="r")), np.array(variances), powers)
+
+
+def exact(terms, data, powers, variances, outer, y):
+    """χ² on the grid, in long double, straight from its definition."""
+    z = np.concatenate([np.repeat(outer, len(y), axis=0), np.tile(y, len(outer))[:, None]], axis=1)
+    monomials = np.prod(z.astype(np.longdouble)[:, None] ** powers, axis=2)
+    total = np.zeros(len(z), dtype=np.longdouble)
+    for of_system, d, variance in zip(terms, data.astype(np.longdouble), variances, strict=True):
+        n, v = monomials @ of_system.astype(np.longdouble), np.longdouble(variance)
         s = (v * (n @ d) + 1) / (v * np.sum(n * n, axis=1) + 1)
         total += np.sum((d - s[:, None] * n) ** 2, axis=1)
         if variance > 0:
             total += (s - 1) ** 2 / v
-    return total
+    return total.reshape(len(outer), len(y))
 
 
+def grid_of(unit, y_steps):
+    """The outer couplings far out and near zero, with interfering signs, and the last one at steps of its unit."""
+    steps = np.concatenate([-FAR_TO_NEAR, [0.0], FAR_TO_NEAR[::-1]])
+    axes = np.meshgrid(*(steps * u for u in unit[:-1]), indexing="ij")
+    outer = np.stack([a.ravel() for a in axes], axis=1) if axes else np.zeros((1, 0))
+    return outer, np.asarray(y_steps) * unit[-1]
+
+
+WRITERS = pytest.mark.parametrize("write", [plane.fill, plane.stream], ids=["fill", "stream"])
+
+
+@WRITERS
 @pytest.mark.parametrize("couplings", [1, 2, 3])
 @pytest.mark.parametrize(
-    "options",
-    [{}, {"systems": 2}, {"fixed": True}, {"interference": -0.999}, {"scale_variance": 0.0}, {"rows": 2}, {"rows": 40}],
+    ("options", "variances"),
+    [
+        ({}, (0.08,)),
+        ({}, (0.0,)),
+        ({"systems": 3}, (0.08, 0.0, 0.01)),
+        ({"systems": 2}, (0.0, 0.08)),
+        ({"fixed": True}, (0.08,)),
+        ({"interference": -0.999}, (0.08,)),
+        ({"bins": 2}, (0.08,)),
+        ({"bins": 40}, (0.08,)),
+    ],
     ids=str,
 )
-def test_grid_against_long_double(flavour, couplings, options):
-    """From a thousandth of the bound to a million times beyond it."""
-    problem, unit = make_problem(3, couplings=couplings, **options)
-    steps = np.concatenate([-(10.0 ** np.arange(6, -4, -1.5)), [0.0], 10.0 ** np.arange(-3, 7, 1.5)])
-    axes = [steps * u for u in unit]
-    outer = (
-        np.stack([g.ravel() for g in np.meshgrid(*axes[:-1], indexing="ij")], axis=1)
-        if couplings > 1
-        else np.zeros((1, 0))
-    )
-    out = np.full((len(outer), len(axes[-1])), np.nan)
-    half = len(outer) // 2
-    terms, data = plane.aligned(problem.terms, problem.data, problem.scale_variance, problem.powers)
-    aligned = problem._replace(terms=terms, data=data)
-    flavour(plane).fill(aligned, outer, axes[-1], 0, half, out[:half])
-    flavour(plane).fill(aligned, outer, axes[-1], half, len(outer), out[half:])
-    points = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
-    expected = exact(problem, points).reshape(out.shape)
+def test_against_long_double(write, couplings, options, variances):
+    """From a thousandth of the bound to a million times beyond it, on rows longer than any block of the kernel."""
+    terms, data, powers, unit = make_counts(3, couplings=couplings, **options)
+    far = np.geomspace(1e-3, 1e6, 311 if couplings < 3 else 19)
+    outer, y = grid_of(unit, np.concatenate([-far[::-1], [0.0], far]))
+    out = np.full((len(outer), len(y)), np.nan)
+    write(plane_of(terms, data, powers, variances), outer, y, out)
+    expected = exact(terms, data, powers, variances, outer, y)
     assert np.max(np.abs(out - expected) / np.maximum(1, expected)) < TOLERANCE
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_roots_of_random_polynomials(flavour, seed):
-    """Roots over many decades, real and complex."""
-    rng = np.random.default_rng(seed)
-    for _ in range(20):
-        real = np.sort(rng.choice([-1, 1], 4) * 10.0 ** rng.uniform(-4, 4, 4))[: rng.integers(0, 5)]
-        pairs = [complex(*rng.normal(size=2)) for _ in range((4 - len(real)) // 2)]
-        c = np.polynomial.polynomial.polyfromroots([*real, *pairs, *np.conj(pairs)]).real
-        c *= 10.0 ** rng.uniform(-30, 30)
-        roots = np.empty(4)
-        count = flavour(plane).real_roots(np.append(c, np.zeros(5 - len(c))), 4, roots)
-        expected = np.sort([r.real for r in np.roots(c[::-1]) if abs(r.imag) < 1e-9 * abs(r)])
-        assert count == len(real) == len(expected)
-        np.testing.assert_allclose(roots[:count], real, rtol=1e-6)  # np.roots itself: see the residuals
-        residual = np.abs(np.polynomial.polynomial.polyval(roots[:count], c))
-        size = np.polynomial.polynomial.polyval(np.abs(roots[:count]), np.abs(c))
-        assert np.all(residual <= 8 * EPS * size)
+@pytest.mark.parametrize("variances", [(0.08,), (0.0,), (0.08, 0.01)], ids=str)
+@pytest.mark.parametrize("columns", [1, 2, 3, 7, 15, 16, 17, 513, 1027])
+def test_bits_depend_on_nothing_but_the_point(columns, variances):
+    """Not on where it is in memory, nor on which rows and columns are computed with it, nor on the way to memory."""
+    terms, data, powers, unit = make_counts(5, systems=len(variances))
+    made = plane_of(terms, data, powers, variances)
+    outer, y = np.linspace(-2, 2, 37)[:, None] * unit[0], np.linspace(-3, 2, columns) * unit[1]
+    together = np.empty((len(outer), columns))
+    plane.fill(made, outer, y, together)
+    beyond = np.empty((len(outer), columns // 2 + 1))
+    plane.fill(made, outer, y[-beyond.shape[1] :], beyond)
+    assert np.array_equal(beyond, together[:, -beyond.shape[1] :])
+    for shift in range(9):
+        for write in (plane.fill, plane.stream):
+            for a, b in ((0, 37), (1, 36), (16, 17), (20, 20)):
+                memory = np.full((b - a) * columns + 20, np.nan)
+                out = memory[shift : shift + (b - a) * columns].reshape(b - a, columns)
+                write(made, outer[a:b], y, out)
+                assert np.array_equal(out, together[a:b])
+                assert np.isnan(memory[:shift]).all() and np.isnan(memory[shift + out.size :]).all()
 
 
-@pytest.mark.parametrize(
-    ("coefficients", "expected"),
-    [
-        ([0, 0, 0, 0, 0], []),
-        ([1, 0, 0, 0, 0], []),
-        ([-2, 1, 0, 0, 0], [2]),
-        ([0, 0, 0, 1, 0], [0]),  # triple
-        ([0, 0, 0, -1, 1], [0, 1]),
-        ([1, -2, 1, 0, 0], []),  # no change of sign at a double root
-        ([4, 0, -5, 0, 1], [-2, -1, 1, 2]),
-        ([-1e-200, 0, 1e-200, 0, 0], [-1, 1]),
-        ([-1e300, 0, 1e300, 0, 0], [-1, 1]),
-        ([-1, 1, 0, 0, 1e-16], None),
-    ],
-)
-def test_roots_of_special_polynomials(flavour, coefficients, expected):
-    roots = np.empty(4)
-    count = flavour(plane).real_roots(np.array(coefficients, dtype=float), 4, roots)
-    if expected is None:  # two roots, at 1 and near −1e16^(1/3)
-        assert count == 2
-        np.testing.assert_allclose(roots[:2], [-(1e16 ** (1 / 3)), 1.0], rtol=1e-5)
-    else:
-        np.testing.assert_allclose(roots[:count], expected, atol=1e-12)
-
-
-def brute_force(problem, z, free, unit, starts=60, seed=0):
-    """The least χ² over the free couplings, by BFGS from many starts."""
-    rng = np.random.default_rng(seed)
-
-    def chi2(x):
-        point = z.copy()
-        point[free] = x * unit[free]
-        return exact(problem, point[None], np.float64)[0]
-
-    scale = 1 + np.max(np.abs(z / unit))
-    tries = [
-        np.zeros(len(free)),
-        *(rng.normal(size=(starts, len(free))) * scale * 10.0 ** rng.uniform(-2, 0.5, (starts, 1))),
-    ]
-    return min(optimize.minimize(chi2, x, method="BFGS", options={"gtol": 1e-10}).fun for x in tries)
-
-
-def found_minimum(kernels, problem, z, free):
-    at, least = z[None].copy(), np.empty(1)
-    kernels.minimise(problem, at, free, plane.work_for(problem, free), least)
-    assert least[0] == pytest.approx(exact(problem, at, np.float64)[0], rel=1e-11)
-    assert np.array_equal(np.delete(at[0], free), np.delete(z, free))
-    return least[0]
-
-
-@pytest.mark.parametrize("systems", [1, 2], ids=["single", "joint"])
-@pytest.mark.parametrize("fixed", [False, True], ids=["", "linear terms"])
-@pytest.mark.parametrize("n_free", [1, 2, 3])
-def test_minimum_against_brute_force(n_free, systems, fixed):
-    for seed in range(4 if n_free < 3 else 3):
-        problem, unit = make_problem(
-            seed, systems=systems, couplings=n_free + 1, fixed=fixed, interference=(0.95, -0.3)[seed % 2]
-        )
-        free = np.arange(1, n_free + 1)
-        for position in (0.0, 0.4, -1.3)[: 5 - n_free]:
-            z = np.zeros(n_free + 1)
-            z[0] = position * unit[0]
-            expected = brute_force(problem, z, free, unit, starts=12)
-            found = found_minimum(plane, problem, z, free)
-            assert found <= expected + 1e-9 * (1 + expected)
-            assert found >= 0
-
-
-@pytest.mark.parametrize(("seed", "n_free"), [(9, 2), (41, 2), (36, 3)])
-def test_saddles_are_left(seed, n_free):
-    """Without linear terms Newton's method may end where the gradient vanishes by symmetry."""
-    problem, unit = make_problem(seed, couplings=n_free + 1, interference=0.95)
-    z, free = np.zeros(n_free + 1), np.arange(1, n_free + 1)
-    expected = brute_force(problem, z, free, unit, starts=12)
-    assert found_minimum(plane, problem, z, free) <= expected + 1e-9
-
-
-def test_minimum_as_plain_python(flavour):
-    problem, unit = make_problem(11, systems=2, couplings=3, fixed=True)
-    z, free = 0.3 * unit, np.array([1, 2])
-    assert found_minimum(flavour(plane), problem, z, free) <= brute_force(problem, z, free, unit, 25) + 1e-9
-
-
-def test_a_coupling_without_effect(flavour):
-    """Above its threshold a coupling does nothing: the minimum is the value itself."""
-    problem, _ = make_problem(1, couplings=2)
-    terms = problem.terms * np.array([not p[1] for p in problem.powers])[:, None]
-    problem = problem._replace(terms=terms)
-    z = np.array([0.1, 5.0])
-    assert found_minimum(flavour(plane), problem, z, np.array([1])) == pytest.approx(
-        exact(problem, z[None])[0], rel=1e-12
-    )
-    found = found_minimum(flavour(plane), problem, z, np.array([0, 1]))
-    assert found <= found_minimum(flavour(plane), problem, z, np.array([0])) * (1 + 1e-12)
-
-
-def test_points_do_not_depend_on_their_neighbours():
-    problem, unit = make_problem(5, systems=2, couplings=3)
-    z = np.zeros((12, 3))
-    z[:, 0] = np.linspace(-2, 2, 12) * unit[0]
-    free, together = np.array([1, 2]), np.empty(12)
-    work = plane.work_for(problem, free)
-    plane.minimise(problem, z.copy(), free, work, together)
-    alone = np.empty(12)
-    for i in reversed(range(12)):
-        plane.minimise(problem, z[i : i + 1].copy(), free, plane.work_for(problem, free), alone[i : i + 1])
-    assert np.array_equal(together, alone)
+@WRITERS
+def test_a_coupling_without_effect(write):
+    """Above its threshold a coupling does nothing: the row is flat, and nothing is divided by zero."""
+    terms, data, powers, unit = make_counts(1)
+    terms[:, powers[:, 1] > 0] = 0.0
+    outer, y = grid_of(unit, np.linspace(-1, 1, 50))
+    out = np.empty((len(outer), len(y)))
+    write(plane_of(terms, data, powers, (0.08,)), outer, y, out)
+    assert np.all(out == out[:, :1])
+    np.testing.assert_allclose(out, exact(terms, data, powers, (0.08,), outer, y).astype(float), rtol=1e-12)

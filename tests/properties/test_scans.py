@@ -369,7 +369,7 @@ def test_larger_than_memory_is_refused_before_anything_is_done(csi, monkeypatch)
     monkeypatch.setattr(scans, "count_polynomial", lambda *a, **k: pytest.fail("computed"))
     monkeypatch.setattr(np, "empty", lambda *a, **k: pytest.fail("allocated"))
     with pytest.raises(MemoryError, match="memory map"):
-        cf.correlation_scan(csi, EFT, ("C_S", "a_M"), grid("C_S"), grid("a_M", 50))
+        cf.correlation_scan(csi, EFT, ("C_S", "a_M"), grid("C_S", 2000), grid("a_M", 2100))
 
 
 def test_memory_beyond_the_result(csi):
@@ -403,6 +403,7 @@ def test_memory_beyond_the_result(csi):
         ({"phases": {"C_V": 1j}}, "phases = 'C_V'"),
         ({"threads": 0}, "threads = 0"),
         ({"out": [1.0]}, "out = "),
+        ({"out": np.zeros(33, np.uint8)[1:].view(np.float64).reshape(2, 2)}, "out: .*aligned"),
         ({"progress": 3}, "progress = 3"),
         ({"executor": 3}, "executor = 3"),
         ({"interaction": [EFT, cf.StandardModel()]}, "of one kind"),
