@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -25,7 +25,6 @@ from cevns_fast.measurement import Measurement
 from cevns_fast.nuisances import Nuisance
 from cevns_fast.rates import (
     DEFAULT_RTOL,
-    CountPolynomial,
     WithStandardModel,
     checked_interactions,
     count_polynomial,
@@ -220,40 +219,29 @@ class EvaluatorProblem(Grid):
         return [minima.reach(evaluator, point, i) for i in range(len(self.couplings), len(point))]
 
 
-@lru_cache(maxsize=32)
-def _counts_of_one(
-    experiment: Experiment,
-    interaction: Interaction,
-    names: tuple[str, ...],
-    phases: tuple[tuple[str, complex], ...],
-    rtol: float,
-) -> CountPolynomial:
-    """Counts of one interaction, kept: it is scanned again on a finer grid, or with another Standard Model."""
-    return count_polynomial(experiment, [interaction], names, dict(phases), rtol=rtol)
+class _Systems(NamedTuple):
+    """Templates, whitened, for a batch of interactions: the numbers of a problem but for its axes."""
+
+    triangle: Floats  # see `_triangles`; the scale has a row where no coupling is profiled
+    scale_variance: Floats
+    powers: Any  # int64[terms, couplings + free]
 
 
-def _kernel_problem(
+def _systems(
     like: Likelihood,
     batch: Sequence[Interaction],
     couplings: tuple[str, ...],
     free: tuple[str, ...],
-    axes: tuple[Floats, ...],
     phases: Mapping[str, complex],
-    rtol: float,
     threads: int,
-) -> PlaneProblem | ProfiledProblem:
+) -> _Systems:
     """Templates, whitened."""
     names = couplings + free
-    constant = (0,) * len(names)
     found: list[dict[Exponents, Floats]] = []
     for experiment in like.experiments:
-        if len(batch) == 1:
-            polynomial = _counts_of_one(experiment, batch[0], names, tuple(phases.items()), rtol)
-        else:
-            polynomial = count_polynomial(experiment, batch, names, phases, rtol=rtol, threads=threads)
+        polynomial = count_polynomial(experiment, batch, names, phases, rtol=like.rtol, threads=threads)
         by_power = {e: polynomial.values[:, i] for i, e in enumerate(polynomial.exponents)}
-        model = standard_model_counts(experiment, like.standard_model, rtol, batch)
-        by_power[constant] = by_power[constant] + model if constant in by_power else model
+        by_power[(0,) * len(names)] += standard_model_counts(experiment, like.standard_model, like.rtol, batch)
         found.append(by_power)
     # The highest powers along a row first: that leaves them few components.
     exponents = sorted({e for each in found for e in each}, key=lambda e: (-e[len(couplings) - 1], e))
@@ -263,12 +251,47 @@ def _kernel_problem(
                 raise ValueError(f"couplings: counts are of degree {power} in {name!r}; scan it with limit_scan")
     powers = np.array(exponents, dtype=np.int64).reshape(len(exponents), len(names))
     scale_variance = np.array([m.scale_variance for m in like.measurements], dtype=np.float64)
-    if free:
-        triangle = _triangles(like.measurements, found, exponents, np.zeros_like(scale_variance))
-        terms, data = np.swapaxes(triangle[..., 1:], -1, -2).copy(), triangle[..., 0].copy()
-        return ProfiledProblem(couplings, free, axes, terms, data, scale_variance, powers)
-    triangle = _triangles(like.measurements, found, exponents, scale_variance)
-    return PlaneProblem(couplings, free, axes, triangle, scale_variance, powers)
+    rows_for = np.zeros_like(scale_variance) if free else scale_variance
+    return _Systems(_triangles(like.measurements, found, exponents, rows_for), scale_variance, powers)
+
+
+@lru_cache(maxsize=32)
+def _systems_of_one(
+    experiments: tuple[Experiment, ...],
+    standard_model: WithStandardModel,
+    interaction: Interaction,
+    couplings: tuple[str, ...],
+    free: tuple[str, ...],
+    phases: tuple[tuple[str, complex], ...],
+    rtol: float,
+) -> _Systems:
+    """The same of one interaction, kept: it is scanned again on a finer grid."""
+    like = Likelihood(experiments, standard_model=standard_model, rtol=rtol)
+    found = _systems(like, [interaction], couplings, free, dict(phases), 1)
+    for array in found:
+        array.setflags(write=False)
+    return found
+
+
+def _kernel_problem(
+    like: Likelihood,
+    batch: Sequence[Interaction],
+    couplings: tuple[str, ...],
+    free: tuple[str, ...],
+    axes: tuple[Floats, ...],
+    phases: Mapping[str, complex],
+    threads: int,
+) -> PlaneProblem | ProfiledProblem:
+    """What one of the plane's kernels fills."""
+    if len(batch) == 1:
+        directions = tuple(phases.items())
+        found = _systems_of_one(like.experiments, like.standard_model, batch[0], couplings, free, directions, like.rtol)
+    else:
+        found = _systems(like, batch, couplings, free, phases, threads)
+    if not free:
+        return PlaneProblem(couplings, free, axes, *found)
+    terms, data = np.swapaxes(found.triangle[..., 1:], -1, -2).copy(), found.triangle[..., 0].copy()
+    return ProfiledProblem(couplings, free, axes, terms, data, found.scale_variance, found.powers)
 
 
 def _triangles(
@@ -390,7 +413,7 @@ def correlation_scan(
     like = Likelihood(listed, standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol)
     problem: Grid
     if statistic == "gaussian" and not nuisances and not any(m.predicts_variance for m in like.measurements):
-        problem = _kernel_problem(like, batch, names, free, grids, phases or {}, rtol, n_threads)
+        problem = _kernel_problem(like, batch, names, free, grids, phases or {}, n_threads)
     else:
         systems = like.of_couplings(batch, names + free, phases or {}, n_threads)
         problem = EvaluatorProblem(names, free, grids, tuple(pack(*reduced(*each)) for each in systems))
