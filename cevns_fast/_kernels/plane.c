@@ -3,15 +3,11 @@
  * the number of bins nor on that of terms, and sums of squares keep every digit at couplings far beyond the bound. */
 #include "plane.h"
 
+#include "machine.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if defined(__GNUC__)
-#define INLINE inline __attribute__((always_inline)) /* for whatever processor the caller is compiled */
-#else
-#define INLINE inline
-#endif
 
 enum {
     ROWS = 16,   /* are prepared side by side: loops over bins and terms are too short to be fast */
@@ -148,9 +144,8 @@ static int fill_baseline(const struct plane *p, const double *outer, size_t n, c
     return fill(p, outer, n, y, columns, out, row_of_all);
 }
 
-#if defined(__GNUC__) && defined(__x86_64__) /* one binary for all of them, and twice as fast on those since 2013 */
+#if defined(HAS_RECENT) /* twice as fast */
 #include <immintrin.h>
-#define RECENT __attribute__((target("avx2,fma")))
 
 RECENT static int fill_recent(const struct plane *p, const double *outer, size_t n, const double *y, size_t columns,
                               double *out)
@@ -185,27 +180,18 @@ RECENT static int stream_recent(const struct plane *p, const double *outer, size
     _mm_sfence();
     return enough;
 }
-
-static int recent(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
 #else
+#define recent_machine() 0
 #define fill_recent fill_baseline
 #define stream_recent fill_baseline
-
-static int recent(void)
-{
-    return 0;
-}
 #endif
 
 int plane_fill(const struct plane *p, const double *outer, size_t n, const double *y, size_t columns, double *out)
 {
-    return (recent() ? fill_recent : fill_baseline)(p, outer, n, y, columns, out);
+    return (recent_machine() ? fill_recent : fill_baseline)(p, outer, n, y, columns, out);
 }
 
 int plane_stream(const struct plane *p, const double *outer, size_t n, const double *y, size_t columns, double *out)
 {
-    return (recent() && p->systems == 1 ? stream_recent : plane_fill)(p, outer, n, y, columns, out);
+    return (recent_machine() && p->systems == 1 ? stream_recent : plane_fill)(p, outer, n, y, columns, out);
 }

@@ -5,6 +5,8 @@
  * kink of the flux falls inside a panel: only there is anything but the flux moments evaluated anew. */
 #include "rates.h"
 
+#include "machine.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,15 +18,8 @@
 #define ROW RATES_ROW
 enum { MASS_POWERS = 9, ALIGNMENT = 8 /* numbers: a cache line */ };
 
-/* Vectors of the compiler's, which become what the machine has. A wheel serves any machine: where the linker can
- * choose between versions of a function, one is made for fused multiply-add and vectors of four. */
+/* A vector of the compiler's, which becomes what the machine has. */
 typedef double vector __attribute__((vector_size(GROUP * sizeof(double)), aligned(sizeof(double)), may_alias));
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define FOR_EACH_MACHINE __attribute__((target_clones("fma", "default")))
-#else
-#define FOR_EACH_MACHINE
-#endif
-#define INLINE static inline __attribute__((always_inline)) /* or the versions would share one callee */
 
 static const double GAUSS_X[NODES] = {-0.932469514203152, -0.6612093864662645, -0.2386191860831969,
                                       0.2386191860831969, 0.6612093864662645,  0.932469514203152};
@@ -52,7 +47,7 @@ typedef struct {
     double *images;   /* [2 x n_kinks] */
 } scratch;
 
-INLINE void recoil_limits(double E, double m, double M, double limits[2])
+static INLINE void recoil_limits(double E, double m, double M, double limits[2])
 {
     limits[0] = limits[1] = 0.0;
     if (E <= 0.0 || E < m + m * m / (2.0 * M))
@@ -65,12 +60,12 @@ INLINE void recoil_limits(double E, double m, double M, double limits[2])
     limits[1] = high;
 }
 
-INLINE double massless_energy(double tau, double M)
+static INLINE double massless_energy(double tau, double M)
 {
     return 0.5 * (tau * sqrt(tau * tau + 2.0 * M) + tau * tau);
 }
 
-INLINE size_t find_images(const double *kinks, size_t n_kinks, double m, double M, double least, double *images)
+static INLINE size_t find_images(const double *kinks, size_t n_kinks, double m, double M, double least, double *images)
 {
     size_t n = 0;
     double lowest = massless_energy(sqrt(least), M);
@@ -92,7 +87,7 @@ INLINE size_t find_images(const double *kinks, size_t n_kinks, double m, double 
 }
 
 /* Index of the interval that holds x, searched from a nearby one. */
-INLINE size_t piece_of(const double *breaks, size_t pieces, double x, size_t hint)
+static INLINE size_t piece_of(const double *breaks, size_t pieces, double x, size_t hint)
 {
     while (hint + 1 < pieces && x > breaks[hint + 1])
         hint++;
@@ -101,19 +96,19 @@ INLINE size_t piece_of(const double *breaks, size_t pieces, double x, size_t hin
     return hint;
 }
 
-INLINE size_t padded(size_t bins)
+static INLINE size_t padded(size_t bins)
 {
     return (bins + GROUP - 1) / GROUP * GROUP;
 }
 
 /* Weights of a node for the bins that a panel feeds: a vector of them, or one. */
-INLINE size_t weight_row(size_t bins)
+static INLINE size_t weight_row(size_t bins)
 {
     return bins == 1 ? 1 : padded(bins);
 }
 
 /* A whole panel of the plan; its weights stay there. */
-INLINE void known_panel(const rates_plan *plan, size_t place, double m2, double M, panel *p)
+static INLINE void known_panel(const rates_plan *plan, size_t place, double m2, double M, panel *p)
 {
     for (size_t n = 0; n < NODES; n++) {
         size_t k = NODES * place + n;
@@ -126,7 +121,7 @@ INLINE void known_panel(const rates_plan *plan, size_t place, double m2, double 
 }
 
 /* A part of a panel. */
-INLINE void new_panel(const rates_plan *plan, size_t place, double m2, double M, double low, double high,
+static INLINE void new_panel(const rates_plan *plan, size_t place, double m2, double M, double low, double high,
                       double *weight, panel *p)
 {
     size_t bins = (size_t)plan->bin_count[place], row = weight_row(bins), piece = (size_t)plan->first_piece[place];
@@ -156,7 +151,7 @@ INLINE void new_panel(const rates_plan *plan, size_t place, double m2, double M,
 /* Where the nodes of a panel are among the pieces of the flux; gives back the piece of the last.
  *
  * Where pieces join smoothly, no panel is cut: its nodes may lie in different ones. */
-INLINE size_t locate(const rates_flux *flux, const panel *p, size_t piece, position *at)
+static INLINE size_t locate(const rates_flux *flux, const panel *p, size_t piece, position *at)
 {
     for (size_t n = 0; n < NODES; n++) {
         double E = p->energy[n];
@@ -169,7 +164,7 @@ INLINE size_t locate(const rates_flux *flux, const panel *p, size_t piece, posit
 }
 
 /* A group of flux moments, times a factor. */
-INLINE void moments(const double *row, double t, int has_high_powers, double factor, vector *found)
+static INLINE void moments(const double *row, double t, int has_high_powers, double factor, vector *found)
 {
     const vector *c = (const vector *)row;
     double u = 2.0 * t - 1.0;
@@ -186,7 +181,7 @@ INLINE void moments(const double *row, double t, int has_high_powers, double fac
 }
 
 /* A panel that feeds one bin: weigh factor x T^j x flux moment, and add them to the sums. */
-INLINE void add_to_one(const rates_flux *flux, const rates_terms *terms, const panel *p, const position *at,
+static INLINE void add_to_one(const rates_flux *flux, const rates_terms *terms, const panel *p, const position *at,
                        double *products, size_t row, double *sums)
 {
     size_t lanes = flux->groups * GROUP;
@@ -208,7 +203,7 @@ INLINE void add_to_one(const rates_flux *flux, const rates_terms *terms, const p
 }
 
 /* The same for a panel that feeds all bins. */
-INLINE void add_to_all(const rates_flux *flux, const rates_terms *terms, const panel *p, const position *at,
+static INLINE void add_to_all(const rates_flux *flux, const rates_terms *terms, const panel *p, const position *at,
                        double *products, size_t row, double *sums)
 {
     size_t lanes = flux->groups * GROUP, node = T_POWERS * lanes;
@@ -236,7 +231,7 @@ INLINE void add_to_all(const rates_flux *flux, const rates_terms *terms, const p
 }
 
 /* All panels of a target for one mass, into the sums of all cells. */
-INLINE void integrate(const rates_flux *flux, const rates_plan *plan, const rates_terms *terms, size_t target, double m,
+static INLINE void integrate(const rates_flux *flux, const rates_plan *plan, const rates_terms *terms, size_t target, double m,
                       double mediator2, size_t bins, const scratch *s)
 {
     double M = plan->mass[target], m2 = m * m, whole_range[2];
@@ -282,7 +277,7 @@ INLINE void integrate(const rates_flux *flux, const rates_plan *plan, const rate
 }
 
 /* Sums of cells, times their coefficients, into rows. */
-INLINE void contract(const rates_terms *terms, size_t target, size_t mass, double m, size_t row, const scratch *s)
+static INLINE void contract(const rates_terms *terms, size_t target, size_t mass, double m, size_t row, const scratch *s)
 {
     double powers[MASS_POWERS] = {1.0};
     for (int k = 1; k < MASS_POWERS; k++)
@@ -300,24 +295,46 @@ INLINE void contract(const rates_terms *terms, size_t target, size_t mass, doubl
     }
 }
 
-FOR_EACH_MACHINE
-static void run(const rates_flux *flux, const rates_plan *plan, const rates_terms *terms, const double *final_mass,
-                const double *mediator_mass, size_t start, size_t stop, size_t rows, size_t bins, const scratch *s,
-                double *out)
+typedef struct {
+    const rates_flux *flux;
+    const rates_plan *plan;
+    const rates_terms *terms;
+    const double *final_mass, *mediator_mass;
+    size_t start, stop, rows, bins;
+    double *out;
+    scratch scratch;
+} task;
+
+static INLINE void run(const task *t)
 {
-    size_t row = padded(bins);
-    for (size_t i = start; i < stop; i++) {
-        double m = final_mass[i], mediator2 = mediator_mass[i] * mediator_mass[i];
-        memset(s->result, 0, rows * row * sizeof(double));
-        for (size_t target = 0; target < plan->targets; target++) {
-            integrate(flux, plan, terms, target, m, mediator2, bins, s);
-            contract(terms, target, i, m, row, s);
+    size_t row = padded(t->bins);
+    for (size_t i = t->start; i < t->stop; i++) {
+        double m = t->final_mass[i], mediator2 = t->mediator_mass[i] * t->mediator_mass[i];
+        memset(t->scratch.result, 0, t->rows * row * sizeof(double));
+        for (size_t target = 0; target < t->plan->targets; target++) {
+            integrate(t->flux, t->plan, t->terms, target, m, mediator2, t->bins, &t->scratch);
+            contract(t->terms, target, i, m, row, &t->scratch);
         }
-        for (size_t r = 0; r < rows; r++)
-            for (size_t b = 0; b < bins; b++)
-                out[(i * rows + r) * bins + b] += s->result[r * row + b];
+        for (size_t r = 0; r < t->rows; r++)
+            for (size_t b = 0; b < t->bins; b++)
+                t->out[(i * t->rows + r) * t->bins + b] += t->scratch.result[r * row + b];
     }
 }
+
+static void run_anywhere(const task *t)
+{
+    run(t);
+}
+
+#if defined(HAS_RECENT)
+RECENT static void run_recent(const task *t)
+{
+    run(t);
+}
+#else
+#define recent_machine() 0
+#define run_recent run_anywhere
+#endif
 
 /* The next part of a block of memory, at a cache line. */
 static double *part(double **block, size_t n)
@@ -337,13 +354,13 @@ int rates_templates(const rates_flux *flux, const rates_plan *plan, const rates_
         return 0;
     uintptr_t line = ALIGNMENT * sizeof(double), past = (uintptr_t)memory % line;
     double *block = memory + (past ? (line - past) / sizeof(double) : 0);
-    scratch s;
-    s.products = part(&block, products);
-    s.weight = part(&block, NODES * row);
-    s.sums = part(&block, terms->cells * row);
-    s.result = part(&block, rows * row);
-    s.images = part(&block, 2 * flux->n_kinks);
-    run(flux, plan, terms, final_mass, mediator_mass, start, stop, rows, bins, &s, out);
+    task t = {flux, plan, terms, final_mass, mediator_mass, start, stop, rows, bins, out, {0}};
+    t.scratch.products = part(&block, products);
+    t.scratch.weight = part(&block, NODES * row);
+    t.scratch.sums = part(&block, terms->cells * row);
+    t.scratch.result = part(&block, rows * row);
+    t.scratch.images = part(&block, 2 * flux->n_kinks);
+    (recent_machine() ? run_recent : run_anywhere)(&t);
     free(memory);
     return 1;
 }
