@@ -176,7 +176,7 @@ def limits_of_the_machine(repeat: int) -> Iterator[str]:
     )
 
 
-# a, b: two multiplications and additions each, c: one; squares, sums, a product and a quotient (`plane._fill_line`).
+# a, b: two multiplications and additions each, c: one; squares, sums, a product and a quotient (`at` in plane.c).
 POINT_FLOPS = 18
 
 

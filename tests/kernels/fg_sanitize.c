@@ -1,28 +1,6 @@
-/* Drives fg.c under the address and undefined-behaviour sanitizers: .ci/run builds it, exit status 0 is a pass.
- * Arrays live on the heap with their exact sizes, so that a read or write beside them is seen. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
+/* Drives fg.c under the address and undefined-behaviour sanitizers: .ci/run builds it, exit status 0 is a pass. */
 #include "fg.h"
-
-static int failures = 0;
-
-static void check(int ok, const char *what)
-{
-    if (!ok) {
-        fprintf(stderr, "fg_sanitize: %s\n", what);
-        failures++;
-    }
-}
-
-static double *array(size_t n)
-{
-    double *p = malloc(n * sizeof *p);
-    if (!p)
-        exit(2);
-    return p;
-}
+#include "sanitize.h"
 
 static double one(const double *table, double m_chi, double m_zprime, double m_q)
 {

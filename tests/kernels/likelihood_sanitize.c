@@ -1,34 +1,14 @@
 /* Drives likelihood.c under the address and undefined-behaviour sanitizers: .ci/run and tests/kernels build it.
  *
  * Each argument is a file as Likelihood.export writes it, or, after "--", a damaged one. What can be opened is
- * evaluated in every way, inside and outside its bounds. Arrays live on the heap with their exact sizes, so that a read or write beside
- * them is seen. Prints how many files could be opened; exit status 0 is a pass. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
+ * evaluated in every way, inside and outside its bounds. Prints how many files could be opened; exit status 0 is a
+ * pass. */
 #include <string.h>
 
 #include "cevns_fast.h"
+#include "sanitize.h"
 
 enum { POINTS = 67 }; /* no multiple of what the kernel takes at a time */
-
-static int failures = 0;
-
-static void check(int ok, const char *what)
-{
-    if (!ok) {
-        fprintf(stderr, "likelihood_sanitize: %s\n", what);
-        failures++;
-    }
-}
-
-static double *array(size_t n)
-{
-    double *p = calloc(n + (n == 0), sizeof *p);
-    if (!p)
-        exit(2);
-    return p;
-}
 
 static int all_nan(const double *values, size_t n)
 {

@@ -1,31 +1,8 @@
-/* Drives plane.c under the address and undefined-behaviour sanitizers: .ci/run builds it, exit status 0 is a pass.
- * Arrays live on the heap with their exact sizes, so that a read or write beside them is seen. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
+/* Drives plane.c under the address and undefined-behaviour sanitizers: .ci/run builds it, exit status 0 is a pass. */
 #include <string.h>
 
 #include "plane.h"
-
-static int failures = 0;
-
-static void check(int ok, const char *what)
-{
-    if (!ok) {
-        fprintf(stderr, "plane_sanitize: %s\n", what);
-        failures++;
-    }
-}
-
-static double *array(size_t n)
-{
-    double *p = malloc(n * sizeof *p);
-    if (!p)
-        exit(2);
-    for (size_t i = 0; i < n; i++)
-        p[i] = NAN;
-    return p;
-}
+#include "sanitize.h"
 
 /* Of data and terms y^2, x y, x^2, 1; another for each system. */
 static void triangle_of(size_t systems, double *triangle)

@@ -1,28 +1,12 @@
-/* Drives rates.c under the address and undefined-behaviour sanitizers: .ci/run builds it, exit status 0 is a pass.
- * Arrays live on the heap with their exact sizes, so that a read or write beside them is seen. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
+/* Drives rates.c under the address and undefined-behaviour sanitizers: .ci/run builds it, exit status 0 is a pass. */
 #include "rates.h"
+#include "sanitize.h"
 
 enum { PIECES = 3, PANELS = 4, TARGETS = 2, CELLS = 3, PAIRS = 4, ENTRIES = 5, ROWS = 2, MASSES = 9, DEGREE = 2 };
 
-static int failures = 0;
-
-static void check(int ok, const char *what)
-{
-    if (!ok) {
-        fprintf(stderr, "rates_sanitize: %s\n", what);
-        failures++;
-    }
-}
-
 static double *doubles(size_t n, double first, double step)
 {
-    double *p = malloc(n * sizeof *p);
-    if (!p)
-        exit(2);
+    double *p = array(n);
     for (size_t i = 0; i < n; i++)
         p[i] = first + (double)i * step;
     return p;
@@ -30,9 +14,7 @@ static double *doubles(size_t n, double first, double step)
 
 static int64_t *integers(size_t n, int64_t first, int64_t step)
 {
-    int64_t *p = malloc(n * sizeof *p);
-    if (!p)
-        exit(2);
+    int64_t *p = memory(n, sizeof *p);
     for (size_t i = 0; i < n; i++)
         p[i] = first + (int64_t)i * step;
     return p;
