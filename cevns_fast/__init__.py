@@ -8,7 +8,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# Public names and their homes. The façade is lazy: numba and scipy load when something is computed.
+# Public names and their homes. The façade is lazy: what they need is loaded when they are asked for.
 _HOMES = {
     "constants": ("",),
     "reference": ("",),

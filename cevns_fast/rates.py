@@ -25,7 +25,7 @@ from cevns_fast.interactions.process import (
     Exponents,
     Interaction,
     Process,
-    Shape,
+    Structure,
 )
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.nuclei import Nuclide
@@ -149,11 +149,6 @@ def _where(experiment: Experiment, rtol: float) -> _Where:
     return _Where(experiment.source, plan, nuclides, nuclei * (experiment.fluence * MEV2_CM2))
 
 
-def _channels(shape: Shape) -> tuple[tuple[int, int], ...]:
-    """The products of two amplitudes that occur."""
-    return tuple(dict.fromkeys((first, second) for first, second, *_ in shape))
-
-
 class _Layout(NamedTuple):
     """How a process becomes the kernel's terms: an entry is one term in one row of the result."""
 
@@ -170,11 +165,11 @@ class _Layout(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _layout(shape: Shape, used: tuple[tuple[int, int], ...], lane: tuple[int, ...], sign: tuple[float, ...]) -> _Layout:
-    """The layout for pairs (row, channel), and for the lane and sign of each term."""
-    channels = _channels(shape)
+def _layout(structure: Structure, used: tuple[tuple[int, int], ...], moments: quadrature.Moments) -> _Layout:
+    """The layout for pairs (row, channel)."""
+    shape, channels = structure.shape, structure.channels
     power_of = [T_power - LOWEST_T_POWER for _, _, T_power, *_ in shape]
-    cell_of = list(zip(power_of, lane, strict=True))
+    cell_of = list(zip(power_of, moments.lane, strict=True))
     cells = sorted(
         {
             cell
@@ -200,7 +195,7 @@ def _layout(shape: Shape, used: tuple[tuple[int, int], ...], lane: tuple[int, ..
         term=term,
         part=part,
         mass_power=np.array([of_term[5] for of_term in shape])[term],
-        sign=np.array(sign)[term],
+        sign=np.array(moments.sign)[term],
         T_power=np.array([of_term[2] for of_term in shape])[term],
     )  # fmt: skip
 
@@ -251,40 +246,43 @@ def _make_rows(where: _Where, processes: Processes, amplitudes: Amplitudes) -> _
     """Rows and integrands of amplitudes and processes."""
     targets, scale = where.plan.targets, where.factor[:, None, None, None]
     per_process = list(zip(*(processes[t.nuclide] for t in targets), strict=True))
-    shapes = [each[0].structure.shape for each in per_process]
     weights: list[dict[Exponents, Floats]] = []  # for each process, [targets, n or 1, channels, 2]
-    for i, shape in enumerate(shapes):
-        found = [_weights(amplitudes[t.nuclide][i], t, _channels(shape)) for t in targets]
+    for i, per_target in enumerate(per_process):
+        channels = per_target[0].structure.channels
+        found = [_weights(amplitudes[t.nuclide][i], t, channels) for t in targets]
         weights.append({e: np.array([w[e] for w in found]) * scale for e in found[0]})
-    present = [{e: np.asarray(w.any(axis=(0, 1))) for e, w in of_process.items()} for of_process in weights]
     constant = (0,) * len(next(iter(weights[0])))
-    exponents = sorted({constant, *(e for p in present for e in p)}, key=lambda e: (sum(e), tuple(-x for x in e)))
-    complex_ones = [e for e in exponents if any(e in p and p[e][:, 1].any() for p in present)]
+    exponents = sorted({constant, *(e for w in weights for e in w)}, key=lambda e: (sum(e), tuple(-x for x in e)))
+    complex_ones = [e for e in exponents if any(e in w and w[e][..., 1].any() for w in weights)]
     rows = [(e, 0) for e in exponents] + [(e, 1) for e in complex_ones]
-    integrands: list[_Integrand | None] = []
-    for i, shape in enumerate(shapes):
-        parts = [
-            (row, np.flatnonzero(present[i][e][:, part]), weights[i][e][..., part])
-            for row, (e, part) in enumerate(rows)
-            if e in present[i]
-        ]
-        used = tuple((row, c) for row, channels, _ in parts for c in channels.tolist())
-        if not used:
-            integrands.append(None)
-            continue
-        weight = np.concatenate([w[..., channels] for _, channels, w in parts], axis=-1)  # [targets, n or 1, parts]
-        moments = quadrature.moments(where.source, tuple((odd, k) for _, _, _, odd, k, _ in shape))
-        layout = _layout(shape, used, moments.lane, moments.sign)
-        coefficient = [
-            (process.coefficients()[layout.term] * layout.sign[:, None]).T * w[:, layout.part]
-            for process, w in zip(per_process[i], weight, strict=True)
-        ]
-        terms = Terms(
-            layout.cell_power, layout.cell_lane, layout.pair_row, layout.pair_cell, layout.first_entry,
-            layout.mass_power, np.ascontiguousarray(coefficient), per_process[i][0].propagator_power,
-        )  # fmt: skip
-        integrands.append(_Integrand(moments, terms, layout.T_power))
-    return _Rows(tuple(exponents), tuple(exponents.index(e) for e in complex_ones), tuple(integrands))
+    integrands = tuple(
+        _integrand(where, per_process[i], [(row, w[e][..., part]) for row, (e, part) in enumerate(rows) if e in w])
+        for i, w in enumerate(weights)
+    )
+    return _Rows(tuple(exponents), tuple(exponents.index(e) for e in complex_ones), integrands)
+
+
+def _integrand(
+    where: _Where, per_target: Sequence[Process], weights: Sequence[tuple[int, Floats]]
+) -> _Integrand | None:
+    """What the kernel integrates for a process, with weights[targets, n or 1, channels] in some of the rows."""
+    structure = per_target[0].structure
+    in_use = [(row, np.flatnonzero(w.any(axis=(0, 1))), w) for row, w in weights]
+    used = tuple((row, c) for row, channels, _ in in_use for c in channels.tolist())
+    if not used:
+        return None
+    moments = quadrature.moments(where.source, structure.lanes)
+    layout = _layout(structure, used, moments)
+    weight = np.concatenate([w[..., channels] for _, channels, w in in_use], axis=-1)  # [targets, n or 1, parts]
+    coefficient = [
+        (process.coefficients()[layout.term] * layout.sign[:, None]).T * w[:, layout.part]
+        for process, w in zip(per_target, weight, strict=True)
+    ]
+    terms = Terms(
+        layout.cell_power, layout.cell_lane, layout.pair_row, layout.pair_cell, layout.first_entry,
+        layout.mass_power, np.ascontiguousarray(coefficient), per_target[0].propagator_power,
+    )  # fmt: skip
+    return _Integrand(moments, terms, layout.T_power)
 
 
 def _integrate(plan: Quadrature, integrand: _Integrand, process: Process, out: Floats, threads: int) -> None:

@@ -55,6 +55,8 @@ class Structure:
     """What terms have in common for all masses."""
 
     shape: Shape
+    channels: tuple[tuple[int, int], ...]  # the products of two amplitudes that occur
+    lanes: tuple[tuple[bool, int], ...]  # of each of the shape: whether it is odd, power of E
     place: tuple[int, ...]  # of each term in the shape
     coefficients: Floats | None  # [shape, 1], if all are plain numbers
 
@@ -90,11 +92,10 @@ class Process(NamedTuple):
 
 _structures: dict[int, tuple[tuple[Term, ...], Structure]] = {}
 _MOST_STRUCTURES = 512
-_shapes: dict[Shape, Shape] = {}
 
 
 def _structure(terms: tuple[Term, ...]) -> Structure:
-    """Sort terms by what they have in common; equal shapes are one object."""
+    """Sort terms by what they have in common."""
     for term in terms:
         for name, value, allowed in (
             ("T_power", term.T_power, T_POWERS),
@@ -109,7 +110,8 @@ def _structure(terms: tuple[Term, ...]) -> Structure:
         coefficients = np.zeros((len(shape), 1))
         for i, term in zip(place, terms, strict=True):
             coefficients[i] += term.coefficient
-    return Structure(_shapes.setdefault(shape, shape), place, coefficients)
+    channels = tuple(dict.fromkeys((first, second) for first, second, *_ in shape))
+    return Structure(shape, channels, tuple((odd, k) for _, _, _, odd, k, _ in shape), place, coefficients)
 
 
 class Interaction(ABC):
