@@ -185,7 +185,7 @@ def template_flops() -> float:
     from cevns_fast import quadrature
     from cevns_fast._kernels.rates import HALF, NODES, T_POWERS
 
-    plan = quadrature.quadrature(CSI.source, CSI.detector, 1e-11).plan
+    plan = quadrature.quadrature(CSI.source, CSI.detector, 1e-11).panels
     lanes = 8  # five moments, of three powers of E and both parities, in two vectors
     a_node = 2 * (HALF - 1) + 3 + 2 * T_POWERS  # a polynomial of degree 5; each panel feeds one bin
     return float(len(plan.low) * NODES * lanes * a_node)

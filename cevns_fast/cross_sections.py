@@ -181,7 +181,7 @@ def _spectrum(experiment: Experiment, interaction: Interaction, nuclide: Nuclide
         m2 = float(np.asarray(process.final_mass)) ** 2
         lanes = tuple(dict.fromkeys((t.odd, t.E_power) for t in process.terms))
         E = (np.sqrt(T * (T + 2 * M)) + T) / 2 * (1 + m2 / (2 * M * T))
-        moments = quadrature.moments_at(quadrature.moments(experiment.source, lanes), E)
+        moments = quadrature.moments_at(quadrature.flux_moments(experiment.source, lanes), E)
         value = np.zeros(T.size)
         for term, (j, _, weights) in zip(process.terms, _weighted_terms(process, amplitudes, 1.0), strict=True):
             lane = lanes.index((term.odd, term.E_power))

@@ -39,13 +39,13 @@ class IntegrationTarget:
 class Quadrature:
     """A plan for the kernel, what its targets are, and whether it reaches down to T = 0."""
 
-    plan: Plan
+    panels: Plan
     targets: tuple[IntegrationTarget, ...]
     reaches_zero: bool
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class FluxMoments:
     """Moments of a flux, and where those that were asked for are among them."""
 
     flux: Flux
@@ -54,7 +54,7 @@ class Moments:
 
 
 @lru_cache(maxsize=128)
-def moments(source: Source, lanes: tuple[Lane, ...]) -> Moments:
+def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
     """Moments of all flux components together, of these parities and powers of E."""
     components = source.components
     kinks = sorted({x for c in components for x in (*c.breakpoints, *(line[0] for line in c.lines))})
@@ -88,7 +88,7 @@ def moments(source: Source, lanes: tuple[Lane, ...]) -> Moments:
     for d in range(count):
         rows[:, HALF - 1 - d if d < HALF else COEFFICIENTS + HALF - 1 - d, : len(distinct)] = found.coefficients[:, d]
     rows[:, -1, : len(distinct)] = found.value
-    return Moments(
+    return FluxMoments(
         Flux(
             breaks=found.breaks,
             kinks=np.array(ends, dtype=np.float64),
@@ -101,7 +101,7 @@ def moments(source: Source, lanes: tuple[Lane, ...]) -> Moments:
     )
 
 
-def moments_at(moments: Moments, E: Floats) -> Floats:
+def moments_at(moments: FluxMoments, E: Floats) -> Floats:
     """Flux moments above energies E, float64[lanes, len(E)]; 0 beyond the end point."""
     flux = moments.flux
     x = np.clip(E, flux.breaks[0], flux.breaks[-1])
@@ -123,7 +123,7 @@ def endpoint(source: Source) -> float:
 @lru_cache(maxsize=64)
 def quadrature(source: Source, detector: Detector, rtol: float) -> Quadrature:
     """The coarsest plan that agrees with its own refinement to `rtol` for probe masses and propagators."""
-    probed = moments(source, _PROBE_LANES)
+    probed = flux_moments(source, _PROBE_LANES)
     coarse = _build(source, detector, 1)
     sums = _probe(source, probed, coarse)
     for refinement in (2, 4, 8, 16, 32):
@@ -141,9 +141,9 @@ def quadrature(source: Source, detector: Detector, rtol: float) -> Quadrature:
     return coarse
 
 
-def _probe(source: Source, probed: Moments, candidate: Quadrature) -> Floats:
+def _probe(source: Source, probed: FluxMoments, candidate: Quadrature) -> Floats:
     """All cells for a few masses, without a propagator and with a massless mediator's."""
-    plan = candidate.plan
+    plan = candidate.panels
     limit = endpoint(source) * (1 - endpoint(source) / (2 * plan.mass.min()))
     masses = np.array([0.0, 1e-3 / limit, 0.1, 0.4, 0.7, 0.9, 0.99]) * limit
     n_targets, n_lanes = len(plan.mass), len(_PROBE_LANES)
@@ -324,6 +324,3 @@ def _panel_edges(cuts: Sequence[float], ratio: float, refinement: int) -> Floats
             edges += np.geomspace(first, high, n + 1)[:-1].tolist()
         edges.append(high)
     return np.array(edges)
-
-
-__all__ = ["IntegrationTarget", "Lane", "Moments", "Quadrature", "endpoint", "moments", "quadrature"]

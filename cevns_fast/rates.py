@@ -25,7 +25,8 @@ from cevns_fast.interactions.process import (
     Exponents,
     Interaction,
     Process,
-    Structure,
+    Shape,
+    channels_of,
 )
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.nuclei import Nuclide
@@ -36,6 +37,7 @@ from cevns_fast.threads import checked
 WithStandardModel = bool | StandardModel
 Integers = NDArray[np.int64]
 DEFAULT_RTOL = 1e-11
+LIGHTEST = 1e-30  # MeV: what is lighter is massless, or T_min ∝ m⁴ and 1/T² leave the range of numbers
 
 
 class CountPolynomial(NamedTuple):
@@ -115,15 +117,15 @@ def count_polynomial(
     """Counts of interactions of one kind, as a polynomial in the couplings that are left open."""
     kind = type(batch[0])
     names = kind.check_couplings(couplings, phases or {})
-    where = _where(experiment, rtol)
-    processes = {n: kind.processes(batch, n) for n in where.nuclides}
-    amplitudes = {n: kind.amplitudes(batch, n, names, phases or {}) for n in where.nuclides}
-    rows = _rows(where, processes, amplitudes)
+    setting = _setting(experiment, rtol)
+    processes = {n: kind.processes(batch, n) for n in setting.nuclides}
+    amplitudes = {n: kind.amplitudes(batch, n, names, phases or {}) for n in setting.nuclides}
+    rows = _rows(setting, processes, amplitudes)
     n = len(rows.exponents)
     out = np.zeros((len(batch), n + len(rows.complex_ones), experiment.n_bins))
-    for process, integrand in zip(processes[where.nuclides[0]], rows.of_process, strict=True):
+    for process, integrand in zip(processes[setting.nuclides[0]], rows.of_process, strict=True):
         if integrand is not None:
-            _integrate(where.plan, integrand, process, out, threads)
+            _integrate(setting.plan, integrand, process, out, threads)
     imaginary = np.zeros((len(batch), n, experiment.n_bins))
     for i, place in enumerate(rows.complex_ones):
         imaginary[:, place] = out[:, n + i]
@@ -131,7 +133,7 @@ def count_polynomial(
 
 
 @dataclass(frozen=True, eq=False)
-class _Where:
+class _Setting:
     """What an experiment brings to all interactions."""
 
     source: Source
@@ -141,12 +143,12 @@ class _Where:
 
 
 @lru_cache(maxsize=128)
-def _where(experiment: Experiment, rtol: float) -> _Where:
+def _setting(experiment: Experiment, rtol: float) -> _Setting:
     """The same, remembered."""
     plan = quadrature.quadrature(experiment.source, experiment.detector, rtol)
     nuclei = experiment.detector.nuclei[[t.index for t in plan.targets]]
     nuclides = tuple(dict.fromkeys(t.nuclide for t in plan.targets))
-    return _Where(experiment.source, plan, nuclides, nuclei * (experiment.fluence * MEV2_CM2))
+    return _Setting(experiment.source, plan, nuclides, nuclei * (experiment.fluence * MEV2_CM2))
 
 
 class _Layout(NamedTuple):
@@ -165,9 +167,9 @@ class _Layout(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _layout(structure: Structure, used: tuple[tuple[int, int], ...], moments: quadrature.Moments) -> _Layout:
+def _layout(shape: Shape, used: tuple[tuple[int, int], ...], moments: quadrature.FluxMoments) -> _Layout:
     """The layout for pairs (row, channel)."""
-    shape, channels = structure.shape, structure.channels
+    channels = channels_of(shape)
     power_of = [T_power - LOWEST_T_POWER for _, _, T_power, *_ in shape]
     cell_of = list(zip(power_of, moments.lane, strict=True))
     cells = sorted(
@@ -203,7 +205,7 @@ def _layout(structure: Structure, used: tuple[tuple[int, int], ...], moments: qu
 class _Integrand(NamedTuple):
     """What the kernel integrates for one process."""
 
-    moments: quadrature.Moments
+    moments: quadrature.FluxMoments
     terms: Terms
     T_power: Integers  # of each entry
 
@@ -220,21 +222,26 @@ Processes = Mapping[Nuclide, Sequence[Process]]
 Amplitudes = Mapping[Nuclide, Sequence[AmplitudePolynomial]]
 
 
-def _rows(where: _Where, processes: Processes, amplitudes: Amplitudes) -> _Rows:
+def _rows(setting: _Setting, processes: Processes, amplitudes: Amplitudes) -> _Rows:
     """Rows and integrands, remembered by content: a fit changes the mass more often than the amplitudes."""
     every = [process for each in processes.values() for process in each]
-    structures = tuple([process.structure for process in every])
-    if any([structure.coefficients is None for structure in structures]):
-        return _make_rows(where, processes, amplitudes)
-    powers = tuple([process.propagator_power for process in every])
+    structures = [process.structure for process in every]
+    numbers = [s.coefficients.tobytes() for s in structures if s.coefficients is not None]
     polynomials = [polynomial.items() for each in amplitudes.values() for polynomial in each]
-    contents = tuple([tuple([(e, a.tobytes()) for e, a in items]) for items in polynomials])
-    key = (where, structures, powers, contents)
+    if len(numbers) < len(structures) or any([len(a) > 1 for items in polynomials for _, a in items]):
+        return _make_rows(setting, processes, amplitudes)  # a number for each of a batch: large, and not seen again
+    key = (
+        setting,
+        tuple([id(structure.shape) for structure in structures]),
+        tuple(numbers),
+        tuple([process.propagator_power for process in every]),
+        tuple([tuple([(e, a.shape, a.tobytes()) for e, a in items]) for items in polynomials]),
+    )
     found = _remembered_rows.get(key)
     if found is None:
         if len(_remembered_rows) >= _MOST_REMEMBERED:
             _remembered_rows.clear()
-        found = _remembered_rows[key] = _make_rows(where, processes, amplitudes)
+        found = _remembered_rows[key] = _make_rows(setting, processes, amplitudes)
     return found
 
 
@@ -242,13 +249,13 @@ _remembered_rows: dict[Any, _Rows] = {}
 _MOST_REMEMBERED = 256
 
 
-def _make_rows(where: _Where, processes: Processes, amplitudes: Amplitudes) -> _Rows:
+def _make_rows(setting: _Setting, processes: Processes, amplitudes: Amplitudes) -> _Rows:
     """Rows and integrands of amplitudes and processes."""
-    targets, scale = where.plan.targets, where.factor[:, None, None, None]
+    targets, scale = setting.plan.targets, setting.factor[:, None, None, None]
     per_process = list(zip(*(processes[t.nuclide] for t in targets), strict=True))
     weights: list[dict[Exponents, Floats]] = []  # for each process, [targets, n or 1, channels, 2]
     for i, per_target in enumerate(per_process):
-        channels = per_target[0].structure.channels
+        channels = channels_of(per_target[0].structure.shape)
         found = [_weights(amplitudes[t.nuclide][i], t, channels) for t in targets]
         weights.append({e: np.array([w[e] for w in found]) * scale for e in found[0]})
     constant = (0,) * len(next(iter(weights[0])))
@@ -256,14 +263,14 @@ def _make_rows(where: _Where, processes: Processes, amplitudes: Amplitudes) -> _
     complex_ones = [e for e in exponents if any(e in w and w[e][..., 1].any() for w in weights)]
     rows = [(e, 0) for e in exponents] + [(e, 1) for e in complex_ones]
     integrands = tuple(
-        _integrand(where, per_process[i], [(row, w[e][..., part]) for row, (e, part) in enumerate(rows) if e in w])
+        _integrand(setting, per_process[i], [(row, w[e][..., part]) for row, (e, part) in enumerate(rows) if e in w])
         for i, w in enumerate(weights)
     )
     return _Rows(tuple(exponents), tuple(exponents.index(e) for e in complex_ones), integrands)
 
 
 def _integrand(
-    where: _Where, per_target: Sequence[Process], weights: Sequence[tuple[int, Floats]]
+    setting: _Setting, per_target: Sequence[Process], weights: Sequence[tuple[int, Floats]]
 ) -> _Integrand | None:
     """What the kernel integrates for a process, with weights[targets, n or 1, channels] in some of the rows."""
     structure = per_target[0].structure
@@ -271,8 +278,8 @@ def _integrand(
     used = tuple((row, c) for row, channels, _ in in_use for c in channels.tolist())
     if not used:
         return None
-    moments = quadrature.moments(where.source, structure.lanes)
-    layout = _layout(structure, used, moments)
+    moments = quadrature.flux_moments(setting.source, structure.lanes)
+    layout = _layout(structure.shape, used, moments)
     weight = np.concatenate([w[..., channels] for _, channels, w in in_use], axis=-1)  # [targets, n or 1, parts]
     coefficient = [
         (process.coefficients()[layout.term] * layout.sign[:, None]).T * w[:, layout.part]
@@ -290,14 +297,15 @@ def _integrate(plan: Quadrature, integrand: _Integrand, process: Process, out: F
     n = len(out)
     final_mass, mediator_mass = _of_all(process.final_mass, n), _of_all(process.mediator_mass, n)
     if plan.reaches_zero:
+        final_mass[final_mass < LIGHTEST], mediator_mass[mediator_mass < LIGHTEST] = 0.0, 0.0
         _refuse_infrared(integrand, final_mass, mediator_mass)
-    flux, panels, terms = integrand.moments.flux, plan.plan, integrand.terms
+    flux, panels, terms = integrand.moments.flux, plan.panels, integrand.terms
     in_ranges(lambda a, b: templates_kernel(flux, panels, terms, final_mass, mediator_mass, a, b, out), n, threads)
 
 
 def _of_all(mass: Batch, n: int) -> Floats:
     """A mass for each interaction of a batch."""
-    return np.array([mass] * n) if isinstance(mass, float) else np.ascontiguousarray(np.broadcast_to(mass, n))
+    return np.array([mass] * n) if isinstance(mass, float) else np.array(np.broadcast_to(mass, n), dtype=np.float64)
 
 
 def _refuse_infrared(integrand: _Integrand, final_mass: Floats, mediator_mass: Floats) -> None:
@@ -308,7 +316,7 @@ def _refuse_infrared(integrand: _Integrand, final_mass: Floats, mediator_mass: F
         row = terms.coefficient[:, min(i, terms.coefficient.shape[1] - 1)]
         if np.any(row[:, (integrand.T_power < propagator) & (terms.mass_power == 0)]):
             raise ValueError(
-                "m_chi = 0.0: the rate diverges at zero recoil, which this detector sees; "
+                f"m_chi < {LIGHTEST:g}: the rate diverges at zero recoil, which this detector sees; "
                 "m_chi, the lowest bin or recoil_threshold must be > 0"
             )
 

@@ -34,6 +34,7 @@ from cevns_fast.reduction import reduced
 from cevns_fast.scan_result import Minima, Scan
 from cevns_fast.threads import checked, get_num_threads
 
+_FARTHEST = 1e50  # χ² goes with the fourth power of a coupling, and must be a number
 _CACHE = 2**25  # bytes of a result that a processor may keep at hand for whoever reads it next
 
 
@@ -291,7 +292,8 @@ def _kernel_problem(
     if not free:
         return PlaneProblem(couplings, free, axes, *found)
     terms, data = np.swapaxes(found.triangle[..., 1:], -1, -2).copy(), found.triangle[..., 0].copy()
-    return ProfiledProblem(couplings, free, axes, terms, data, found.scale_variance, found.powers)
+    # Copies, which can be written to: numba takes read-only arrays for another type, and compiles anew.
+    return ProfiledProblem(couplings, free, axes, terms, data, found.scale_variance.copy(), found.powers.copy())
 
 
 def _triangles(
@@ -366,7 +368,8 @@ def correlation_scan(
         Threads to use if there is no executor; by default one for each processor. They end with the scan.
     executor : concurrent.futures.Executor, optional
         Computes the chunks: threads, processes, ``dask.distributed``'s ``client.get_executor()`` or
-        ``mpi4py.futures.MPIPoolExecutor``. Results do not depend on it, to the last bit.
+        ``mpi4py.futures.MPIPoolExecutor``. Results do not depend on it, to the last bit, on processors of one kind
+        (with and without fused multiply-add they differ by rounding).
     checkpoint : path, optional
         A directory that receives every finished chunk. If it holds chunks of the same scan, they are read
         instead of computed; if of another, `ValueError` names the first field that differs.
@@ -403,7 +406,7 @@ def correlation_scan(
     names, free = _names(kind, couplings, profile, phases or {})
     if len(axes) != len(names):
         raise ValueError(f"axes: {len(axes)} grids are given for {len(names)} couplings {names}")
-    grids = tuple(validate.increasing(f"grid of {name}", axis) for name, axis in zip(names, axes, strict=True))
+    grids = tuple(_grid(name, axis) for name, axis in zip(names, axes, strict=True))
     n_threads = get_num_threads() if threads is None else checked(threads)
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise ValueError(f"executor = {executor!r}: must be a concurrent.futures.Executor")
@@ -487,12 +490,21 @@ def _names(
     kind: type[Interaction], couplings: Sequence[str], profile: Sequence[str], phases: Mapping[str, complex]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Scanned and profiled couplings, checked."""
-    if isinstance(couplings, str) or not 1 <= len(couplings) <= 3:
-        raise ValueError(f"couplings = {couplings!r}: must be one to three names")
-    if isinstance(profile, str):
+    if isinstance(couplings, str) or not isinstance(couplings, Sequence) or not 1 <= len(couplings) <= 3:
+        raise ValueError(f"couplings = {couplings!r}: must be a sequence of one to three names")
+    if isinstance(profile, str) or not isinstance(profile, Sequence):
         raise ValueError(f"profile = {profile!r}: must be a sequence of names")
     every = kind.check_couplings((*couplings, *profile), phases)
     return every[: len(couplings)], every[len(couplings) :]
+
+
+def _grid(name: str, axis: Any) -> Floats:
+    """One axis, checked."""
+    grid = validate.increasing(f"grid of {name}", axis)
+    farthest = float(np.abs(grid[[0, -1]]).max())
+    if farthest > _FARTHEST:
+        raise ValueError(f"grid of {name}: reaches {farthest:g}, must be within ±{_FARTHEST:g}")
+    return grid
 
 
 def _target(out: Any, shape: tuple[int, ...]) -> Floats:

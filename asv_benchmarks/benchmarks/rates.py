@@ -9,7 +9,7 @@ from scipy.integrate import IntegrationWarning
 import cevns_fast as cf
 
 from .others import PAIRS, VectorisedNumpy, nested_quad
-from .timing import EXPERIMENTS, INTERACTIONS, batch, best_of, masses
+from .timing import EXPERIMENTS, INTERACTIONS, batch, best_of, masses, microseconds
 
 
 class SingleRate:
@@ -23,7 +23,8 @@ class SingleRate:
         (self.interaction,) = batch(interaction, "coherent-csi-2017", 1)
         cf.event_rate(self.csi, self.interaction)
 
-    def time_event_rate(self, interaction):
+    @microseconds
+    def track_event_rate(self, interaction):
         cf.event_rate(self.csi, self.interaction)
 
 
@@ -153,16 +154,20 @@ class LoopFunctions:
         self.m_chi, self.m_zprime = np.geomspace(1.0, 100.0, 1000), np.geomspace(1.0, 1e4, 1000)
         cf.loop_functions(10.0, 20.0)
 
-    def time_f_g(self):
+    @microseconds
+    def track_f_g(self):
         cf.F_G(10.0, 20.0, 4180.0)
 
-    def time_f_g_of_1000(self):
+    @microseconds
+    def track_f_g_of_1000(self):
         cf.F_G(self.m_chi, self.m_zprime, 4180.0)
 
-    def time_loop_functions(self):
+    @microseconds
+    def track_loop_functions(self):
         cf.loop_functions(10.0, 20.0)
 
-    def time_loop_functions_of_1000(self):
+    @microseconds
+    def track_loop_functions_of_1000(self):
         cf.loop_functions(self.m_chi, self.m_zprime)
 
     def track_f_g_speedup_over_mpmath(self):

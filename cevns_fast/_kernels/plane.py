@@ -43,5 +43,8 @@ def _run(kernel: Any, plane: Plane, outer: Floats, y: Floats, out: Floats) -> No
 
 
 def _in(array: NDArray[Any]) -> Any:
-    """A pointer to what is read."""
-    return ffi.from_buffer("int64_t[]" if array.dtype == np.int64 else "double[]", array)
+    """A pointer to what is read; any other type of number is a mistake of ours."""
+    return ffi.from_buffer(_POINTERS[array.dtype], array)
+
+
+_POINTERS = {np.dtype(np.int64): "int64_t[]", np.dtype(np.float64): "double[]"}

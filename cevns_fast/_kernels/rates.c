@@ -230,17 +230,18 @@ static INLINE void add_to_all(const rates_flux *flux, const rates_terms *terms, 
     }
 }
 
-/* All panels of a target for one mass, into the sums of all cells. */
-static INLINE void integrate(const rates_flux *flux, const rates_plan *plan, const rates_terms *terms, size_t target, double m,
+/* All panels of a target for one mass, into the sums of all cells; 0 if no neutrino has the energy. */
+static INLINE int integrate(const rates_flux *flux, const rates_plan *plan, const rates_terms *terms, size_t target, double m,
                       double mediator2, size_t bins, const scratch *s)
 {
     double M = plan->mass[target], m2 = m * m, whole_range[2];
+    double pole = terms->propagator_power > 0 ? mediator2 / (32.0 * M) : 0.0; /* well below the propagator's, m^2/2M */
     size_t row = padded(bins), piece = flux->pieces - 1, next = 0;
     size_t place = (size_t)plan->first_panel[target], end = (size_t)plan->first_panel[target + 1];
-    memset(s->sums, 0, terms->cells * row * sizeof(double));
     recoil_limits(flux->breaks[flux->pieces], m, M, whole_range);
     if (whole_range[1] == 0.0)
-        return;
+        return 0;
+    memset(s->sums, 0, terms->cells * row * sizeof(double));
     size_t n_images = find_images(flux->kinks, flux->n_kinks, m, M, plan->low[place], s->images);
     double left = plan->low[place];
     while (place < end) {
@@ -249,8 +250,8 @@ static INLINE void integrate(const rates_flux *flux, const rates_plan *plan, con
         double right = plan->high[place];
         if (next < n_images && s->images[next] < right)
             right = s->images[next];
-        if (left == 0.0 && terms->propagator_power > 0 && mediator2 > 0.0 && mediator2 / (32.0 * M) < right)
-            right = mediator2 / (32.0 * M); /* the propagator's poles are at T = -m^2/2M */
+        if (left == 0.0 && pole > 0.0 && pole < right)
+            right = pole;
         if (whole_range[0] <= left && right <= whole_range[1]) {
             panel p;
             if (left == plan->low[place] && right == plan->high[place]) {
@@ -274,6 +275,7 @@ static INLINE void integrate(const rates_flux *flux, const rates_plan *plan, con
         if (left == plan->high[place])
             place++;
     }
+    return 1;
 }
 
 /* Sums of cells, times their coefficients, into rows. */
@@ -312,8 +314,8 @@ static INLINE void run(const task *t)
         double m = t->final_mass[i], mediator2 = t->mediator_mass[i] * t->mediator_mass[i];
         memset(t->scratch.result, 0, t->rows * row * sizeof(double));
         for (size_t target = 0; target < t->plan->targets; target++) {
-            integrate(t->flux, t->plan, t->terms, target, m, mediator2, t->bins, &t->scratch);
-            contract(t->terms, target, i, m, row, &t->scratch);
+            if (integrate(t->flux, t->plan, t->terms, target, m, mediator2, t->bins, &t->scratch))
+                contract(t->terms, target, i, m, row, &t->scratch);
         }
         for (size_t r = 0; r < t->rows; r++)
             for (size_t b = 0; b < t->bins; b++)

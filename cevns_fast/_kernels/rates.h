@@ -12,7 +12,7 @@ enum {
     RATES_LOWEST_T_POWER = -2,
     RATES_GROUP = 4, /* flux moments come in groups of lanes, and bins are padded to a multiple of it: a vector */
     RATES_HALF = 6,  /* a moment on a piece has twice as many coefficients, in two chains, and a value */
-    RATES_ROW = (2 * 6 + 1) * 4
+    RATES_ROW = (2 * RATES_HALF + 1) * RATES_GROUP
 };
 
 /* Moments of the flux above an energy, a lane for each power of E and parity; pieces join where breaks are. */
@@ -61,7 +61,9 @@ typedef struct {
 int rates_templates(const rates_flux *flux, const rates_plan *plan, const rates_terms *terms, const double *final_mass,
                     const double *mediator_mass, size_t start, size_t stop, size_t rows, size_t bins, double *out);
 
-/* T_min and T_max, BRX Eq. (9) with T_min from the product of the roots; 0, 0 below threshold. */
+/* What follows is for tests: the kinematics that the kernel uses inside.
+ *
+ * T_min and T_max, BRX Eq. (9) with T_min from the product of the roots; 0, 0 below threshold. */
 void rates_recoil_limits(double energy, double m, double M, double limits[2]);
 
 /* E_min at recoil tau^2 for a massless final state; with a mass, times 1 + m^2/(2MT). */

@@ -1,6 +1,6 @@
 """The rate kernel of ``rates.c`` for arrays: ∫dT R(T) F²(T) P(T) T^j μ_k(E_min(T)) for every bin. No validation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -21,17 +21,20 @@ COEFFICIENTS = 2 * HALF  # of a flux moment on a piece
 
 
 def _struct(kind: str, arrays: Any, **sizes: int) -> Any:
-    """A structure of the kernel's whose pointers are to the arrays; these must outlive it."""
+    """A structure of the kernel's whose pointers are to the arrays of a dataclass, which must outlive it."""
     struct = ffi.new(f"{kind} *", sizes)
-    for name, array in vars(arrays).items():
-        if isinstance(array, np.ndarray):
-            setattr(struct, name, _in(array))
+    for field in fields(arrays):
+        if isinstance(array := getattr(arrays, field.name), np.ndarray):
+            setattr(struct, field.name, _in(array))
     return struct
 
 
 def _in(array: NDArray[Any]) -> Any:
-    """A pointer to what is read."""
-    return ffi.from_buffer("int64_t[]" if array.dtype == np.int64 else "double[]", array)
+    """A pointer to what is read; any other type of number is a mistake of ours."""
+    return ffi.from_buffer(_POINTERS[array.dtype], array)
+
+
+_POINTERS = {np.dtype(np.int64): "int64_t[]", np.dtype(np.float64): "double[]"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +109,7 @@ def templates(
 ) -> None:
     """Add to out[mass, row, bin] for masses start … stop − 1."""
     done = lib.rates_templates(
-        flux.struct, plan.struct, terms.struct, ffi.from_buffer("double[]", final_mass),
-        ffi.from_buffer("double[]", mediator_mass), start, stop, out.shape[1], out.shape[2],
+        flux.struct, plan.struct, terms.struct, _in(final_mass), _in(mediator_mass), start, stop, *out.shape[1:],
         ffi.from_buffer("double[]", out, require_writable=True),
     )  # fmt: skip
     if not done:

@@ -1,6 +1,7 @@
 """The loop functions of the vector mediator: Chao, Li, Liao & Su 2021 (CLLS), Appendix."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -64,17 +65,16 @@ def F_G(
     """
     if isinstance(m_chi, float) and isinstance(m_zprime, float) and isinstance(m_q, float):
         value = fg.f_g_value(m_chi, m_zprime, m_q, variant) if variant in _VARIANTS else math.nan
-        if value == value:  # NaN for what is refused: below is said why
+        if math.isfinite(value):  # it is not for what is refused: below is said why
             return value
     name = _validate.choice("variant", variant, _VARIANTS)
-    masses = np.broadcast_arrays(_positive("m_chi", m_chi), _positive("m_zprime", m_zprime), _positive("m_q", m_q))
+    masses = _together(m_chi=m_chi, m_zprime=m_zprime, m_q=m_q)
     chi, zprime, quark = (np.ascontiguousarray(mass).reshape(-1) for mass in masses)
     result = fg.f_g(chi, zprime, quark, name)
-    if np.isnan(result).any():
-        i = int(np.isnan(result).argmax())
-        raise ValueError(
-            f"m_chi, m_zprime, m_q = {chi[i]}, {zprime[i]}, {quark[i]}: must be within a factor 1e30 of each other"
-        )
+    if not np.isfinite(result).all():
+        i = int(np.isfinite(result).argmin())
+        allowed = "within a factor 1e30 of each other" if np.isnan(result[i]) else "so large that F_G is a float64"
+        raise ValueError(f"m_chi, m_zprime, m_q = {chi[i]}, {zprime[i]}, {quark[i]}: must be {allowed}")
     return _like(masses[0], result)
 
 
@@ -105,9 +105,19 @@ def loop_functions(m_chi: ArrayLike, m_zprime: ArrayLike) -> LoopFunctions:
     """
     from cevns_fast._kernels import loop_functions as kernels  # numba takes a while to import
 
-    chi, zprime = np.broadcast_arrays(_positive("m_chi", m_chi), _positive("m_zprime", m_zprime))
+    chi, zprime = _together(m_chi=m_chi, m_zprime=m_zprime)
     columns = kernels.loop_functions(chi.ravel(), zprime.ravel()).T
     return LoopFunctions(*(_like(chi, np.ascontiguousarray(column)) for column in columns))
+
+
+def _together(**masses: ArrayLike) -> Sequence[Floats]:
+    """Masses, checked and broadcast."""
+    arrays = {name: _positive(name, mass) for name, mass in masses.items()}
+    try:
+        return np.broadcast_arrays(*arrays.values())
+    except ValueError:
+        shapes = ", ".join(str(array.shape) for array in arrays.values())
+        raise ValueError(f"{', '.join(arrays)}: have shapes {shapes}, must broadcast") from None
 
 
 def _positive(name: str, value: ArrayLike) -> Floats:

@@ -13,6 +13,7 @@ amplitudes are polynomials in the couplings, so counts are too.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -55,7 +56,6 @@ class Structure:
     """What terms have in common for all masses."""
 
     shape: Shape
-    channels: tuple[tuple[int, int], ...]  # the products of two amplitudes that occur
     lanes: tuple[tuple[bool, int], ...]  # of each of the shape: whether it is odd, power of E
     place: tuple[int, ...]  # of each term in the shape
     coefficients: Floats | None  # [shape, 1], if all are plain numbers
@@ -92,6 +92,7 @@ class Process(NamedTuple):
 
 _structures: dict[int, tuple[tuple[Term, ...], Structure]] = {}
 _MOST_STRUCTURES = 512
+_shapes: dict[Shape, Shape] = {}  # equal ones are one object, which lives as long as the process
 
 
 def _structure(terms: tuple[Term, ...]) -> Structure:
@@ -101,7 +102,7 @@ def _structure(terms: tuple[Term, ...]) -> Structure:
             ("T_power", term.T_power, T_POWERS),
             ("mass_power", term.mass_power, MASS_POWERS),
         ):
-            if value not in allowed:
+            if not isinstance(value, int) or value not in allowed:
                 raise ValueError(f"{name} = {value!r}: must be a whole number from {allowed[0]} to {allowed[-1]}")
     each = [(t.first, t.second, t.T_power, t.odd, t.E_power, t.mass_power) for t in terms]
     shape = tuple(dict.fromkeys(each))
@@ -110,8 +111,14 @@ def _structure(terms: tuple[Term, ...]) -> Structure:
         coefficients = np.zeros((len(shape), 1))
         for i, term in zip(place, terms, strict=True):
             coefficients[i] += term.coefficient
-    channels = tuple(dict.fromkeys((first, second) for first, second, *_ in shape))
-    return Structure(shape, channels, tuple((odd, k) for _, _, _, odd, k, _ in shape), place, coefficients)
+    shape = _shapes.setdefault(shape, shape)
+    return Structure(shape, tuple((odd, k) for _, _, _, odd, k, _ in shape), place, coefficients)
+
+
+@lru_cache(maxsize=256)
+def channels_of(shape: Shape) -> tuple[tuple[int, int], ...]:
+    """The products of two amplitudes that occur."""
+    return tuple(dict.fromkeys((first, second) for first, second, *_ in shape))
 
 
 class Interaction(ABC):
@@ -157,10 +164,12 @@ class Interaction(ABC):
         """The names, if all can be left open and the phases are theirs; `ValueError` otherwise."""
         names = tuple(couplings)
         for name in names:
-            if name not in cls.couplings:
+            if not isinstance(name, str) or name not in cls.couplings:
                 validate.choice("coupling", name, cls.couplings)
         if len(set(names)) != len(names):
             raise ValueError(f"couplings = {names}: each may be named once")
+        if not isinstance(phases, Mapping):
+            raise ValueError(f"phases = {phases!r}: must be a mapping of couplings to complex numbers")
         for name, phase in phases.items():
             validate.choice("phases", name, names)
             if abs(abs(validate.coupling(f"phase of {name}", phase)) - 1) > 1e-12:

@@ -109,7 +109,7 @@ def test_counts_of_the_standard_model_in_closed_form(beam, bare):
 def in_numpy(plan, moments, terms, final_mass, mediator_mass, n_rows):
     """What the kernel integrates where no panel is cut: sums over the nodes of a plan."""
     assert moments.flux.kinks.size == 2  # the ends of a spectrum, far from all recoils
-    p, n_bins = plan.plan, quadrature.plan_bins(plan.plan)
+    p, n_bins = plan.panels, quadrature.plan_bins(plan.panels)
     out = np.zeros((len(final_mass), n_rows, n_bins))
     lanes = np.array([moments.lane.index(lane) for lane in terms.cell_lane])
     for i, (m, mediator) in enumerate(zip(final_mass, mediator_mass, strict=True)):
@@ -142,7 +142,7 @@ def test_sums(smearing, lanes, propagator_power, bins, bare, source):
     experiment = bare(bins, source=beam, composition={"Cs": 1, "I": 1}, smearing=smearing)
     plan = quadrature.quadrature(beam, experiment.detector, 1e-9)
     asked = tuple((odd, k) for k in (0, -1, -2, 1, 2) for odd in (False, True))[:lanes]
-    moments = quadrature.moments(beam, asked)
+    moments = quadrature.flux_moments(beam, asked)
     rng = np.random.default_rng(7)
     cells = [(j, lane) for j in range(5) for lane in moments.lane if rng.random() < 0.6]
     pairs = [(int(rng.integers(3)), int(rng.integers(len(cells)))) for _ in range(9)]
@@ -157,7 +157,7 @@ def test_sums(smearing, lanes, propagator_power, bins, bare, source):
     )
     final, mediator = np.array([0.0, 0.7, 2.0]), np.array([30.0, 0.0, 5.0])
     found = np.zeros((3, 3, experiment.n_bins))
-    kernel.templates(moments.flux, plan.plan, terms, final, mediator, 0, 3, found)
+    kernel.templates(moments.flux, plan.panels, terms, final, mediator, 0, 3, found)
     expected = in_numpy(plan, moments, terms, final, mediator, 3)
     np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13 * np.abs(expected).max())
 

@@ -63,7 +63,7 @@ def test_fluence():
 @pytest.mark.parametrize("odd", [False, True])
 def test_flux_moments_that_kernels_see(k, odd):
     """μ_k(x) = ∫_x φ(E) E^k dE of all species, antineutrinos with a minus sign where terms are odd."""
-    moments = quadrature.moments(SOURCE, ((odd, k),))
+    moments = quadrature.flux_moments(SOURCE, ((odd, k),))
     sign = -1 if odd else 1
     for x in (1.0, 20.0, 29.7, 29.9, 45.0, 52.0):
         expected = NU_MU.lines[0][0] ** k if x < NU_MU.lines[0][0] else 0.0
