@@ -297,8 +297,8 @@ def _integrate(plan: Quadrature, integrand: _Integrand, process: Process, out: F
     n = len(out)
     final_mass, mediator_mass = _of_all(process.final_mass, n), _of_all(process.mediator_mass, n)
     if plan.reaches_zero:
-        final_mass[final_mass < LIGHTEST], mediator_mass[mediator_mass < LIGHTEST] = 0.0, 0.0
         _refuse_infrared(integrand, final_mass, mediator_mass)
+        final_mass[final_mass < LIGHTEST], mediator_mass[mediator_mass < LIGHTEST] = 0.0, 0.0
     flux, panels, terms = integrand.moments.flux, plan.panels, integrand.terms
     in_ranges(lambda a, b: templates_kernel(flux, panels, terms, final_mass, mediator_mass, a, b, out), n, threads)
 
@@ -311,12 +311,12 @@ def _of_all(mass: Batch, n: int) -> Floats:
 def _refuse_infrared(integrand: _Integrand, final_mass: Floats, mediator_mass: Floats) -> None:
     """A rate that diverges at T = 0 has no value there."""
     terms = integrand.terms
-    for i in np.flatnonzero(final_mass == 0):
-        propagator = terms.propagator_power if mediator_mass[i] == 0 else 0
+    for i in np.flatnonzero(final_mass < LIGHTEST):
+        propagator = terms.propagator_power if mediator_mass[i] < LIGHTEST else 0
         row = terms.coefficient[:, min(i, terms.coefficient.shape[1] - 1)]
         if np.any(row[:, (integrand.T_power < propagator) & (terms.mass_power == 0)]):
             raise ValueError(
-                f"m_chi < {LIGHTEST:g}: the rate diverges at zero recoil, which this detector sees; "
+                f"m_chi = {float(final_mass[i])!r}: the rate diverges at zero recoil, which this detector sees; "
                 "m_chi, the lowest bin or recoil_threshold must be > 0"
             )
 

@@ -284,7 +284,7 @@ def _kernel_problem(
     threads: int,
 ) -> PlaneProblem | ProfiledProblem:
     """What one of the plane's kernels fills."""
-    if len(batch) == 1:
+    if len(batch) == 1 and _hashable(batch[0]):
         directions = tuple(phases.items())
         found = _systems_of_one(like.experiments, like.standard_model, batch[0], couplings, free, directions, like.rtol)
     else:
@@ -294,6 +294,15 @@ def _kernel_problem(
     terms, data = np.swapaxes(found.triangle[..., 1:], -1, -2).copy(), found.triangle[..., 0].copy()
     # Copies, which can be written to: numba takes read-only arrays for another type, and compiles anew.
     return ProfiledProblem(couplings, free, axes, terms, data, found.scale_variance.copy(), found.powers.copy())
+
+
+def _hashable(interaction: Interaction) -> bool:
+    """Whether it can be remembered: a field of a user's may be a list."""
+    try:
+        hash(interaction)
+    except TypeError:
+        return False
+    return True
 
 
 def _triangles(

@@ -78,6 +78,25 @@ class Fit:
         self.fit.batch(self.one_mass)
 
 
+class Batch:
+    """Points a second of a fit of three couplings, 1e5 at once."""
+
+    params = ("gaussian", "poisson")
+    param_names = ("statistic",)
+
+    def setup(self, statistic):
+        csi, couplings = cf.load("coherent-csi-2017"), ("C_S", "a_M", "C_T")
+        self.fit = cf.Likelihood(csi, statistic=statistic, model=cf.SingletEFT(20.0), parameters=couplings)
+        reach = [0.05, 1e-3, 0.5]
+        self.thetas = np.random.default_rng(0).uniform(-1, 1, (100_000, 3)) * reach
+        self.fit.batch(self.thetas)
+
+    def track_points_per_second(self, statistic):
+        return len(self.thetas) / best_of(lambda: self.fit.batch(self.thetas), 7)
+
+    track_points_per_second.unit = "1/s"
+
+
 class JointFit:
     """CsI and argon with a common flux uncertainty: the value, its gradient, and how long it takes to set up."""
 

@@ -140,6 +140,16 @@ class TestFacade:
         with pytest.raises(ValueError, match=r"1e-20, 1\.0, 100000000000\.0: must be within a factor 1e30"):
             F_G([1.0, 1e-20], 1.0, [2.0, 1e11])
 
+    @pytest.mark.parametrize("masses", [(1e-200,) * 3, ([1.0, 1e-200], [2.0, 1e-200], [3.0, 1e-200])])
+    def test_masses_too_small(self, masses):
+        message = r"m_chi, m_zprime, m_q = 1e-200, 1e-200, 1e-200: must be so large that F_G is a float64"
+        with pytest.raises(ValueError, match=message):
+            F_G(*masses)
+
+    def test_shapes_that_do_not_fit(self):
+        with pytest.raises(ValueError, match=r"m_chi, m_zprime, m_q: have shapes \(2,\), \(3,\), \(\), must broadcast"):
+            F_G([1.0, 2.0], [1.0, 2.0, 3.0], 1.0)
+
     def test_unknown_variant(self):
         with pytest.raises(ValueError, match="variant = 'correct': did you mean 'corrected'"):
             F_G(1.0, 2.0, 3.0, variant="correct")

@@ -9,36 +9,23 @@ from cevns_fast._kernels import minimum
 EPS = np.finfo(float).eps
 
 
-def make_problem(seed, systems=1, couplings=2, rows=9, fixed=False, interference=0.9, scale_variance=0.08):
-    """Counts constant + Σ_ij ρ_ij z_i z_j f_i f_j in each row, as in nature; fixed: another coupling is on."""
-    rng = np.random.default_rng(seed)
-    sizes = np.append(10.0 ** rng.uniform(-1, 3, couplings), 1.0)  # couplings differ in unit by four decades
-    pairs = [(i, j) for i in range(couplings + fixed) for j in range(i + 1)]
-    powers = sorted({tuple(int(c == i) + int(c == j) for c in range(couplings)) for i, j in pairs} | {(0,) * couplings})
-    terms = np.zeros((systems, len(powers), rows))
-    for system in range(systems):
-        amplitudes = (rng.normal(size=(couplings + 1, rows)) + 2.0) * sizes[:, None]
-        terms[system, powers.index((0,) * couplings)] = rng.uniform(1, 4, rows)
-        for i, j in pairs:
-            power = powers.index(tuple(int(c == i) + int(c == j) for c in range(couplings)))
-            terms[system, power] += (1 if i == j else 2 * interference) * amplitudes[i] * amplitudes[j]
-    data = terms[:, 0] * rng.uniform(0.5, 1.6, (systems, rows))
-    return minimum.Problem(terms, data, np.full(systems, scale_variance), np.array(powers)), 1 / sizes[:couplings]
+@pytest.fixture
+def make_problem(counts_in_bins):
+    """A function that makes a problem and the units of its couplings."""
+
+    def make(seed, scale_variance=0.08, **options):
+        terms, data, powers, unit = counts_in_bins(seed, **options)
+        return minimum.Problem(terms, data, np.full(len(terms), scale_variance), powers), unit
+
+    return make
 
 
-def exact(problem, z, dtype=np.longdouble):
-    """χ² at points z[n, couplings], straight from its definition."""
-    z = np.asarray(z, dtype=dtype)
-    monomials = np.prod(z[:, None] ** problem.powers, axis=2)
-    total = np.zeros(len(z), dtype=dtype)
-    for terms, data, variance in zip(problem.terms, problem.data, problem.scale_variance, strict=True):
-        n = monomials @ terms.astype(dtype)
-        d, v = data.astype(dtype), dtype(variance)
-        s = (v * (n @ d) + 1) / (v * np.sum(n * n, axis=1) + 1)
-        total += np.sum((d - s[:, None] * n) ** 2, axis=1)
-        if variance > 0:
-            total += (s - 1) ** 2 / v
-    return total
+@pytest.fixture
+def exact(long_double_chi2):
+    """A function that gives χ² of a problem at points."""
+    return lambda problem, z, dtype=np.longdouble: long_double_chi2(
+        problem.terms, problem.data, problem.powers, problem.scale_variance, z, dtype
+    )
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -85,7 +72,7 @@ def test_roots_of_special_polynomials(flavour, coefficients, expected):
         np.testing.assert_allclose(roots[:count], expected, atol=1e-12)
 
 
-def brute_force(problem, z, free, unit, starts=60, seed=0):
+def brute_force(exact, problem, z, free, unit, starts=60, seed=0):
     """The least χ² over the free couplings, by BFGS from many starts."""
     rng = np.random.default_rng(seed)
 
@@ -102,7 +89,7 @@ def brute_force(problem, z, free, unit, starts=60, seed=0):
     return min(optimize.minimize(chi2, x, method="BFGS", options={"gtol": 1e-10}).fun for x in tries)
 
 
-def found_minimum(kernels, problem, z, free):
+def found_minimum(exact, kernels, problem, z, free):
     at, least = z[None].copy(), np.empty(1)
     kernels.minimise(problem, at, free, minimum.work_for(problem, free), least)
     assert least[0] == pytest.approx(exact(problem, at, np.float64)[0], rel=1e-11)
@@ -113,7 +100,7 @@ def found_minimum(kernels, problem, z, free):
 @pytest.mark.parametrize("systems", [1, 2], ids=["single", "joint"])
 @pytest.mark.parametrize("fixed", [False, True], ids=["", "linear terms"])
 @pytest.mark.parametrize("n_free", [1, 2, 3])
-def test_minimum_against_brute_force(n_free, systems, fixed):
+def test_minimum_against_brute_force(make_problem, exact, n_free, systems, fixed):
     for seed in range(4 if n_free < 3 else 3):
         problem, unit = make_problem(
             seed, systems=systems, couplings=n_free + 1, fixed=fixed, interference=(0.95, -0.3)[seed % 2]
@@ -122,41 +109,44 @@ def test_minimum_against_brute_force(n_free, systems, fixed):
         for position in (0.0, 0.4, -1.3)[: 5 - n_free]:
             z = np.zeros(n_free + 1)
             z[0] = position * unit[0]
-            expected = brute_force(problem, z, free, unit, starts=12)
-            found = found_minimum(minimum, problem, z, free)
+            expected = brute_force(exact, problem, z, free, unit, starts=12)
+            found = found_minimum(exact, minimum, problem, z, free)
             assert found <= expected + 1e-9 * (1 + expected)
             assert found >= 0
 
 
 @pytest.mark.parametrize(("seed", "n_free"), [(9, 2), (41, 2), (36, 3)])
-def test_saddles_are_left(seed, n_free):
+def test_saddles_are_left(make_problem, exact, seed, n_free):
     """Without linear terms Newton's method may end where the gradient vanishes by symmetry."""
     problem, unit = make_problem(seed, couplings=n_free + 1, interference=0.95)
     z, free = np.zeros(n_free + 1), np.arange(1, n_free + 1)
-    expected = brute_force(problem, z, free, unit, starts=12)
-    assert found_minimum(minimum, problem, z, free) <= expected + 1e-9
+    expected = brute_force(exact, problem, z, free, unit, starts=12)
+    assert found_minimum(exact, minimum, problem, z, free) <= expected + 1e-9
 
 
-def test_minimum_as_plain_python(flavour):
+def test_minimum_as_plain_python(make_problem, exact, flavour):
     problem, unit = make_problem(11, systems=2, couplings=3, fixed=True)
     z, free = 0.3 * unit, np.array([1, 2])
-    assert found_minimum(flavour(minimum), problem, z, free) <= brute_force(problem, z, free, unit, 25) + 1e-9
+    assert (
+        found_minimum(exact, flavour(minimum), problem, z, free)
+        <= brute_force(exact, problem, z, free, unit, 25) + 1e-9
+    )
 
 
-def test_a_coupling_without_effect(flavour):
+def test_a_coupling_without_effect(make_problem, exact, flavour):
     """Above its threshold a coupling does nothing: the minimum is the value itself."""
     problem, _ = make_problem(1, couplings=2)
     terms = problem.terms * np.array([not p[1] for p in problem.powers])[:, None]
     problem = problem._replace(terms=terms)
     z = np.array([0.1, 5.0])
-    assert found_minimum(flavour(minimum), problem, z, np.array([1])) == pytest.approx(
+    assert found_minimum(exact, flavour(minimum), problem, z, np.array([1])) == pytest.approx(
         exact(problem, z[None])[0], rel=1e-12
     )
-    found = found_minimum(flavour(minimum), problem, z, np.array([0, 1]))
-    assert found <= found_minimum(flavour(minimum), problem, z, np.array([0])) * (1 + 1e-12)
+    found = found_minimum(exact, flavour(minimum), problem, z, np.array([0, 1]))
+    assert found <= found_minimum(exact, flavour(minimum), problem, z, np.array([0])) * (1 + 1e-12)
 
 
-def test_points_do_not_depend_on_their_neighbours():
+def test_points_do_not_depend_on_their_neighbours(make_problem):
     problem, unit = make_problem(5, systems=2, couplings=3)
     z = np.zeros((12, 3))
     z[:, 0] = np.linspace(-2, 2, 12) * unit[0]

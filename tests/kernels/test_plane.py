@@ -9,24 +9,6 @@ TOLERANCE = 1e-12
 FAR_TO_NEAR = 10.0 ** np.arange(6, -4, -1.5)  # a million times the bound, to a thousandth
 
 
-def make_counts(seed, systems=1, couplings=2, bins=9, fixed=False, interference=0.9):
-    """Data and terms constant + Σ_ij ρ_ij z_i z_j f_i f_j in each bin, as in nature; fixed: another coupling is on."""
-    rng = np.random.default_rng(seed)
-    sizes = np.append(10.0 ** rng.uniform(-1, 3, couplings), 1.0)  # couplings differ in unit by four decades
-    pairs = [(i, j) for i in range(couplings + fixed) for j in range(i + 1)]
-    powers = {tuple(int(c == i) + int(c == j) for c in range(couplings)) for i, j in pairs} | {(0,) * couplings}
-    powers = sorted(powers, key=lambda p: -p[-1])
-    terms = np.zeros((systems, len(powers), bins))
-    for system in range(systems):
-        amplitudes = (rng.normal(size=(couplings + 1, bins)) + 2.0) * sizes[:, None]
-        terms[system, powers.index((0,) * couplings)] = rng.uniform(1, 4, bins)
-        for i, j in pairs:
-            power = powers.index(tuple(int(c == i) + int(c == j) for c in range(couplings)))
-            terms[system, power] += (1 if i == j else 2 * interference) * amplitudes[i] * amplitudes[j]
-    data = terms[:, powers.index((0,) * couplings)] * rng.uniform(0.5, 1.6, (systems, bins))
-    return terms, data, np.array(powers), 1 / sizes[:couplings]
-
-
 def plane_of(terms, data, powers, variances):
     """What the kernel reads; (s − 1)/σ is one more row."""
     systems, n_terms, bins = terms.shape
@@ -39,18 +21,10 @@ def plane_of(terms, data, powers, variances):
     return plane.Plane(np.ascontiguousarray(np.linalg.qr(columns, mode="r")), np.array(variances), powers)
 
 
-def exact(terms, data, powers, variances, outer, y):
-    """χ² on the grid, in long double, straight from its definition."""
+def on_grid(chi2, terms, data, powers, variances, outer, y):
+    """The same at outer[i], y[j]."""
     z = np.concatenate([np.repeat(outer, len(y), axis=0), np.tile(y, len(outer))[:, None]], axis=1)
-    monomials = np.prod(z.astype(np.longdouble)[:, None] ** powers, axis=2)
-    total = np.zeros(len(z), dtype=np.longdouble)
-    for of_system, d, variance in zip(terms, data.astype(np.longdouble), variances, strict=True):
-        n, v = monomials @ of_system.astype(np.longdouble), np.longdouble(variance)
-        s = (v * (n @ d) + 1) / (v * np.sum(n * n, axis=1) + 1)
-        total += np.sum((d - s[:, None] * n) ** 2, axis=1)
-        if variance > 0:
-            total += (s - 1) ** 2 / v
-    return total.reshape(len(outer), len(y))
+    return chi2(terms, data, powers, variances, z).reshape(len(outer), len(y))
 
 
 def grid_of(unit, y_steps):
@@ -80,22 +54,22 @@ WRITERS = pytest.mark.parametrize("write", [plane.fill, plane.stream], ids=["fil
     ],
     ids=str,
 )
-def test_against_long_double(write, couplings, options, variances):
+def test_against_long_double(counts_in_bins, long_double_chi2, write, couplings, options, variances):
     """From a thousandth of the bound to a million times beyond it, on rows longer than any block of the kernel."""
-    terms, data, powers, unit = make_counts(3, couplings=couplings, **options)
+    terms, data, powers, unit = counts_in_bins(3, couplings=couplings, **options)
     far = np.geomspace(1e-3, 1e6, 311 if couplings < 3 else 19)
     outer, y = grid_of(unit, np.concatenate([-far[::-1], [0.0], far]))
     out = np.full((len(outer), len(y)), np.nan)
     write(plane_of(terms, data, powers, variances), outer, y, out)
-    expected = exact(terms, data, powers, variances, outer, y)
+    expected = on_grid(long_double_chi2, terms, data, powers, variances, outer, y)
     assert np.max(np.abs(out - expected) / np.maximum(1, expected)) < TOLERANCE
 
 
 @pytest.mark.parametrize("variances", [(0.08,), (0.0,), (0.08, 0.01)], ids=str)
 @pytest.mark.parametrize("columns", [1, 2, 3, 7, 15, 16, 17, 513, 1027])
-def test_bits_depend_on_nothing_but_the_point(columns, variances):
+def test_bits_depend_on_nothing_but_the_point(counts_in_bins, columns, variances):
     """Not on where it is in memory, nor on which rows and columns are computed with it, nor on the way to memory."""
-    terms, data, powers, unit = make_counts(5, systems=len(variances))
+    terms, data, powers, unit = counts_in_bins(5, systems=len(variances))
     made = plane_of(terms, data, powers, variances)
     outer, y = np.linspace(-2, 2, 37)[:, None] * unit[0], np.linspace(-3, 2, columns) * unit[1]
     together = np.empty((len(outer), columns))
@@ -114,12 +88,14 @@ def test_bits_depend_on_nothing_but_the_point(columns, variances):
 
 
 @WRITERS
-def test_a_coupling_without_effect(write):
+def test_a_coupling_without_effect(counts_in_bins, long_double_chi2, write):
     """Above its threshold a coupling does nothing: the row is flat, and nothing is divided by zero."""
-    terms, data, powers, unit = make_counts(1)
+    terms, data, powers, unit = counts_in_bins(1)
     terms[:, powers[:, 1] > 0] = 0.0
     outer, y = grid_of(unit, np.linspace(-1, 1, 50))
     out = np.empty((len(outer), len(y)))
     write(plane_of(terms, data, powers, (0.08,)), outer, y, out)
     assert np.all(out == out[:, :1])
-    np.testing.assert_allclose(out, exact(terms, data, powers, (0.08,), outer, y).astype(float), rtol=1e-12)
+    np.testing.assert_allclose(
+        out, on_grid(long_double_chi2, terms, data, powers, (0.08,), outer, y).astype(float), rtol=1e-12
+    )

@@ -81,6 +81,20 @@ def test_values_of_couplings(csi, value):
     refused(lambda: cf.templates(csi, EFT).counts({"C_S": value}), f"C_S = {value!r}", "must be")
 
 
+def test_couplings_that_are_no_names(csi):
+
+    def scan(couplings, **options):
+        return lambda: cf.correlation_scan(csi, EFT, couplings, [0.0, 1.0], **options)
+
+    refused(lambda: cf.templates(csi, EFT, ([],)), "coupling = []", "must be one of")
+    for wrong in (name for name in ("C_S",)), "C_S", None, ():
+        refused(scan(wrong), "couplings = ", "sequence of one to three names")
+    refused(scan(("C_S",), profile=iter(("a_M",))), "profile = ", "sequence")
+    for wrong in ["C_S"], "C_S", 1j:
+        refused(scan(("C_S",), phases=wrong), f"phases = {wrong!r}", "mapping")
+        refused(lambda w=wrong: cf.templates(csi, EFT, ("C_S",), phases=w), f"phases = {wrong!r}", "mapping")
+
+
 def test_couplings_and_phases(csi):
     refused(lambda: cf.templates(csi, EFT, ("C_S", "C_S")), "couplings", "each may be named once")
     refused(lambda: cf.templates(csi, EFT, ("C_S",), phases={"C_V": 1j}), "phases = 'C_V'", "must be one of")

@@ -43,6 +43,7 @@ def test_immutable_hashable_comparable_picklable(interaction):
         ({"T_power": 3}, "T_power = 3: must be a whole number from -2 to 2"),
         ({"mass_power": 9}, "mass_power = 9: must be a whole number from 0 to 8"),
         ({"mass_power": 0.5}, "mass_power = 0.5: must be a whole number"),
+        ({"T_power": 1.0}, "T_power = 1.0: must be a whole number"),
     ],
 )
 def test_terms_that_the_kernel_cannot_have_are_refused(wrong, message):
