@@ -10,7 +10,7 @@ from cevns_fast.constants import MEV2_CM2
 from cevns_fast.experiments import Experiment
 from cevns_fast.interactions.process import AmplitudePolynomial, Interaction, Process
 from cevns_fast.interactions.standard_model import StandardModel
-from cevns_fast.kinematics import recoil_range
+from cevns_fast.kinematics import minimum_neutrino_energy, recoil_range
 from cevns_fast.nuclei import FormFactor, HelmFormFactor, Nuclide
 from cevns_fast.rates import WithStandardModel, check_experiment, checked_interactions, standard_model_counts
 
@@ -172,15 +172,14 @@ def recoil_spectrum(
 
 def _spectrum(experiment: Experiment, interaction: Interaction, nuclide: Nuclide, T: Floats) -> Floats:
     """Σ_components ∫dE φ(E) dσ/dT for one nucleus and unit fluence, MeV⁻³."""
-    kind, M = type(interaction), nuclide.mass
+    kind = type(interaction)
     products = _form_factor_products(experiment.detector.form_factor, nuclide, T)
     result = np.zeros(T.size)
     for process, amplitudes in zip(
         kind.processes([interaction], nuclide), kind.amplitudes([interaction], nuclide, (), {}), strict=True
     ):
-        m2 = float(np.asarray(process.final_mass)) ** 2
         lanes = tuple(dict.fromkeys((t.odd, t.E_power) for t in process.terms))
-        E = (np.sqrt(T * (T + 2 * M)) + T) / 2 * (1 + m2 / (2 * M * T))
+        E = np.asarray(minimum_neutrino_energy(T, process.final_mass, nuclide.mass))
         moments = quadrature.moments_at(quadrature.flux_moments(experiment.source, lanes), E)
         value = np.zeros(T.size)
         for term, (j, _, weights) in zip(process.terms, _weighted_terms(process, amplitudes, 1.0), strict=True):

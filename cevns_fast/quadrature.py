@@ -17,6 +17,7 @@ from cevns_fast._kernels import rates as kernel
 from cevns_fast._kernels.rates import COEFFICIENTS, GROUP, HALF, LOWEST_T_POWER, NODES, T_POWERS, Flux, Plan, Terms
 from cevns_fast._validate import Floats
 from cevns_fast.detectors import LARGEST_RECOIL, Detector
+from cevns_fast.kinematics import minimum_neutrino_energy
 from cevns_fast.nuclei import Nuclide
 from cevns_fast.sources import Source
 
@@ -288,7 +289,7 @@ def _build(source: Source, detector: Detector, refinement: int) -> Quadrature:
         first_bin=np.tile(bins, n_targets),
         bin_count=np.full(n_targets * n_panels, n_fed),
         recoil=np.tile(T.ravel(), n_targets),
-        massless_energy=((np.sqrt(T * (T + 2 * masses)) + T) / 2).ravel(),
+        massless_energy=np.asarray(minimum_neutrino_energy(T, 0.0, masses)).ravel(),
         mass_factor=(1 / (2 * masses * T)).ravel(),
         weight=weight.ravel(),
         first_weight=np.arange(n_targets * n_panels) * NODES * n_weights,
