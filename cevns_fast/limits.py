@@ -12,14 +12,10 @@ from cevns_fast.experiments import Experiment
 from cevns_fast.interactions.process import Interaction
 from cevns_fast.likelihood import Likelihood
 from cevns_fast.nuisances import Nuisance
-from cevns_fast.rates import (
-    DEFAULT_RTOL,
-    WithStandardModel,
-    checked_interactions,
-    in_ranges,
-)
+from cevns_fast.rates import DEFAULT_RTOL, WithStandardModel, checked_interactions
 from cevns_fast.reduction import whitened
 from cevns_fast.statistics import threshold
+from cevns_fast.threads import in_ranges
 
 # Couplings are tried in units of the smallest one at which a power of it doubles the prediction: evenly near that
 # unit, logarithmically far from it, until e^12 times the unit of the highest power. A χ² of low-degree polynomials

@@ -1,7 +1,11 @@
-"""How many threads a call uses that is parallel unless it is told otherwise."""
+"""How many threads a call uses that is parallel unless it is told otherwise, and how it shares work among them."""
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import numpy as np
 
 _chosen: int | None = None
 
@@ -46,3 +50,13 @@ def checked(threads: Any) -> int:
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
         raise ValueError(f"threads = {threads!r}: must be a whole number >= 1")
     return threads
+
+
+def in_ranges(run: Callable[[int, int], object], n: int, threads: int) -> None:
+    """Run a kernel over 0 … n − 1, split between threads; each index writes its own output."""
+    if threads <= 1 or n < 2:
+        run(0, n)
+        return
+    edges = np.linspace(0, n, min(threads, n) + 1).astype(int).tolist()
+    with ThreadPoolExecutor(len(edges) - 1) as pool:
+        list(pool.map(run, edges[:-1], edges[1:]))

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import cevns_fast as cf
-from cevns_fast import quadrature, rates
+from cevns_fast import integrands, quadrature, rates
 from cevns_fast._kernels import rates as kernel
 from cevns_fast.constants import G_FERMI, MEV2_CM2
 
@@ -173,7 +173,7 @@ def test_a_range_of_masses_writes_its_own_rows_only(bare, monkeypatch):
         calls.append((start, stop))
         kernel.templates(flux, plan, terms, final_mass, mediator_mass, 1, 3, out)
 
-    monkeypatch.setattr(rates, "templates_kernel", spy)
+    monkeypatch.setattr(integrands, "templates_kernel", spy)
     part = cf.event_rate(experiment, batch, standard_model=False)
     assert calls == [(0, 4)]
     assert not part[[0, 3]].any()
