@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast import chunks, scans
+from cevns_fast import chunks, grids
 from cevns_fast.chunks import CheckpointWarning
 
 GRIDS = np.linspace(-0.05, 0.05, 90), np.linspace(-1e-3, 1e-3, 100)
@@ -23,8 +23,8 @@ CHILD = """
 import os, signal, sys, time
 import numpy as np
 import cevns_fast as cf
-from cevns_fast import chunks, scans
-scans.PlaneProblem.points_per_chunk = 1000
+from cevns_fast import chunks, grids
+grids.PlaneProblem.points_per_chunk = 1000
 
 directory, event, when, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 finished = 0
@@ -57,7 +57,7 @@ print("finished")
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(scans.PlaneProblem, "points_per_chunk", 1000)
+    monkeypatch.setattr(grids.PlaneProblem, "points_per_chunk", 1000)
 
 
 def scan(csi, **options):
@@ -75,13 +75,13 @@ def chunk_files(directory):
 
 def computed_rows(monkeypatch):
     """How many rows a scan really computes."""
-    count, fill = [0], scans.PlaneProblem.fill
+    count, fill = [0], grids.PlaneProblem.fill
 
     def counting(self, start, stop, out):
         count[0] += stop - start
         fill(self, start, stop, out)
 
-    monkeypatch.setattr(scans.PlaneProblem, "fill", counting)
+    monkeypatch.setattr(grids.PlaneProblem, "fill", counting)
     return count
 
 
@@ -161,7 +161,7 @@ def test_what_is_read_has_the_same_best_fit(csi, tmp_path):
 
 
 def test_nothing_begins_after_an_interruption(csi, monkeypatch):
-    fill, begun = scans.PlaneProblem.fill, []
+    fill, begun = grids.PlaneProblem.fill, []
 
     def slow(self, start, stop, out):
         begun.append(start)
@@ -171,7 +171,7 @@ def test_nothing_begins_after_an_interruption(csi, monkeypatch):
     def stop(done, total):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(scans.PlaneProblem, "fill", slow)
+    monkeypatch.setattr(grids.PlaneProblem, "fill", slow)
     with pytest.raises(KeyboardInterrupt):
         scan(csi, progress=stop, threads=2)
     assert len(begun) <= 5
@@ -241,7 +241,7 @@ def test_full_disk(csi, expected, tmp_path, monkeypatch):
     assert caught.value.errno == errno.ENOSPC
     monkeypatch.undo()
     assert len(chunk_files(tmp_path)) == 3 and len(list(tmp_path.iterdir())) == 4
-    monkeypatch.setattr(scans.PlaneProblem, "points_per_chunk", 1000)
+    monkeypatch.setattr(grids.PlaneProblem, "points_per_chunk", 1000)
     assert scan(csi, checkpoint=tmp_path).chi2.tobytes() == expected
 
 
