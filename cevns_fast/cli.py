@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import cevns_fast as cf
+from cevns_fast._models import MODELS, described, fixed_fields, interaction, kind_of, parameter
 from cevns_fast.papers import PAPERS
 
 if TYPE_CHECKING:
-    from cevns_fast.interactions.singlet_eft import SingletEFT
+    from cevns_fast.interactions.process import Interaction
     from cevns_fast.mass_scan import Progress
 
 _NO_PLOT = "no plot: matplotlib is not installed (pip install 'cevns_fast[plot]')"
@@ -31,6 +32,15 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise ValueError(message)
+
+
+class _Names(argparse.Action):
+    """An option's names; a NAME=VALUE behind them is not one of them."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        setattr(namespace, self.dest, [value for value in values if "=" not in value])
+        behind = [value for value in values if "=" in value]
+        namespace.behind_names = vars(namespace).get("behind_names", []) + behind
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,9 +82,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     args, rest = parser.parse_known_args(argv)
     if rest and ("parameters" not in args or any(each.startswith("-") for each in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    rest += vars(args).get("behind_names", [])
     try:
         for each in rest:
-            args.parameters.append(_parameter(each))
+            args.parameters.append(parameter(each))
     except argparse.ArgumentTypeError as error:
         parser.error(str(error))
     return args
@@ -98,21 +109,25 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(commands, "rate", _rate, "counts per bin: Standard Model, new physics and their sum")
     command.add_argument(
-        "parameters", nargs="*", metavar="NAME=VALUE", type=_parameter,
-        help="of the singlet fermion, e.g. m_chi=10 (MeV) a_M=3e-4 C_S=0.01 C_V=0.1,0.2 (u,d) D_P=1e-2j; "
+        "parameters", nargs="*", metavar="NAME=VALUE", type=parameter,
+        help="of the interaction, e.g. m_chi=10 (MeV) a_M=3e-4 C_S=0.01 C_V=0.1,0.2 (u,d) D_P=1e-2j; "
         "none: the Standard Model alone",
     )  # fmt: skip
     command.add_argument(
         "-e", "--experiment", default="coherent-csi-2017", metavar="NAME|TOML", help="default %(default)s"
     )
-    _eft_options(command)
+    _model_options(command)
     _output_options(command, default=None, what="also write rate-EXPERIMENT.csv and .png into DIR")
 
-    command = _command(commands, "limit", _limit, "upper limits on couplings of a singlet fermion over its mass")
+    command = _command(commands, "limit", _limit, "upper limits on couplings over the mass of the new fermion")
+    command.add_argument(
+        "parameters", nargs="*", metavar="NAME=VALUE", type=parameter,
+        help="of the interaction, all but m_chi and the coupling: other couplings, m_S=10 (MeV), case=A",
+    )  # fmt: skip
     _experiments_option(command)
     command.add_argument(
-        "-c", "--couplings", nargs="+", default=["a_M", "C_S", "C_V", "C_T"], metavar="NAME",
-        help="default a_M C_S C_V C_T; also a_E D_P D_A, and one quark's as C_S_u",
+        "-c", "--couplings", nargs="+", action=_Names, metavar="NAME",
+        help="default a_M C_S C_V C_T, y_bar or gchi_gq; also a_E D_P D_A, and one quark's as C_S_u",
     )  # fmt: skip
     command.add_argument(
         "--mass-range",
@@ -128,15 +143,15 @@ def _parser() -> argparse.ArgumentParser:
     level.add_argument(
         "--delta-chi2", type=float, metavar="X", help="threshold above the smallest chi2, instead of --cl"
     )
-    _eft_options(command)
+    _model_options(command)
     command.add_argument("--threads", type=int, default=1, metavar="N", help="default %(default)s")
     _output_options(command, default="results", what="where limits-EXPERIMENT.csv and .png go; default %(default)s")
 
     command = _command(commands, "scan", _scan, "chi2 on a plane of two couplings: allowed regions and best fit")
     command.add_argument("couplings", nargs=2, metavar="NAME", help="the two, e.g. C_S a_M, or C_V_u C_V_d")
     command.add_argument(
-        "parameters", nargs="*", metavar="NAME=VALUE", type=_parameter,
-        help="of the singlet fermion: m_chi (MeV), which must be given, and other couplings that stay fixed",
+        "parameters", nargs="*", metavar="NAME=VALUE", type=parameter,
+        help="of the interaction: masses (MeV), which must be given, and other couplings that stay fixed",
     )  # fmt: skip
     _experiments_option(command)
     for axis, which in (("--x", "first"), ("--y", "second")):
@@ -148,10 +163,11 @@ def _parser() -> argparse.ArgumentParser:
         "--points", type=int, default=401, metavar="N", help="of a grid that states no N; default %(default)s"
     )
     command.add_argument(
-        "--profile", nargs="+", default=[], metavar="NAME", help="further couplings, over which chi2 is minimised"
-    )
+        "--profile", nargs="+", action=_Names, default=[], metavar="NAME",
+        help="further couplings, over which chi2 is minimised",
+    )  # fmt: skip
     command.add_argument(
-        "--phase", action="append", default=[], metavar="NAME=DEGREES", type=_parameter,
+        "--phase", action="append", default=[], metavar="NAME=DEGREES", type=parameter,
         help="CP phase of a scanned or profiled coupling; may be repeated",
     )  # fmt: skip
     command.add_argument(
@@ -159,7 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--workers", type=int, metavar="N", help="default: one for each processor")
     command.add_argument("--processes", action="store_true", help="workers are processes instead of threads")
-    _eft_options(command)
+    _model_options(command)
     _output_options(command, default="results", what="where scan-….nc and .png go; default %(default)s")
 
     command = _command(commands, "reproduce", _reproduce, "draw a paper's figures and compare its numbers with ours")
@@ -189,36 +205,22 @@ def _experiments_option(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _eft_options(command: argparse.ArgumentParser) -> None:
+def _model_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--variant",
-        default="corrected",
-        metavar="NAME",
-        help="corrected (default), or published: as the paper has it",
+        "--model", default="singlet", metavar="NAME",
+        help=f"{', '.join(MODELS)}: the singlet fermion's effective couplings (default), a scalar or a vector mediator",
+    )  # fmt: skip
+    command.add_argument(
+        "--variant", metavar="NAME", help="corrected (default), or published: as the paper has it; singlet and vector"
     )
     command.add_argument(
-        "--helicity",
-        default="summed",
-        metavar="NAME",
-        help="summed (default) over neutrino helicities, or left",
+        "--helicity", metavar="NAME", help="summed (default) over neutrino helicities, or left; singlet only"
     )
 
 
 def _output_options(command: argparse.ArgumentParser, default: str | None, what: str) -> None:
     command.add_argument("-o", "--output", default=default, metavar="DIR", help=what)
     command.add_argument("--force", action="store_true", help="overwrite files")
-
-
-def _parameter(text: str) -> tuple[str, Any]:
-    """NAME=VALUE; the value is a real or complex number, or two with a comma between them."""
-    name, equals, value = text.partition("=")
-    if not (name and equals and value):
-        raise argparse.ArgumentTypeError(f"{text!r}: must be NAME=VALUE")
-    try:
-        numbers = [complex(part) if "j" in part.lower() else float(part) for part in value.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: must be a number, or two for the u and d quark") from None
-    return name, numbers[0] if len(numbers) == 1 else tuple(numbers)
 
 
 def _grid(text: str) -> tuple[float, float, int | None]:
@@ -247,12 +249,13 @@ def _rate(args: argparse.Namespace) -> None:
     paths = _paths(args, f"rate-{experiment.name}") if args.output else None
     edges, observable = experiment.detector.bins, experiment.detector.response.observable
     about = {"bins": observable, "counts": "per bin, without backgrounds"}
-    eft = _singlet_eft(args) if args.parameters else None
+    given = fixed_fields(args.model, args.parameters, _options(args))
+    new = interaction(args.model, given) if args.parameters else None
     counts = {"Standard Model": cf.event_rate(experiment, cf.StandardModel())}
-    if eft is not None:
-        counts["new physics"] = cf.event_rate(experiment, eft, standard_model=False)
+    if new is not None:
+        counts["new physics"] = cf.event_rate(experiment, new, standard_model=False)
         counts["total"] = counts["Standard Model"] + counts["new physics"]
-        about["interaction"] = repr(eft)
+        about["interaction"] = repr(new)
     columns, points = {"low": edges[:-1], "high": edges[1:], **counts}, None
     if experiment.observed is not None:
         statistic = cf.Likelihood(experiment).measurements[0]
@@ -273,26 +276,26 @@ def _limit(args: argparse.Namespace) -> None:
     from cevns_fast.mass_scan import mass_grid, mass_scan
     from cevns_fast.statistics import threshold
 
+    couplings = args.couplings or kind_of(args.model).default_couplings
+    given = fixed_fields(args.model, args.parameters, _options(args), without=("m_chi", *couplings))
     experiments = [cf.load(name) for name in args.experiment]
     names = "+".join(experiment.name for experiment in experiments)
-    paths = _paths(args, f"limits-{names}")
+    paths = _paths(args, f"limits-{'' if args.model == 'singlet' else args.model + '-'}{names}")
     cl = 0.90 if args.cl is None and args.delta_chi2 is None else args.cl
     delta_chi2 = threshold(cl, args.delta_chi2, 1)
     level = f"Delta chi2 = {delta_chi2:.4f}" + (f" ({100 * cl:g}% CL)" if cl else "")
     masses = mass_grid(experiments, args.mass_range[0], args.mass_range[1], args.masses)
-    batch = [cf.SingletEFT(m_chi=m, variant=args.variant, helicity=args.helicity) for m in masses.tolist()]
-    found = mass_scan(
-        experiments, batch, args.couplings, delta_chi2=delta_chi2, threads=args.threads, progress=_progress()
-    )
+    batch = [interaction(args.model, {**given, "m_chi": m}) for m in masses.tolist()]
+    found = mass_scan(experiments, batch, couplings, delta_chi2=delta_chi2, threads=args.threads, progress=_progress())
     about = {
         "columns": "m_chi [MeV]; largest allowed |coupling| (dimensionless), one at a time; inf: no bound",
         "threshold": f"{level} above the smallest chi2, one degree of freedom",
-        "interaction": f"SingletEFT, variant {args.variant}, helicity {args.helicity}",
+        "interaction": described(batch[0], without=("m_chi", *couplings)),
     }
     table = output.Table({"m_chi": masses, **found}, {**_provenance(experiments), **about})
     print(f"{names}: upper limits, {level}, m_chi in MeV")
     print(table.text(most=12))
-    label = f"{names}, $\\Delta\\chi^2 = {delta_chi2:.2f}$"
+    label = ", ".join([names, *_given(args), f"$\\Delta\\chi^2 = {delta_chi2:.2f}$"])
     curves = {
         plotting.coupling_symbol(name): [plotting.Curve(label, masses, upper, filled=True)]
         for name, upper in found.items()
@@ -305,18 +308,16 @@ def _scan(args: argparse.Namespace) -> None:
     from cevns_fast import output, plotting
 
     _require("scan", "xarray", "h5netcdf", "h5py", "contourpy")
-    eft, phases = _singlet_eft(args), _phases(args)
-    for name in args.couplings + args.profile:
-        if name in dict(args.parameters):
-            raise ValueError(f"{name}: is scanned or profiled, its value cannot be given")
+    given = fixed_fields(args.model, args.parameters, _options(args), without=args.couplings + args.profile)
+    new, phases = interaction(args.model, given), _phases(args)
     experiments = [cf.load(name) for name in args.experiment]
     names = "+".join(experiment.name for experiment in experiments)
-    netcdf, png = _paths(args, f"scan-{names}-{'-'.join(args.couplings)}-m_chi={eft.m_chi:g}", ".nc")
+    netcdf, png = _paths(args, f"scan-{names}-{'-'.join(args.couplings)}-m_chi={given['m_chi']:g}", ".nc")
     try:
-        grids = _grids(args, experiments, eft, phases)
+        grids = _grids(args, experiments, new, phases)
         with _workers(args) as executor:
             scan = cf.correlation_scan(
-                experiments, eft, args.couplings, *grids, profile=args.profile, phases=phases, threads=args.workers,
+                experiments, new, args.couplings, *grids, profile=args.profile, phases=phases, threads=args.workers,
                 executor=executor, checkpoint=args.checkpoint, progress=_watched(),
             )  # fmt: skip
     except KeyboardInterrupt:
@@ -345,16 +346,15 @@ def _scan(args: argparse.Namespace) -> None:
     if not plotting.available():
         print(f"written: {netcdf}; {_NO_PLOT}")
         return
-    fixed = [f"{name} = {value}" for name, value in args.parameters if name != "m_chi"]
-    fixed += [f"phase of {name} = {degrees:g}°" for name, degrees in args.phase]
+    fixed = _given(args) + [f"phase of {name} = {degrees:g}°" for name, degrees in args.phase]
     fixed += [f"{name} profiled" for name in args.profile]
-    title = f"{names}, $m_\\chi = {eft.m_chi:g}$ MeV" + ("\n" + ", ".join(fixed) if fixed else "")
+    title = f"{names}, $m_\\chi = {given['m_chi']:g}$ MeV" + ("\n" + ", ".join(fixed) if fixed else "")
     output.write(png, plotting.png(plotting.scan_plane(scan, title=title)), overwrite=args.force)
     print(f"written: {netcdf}, {png}")
 
 
 def _grids(
-    args: argparse.Namespace, experiments: Sequence[Any], eft: "SingletEFT", phases: Mapping[str, complex]
+    args: argparse.Namespace, experiments: Sequence[Any], new: "Interaction", phases: Mapping[str, complex]
 ) -> list[Any]:
     """Those that are given; the others around the allowed region."""
     import numpy as np
@@ -363,7 +363,7 @@ def _grids(
     if None in given:
         from cevns_fast.plane_range import plane_range
 
-        found = plane_range(experiments, eft, args.couplings, profile=args.profile, phases=phases, threads=args.workers)
+        found = plane_range(experiments, new, args.couplings, profile=args.profile, phases=phases, threads=args.workers)
         given = [each or (*around, None) for each, around in zip(given, found, strict=True)]
     grids = []
     for option, (low, high, n) in zip(("--x", "--y"), given, strict=True):
@@ -448,20 +448,15 @@ def _c_interface(args: argparse.Namespace) -> None:
     print(f"compile: {c_interface.COMPILE}")
 
 
-def _singlet_eft(args: argparse.Namespace) -> "SingletEFT":
-    """The interaction of NAME=VALUE arguments."""
-    from dataclasses import fields
+def _options(args: argparse.Namespace) -> dict[str, str | None]:
+    """Fields of an interaction that have options of their own."""
+    return {"variant": args.variant, "helicity": args.helicity}
 
-    from cevns_fast import _validate as validate
 
-    given = dict(args.parameters)
-    if len(given) < len(args.parameters):
-        raise ValueError("NAME=VALUE: each parameter may be given once")
-    validate.unknown_fields("SingletEFT", given, [f.name for f in fields(cf.SingletEFT)])
-    if "m_chi" not in given:
-        raise ValueError("m_chi: must be given, e.g. m_chi=10")
-    eft: SingletEFT = cf.SingletEFT(**given, variant=args.variant, helicity=args.helicity)
-    return eft
+def _given(args: argparse.Namespace) -> list[str]:
+    """NAME=VALUE, but for the mass, in words for a figure."""
+    pairs = [(name, value) for name, value in args.parameters if name != "m_chi"]
+    return [f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}" for name, value in pairs]
 
 
 def _provenance(experiments: Sequence[Any]) -> Mapping[str, str]:

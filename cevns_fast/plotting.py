@@ -257,8 +257,11 @@ def coupling_symbol(name: str, *, signed: bool = False) -> str:
     """A coupling as mathematics: ``"C_S_u"`` is |C_S^u|, or without the bars if its sign matters."""
     letter, _, rest = name.partition("_")
     low, _, high = rest.partition("_")
-    bar = "" if signed else "|"
-    return f"${bar}{letter}_{{{low}}}{f'^{{{high}}}' if high else ''}{bar}$"
+    symbol = _SYMBOLS.get(name, f"{letter}_{{{low}}}{f'^{{{high}}}' if high else ''}")
+    return f"${symbol}$" if signed else f"$|{symbol}|$"
+
+
+_SYMBOLS = {"gchi_gq": r"g_\chi g_q", "y_bar": r"\bar{y}", "y_chi": r"y_\chi"}
 
 
 def limit_panels(

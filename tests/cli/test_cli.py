@@ -82,7 +82,8 @@ def test_version(run, capsys):
         (["limit", "--helicity", "right"], "helicity = 'right'"),
         (["limit", "--threads", "0"], "threads = 0"),
         (["rate", "m_chi"], "must be NAME=VALUE"),
-        (["rate", "m_chi=ten"], "must be a number"),
+        (["rate", "m_chi=ten"], "m_chi = 'ten': must be a finite number"),
+        (["rate", "m_chi=1O"], "must be a number"),
         (["rate", "m_chi=-1", "a_M=1"], "m_chi = -1.0: must be a finite number >= 0"),
         (["rate", "m_chi=10", "a_M=inf"], "a_M = inf"),
         (["rate", "m_chi=10", "a_m=1"], "did you mean 'a_M'?"),
@@ -91,7 +92,13 @@ def test_version(run, capsys):
         (["rate", "a_M=1e-4"], "m_chi: must be given"),
         (["rate", "m_chi=10", "-o", "x", "a_m=1"], "did you mean 'a_M'?"),
         (["rate", "m_chi=10", "-o", "x", "a_M"], "must be NAME=VALUE"),
-        (["limit", "m_chi=10"], "unrecognized arguments: m_chi=10"),
+        (["limit", "m_chi=10"], "m_chi: is scanned or profiled"),
+        (["limit", "-c", "C_S", "C_S=0.1"], "C_S: is scanned or profiled"),
+        (["limit", "--model", "tensor"], "model = 'tensor': did you mean 'vector'?"),
+        (["limit", "--model", "scalar"], "m_S: must be given, e.g. m_S=10"),
+        (["limit", "--model", "scalar", "m_S=10", "--helicity", "left"], "--helicity left: ScalarMediator has none"),
+        (["limit", "--model", "vector", "m_zprime=100", "case=C"], "case = 'C'"),
+        (["rate", "--model", "scalar", "m_chi=5", "m_S=10", "a_M=1"], "ScalarMediator: unknown field 'a_M'"),
         (["reproduce", "chang-liao-2021"], "chang-liao-2020"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -152,7 +159,7 @@ def test_limit_without_arguments_is_the_main_job(run, tmp_path, csi):
     about, columns = read(tmp_path / f"{LIMITS}.csv")
     assert about["made by"] == f"cevns_fast {cf.__version__}"
     assert about["experiment"].startswith("coherent-csi-2017: D. Akimov et al.")
-    assert about["interaction"] == "SingletEFT, variant corrected, helicity summed"
+    assert about["interaction"] == "SingletEFT, helicity summed, variant corrected"
     assert about["threshold"].startswith("Delta chi2 = 2.7055 (90% CL)")
     assert "m_chi [MeV]" in about["columns"]
     masses = columns.pop("m_chi")
@@ -185,10 +192,53 @@ def test_limit_options(run, tmp_path, csi):
     assert status == 0
     about, columns = read(tmp_path / "x/y/limits-coherent-csi-2017.csv")
     assert about["threshold"].startswith("Delta chi2 = 4.6100 above")
-    assert about["interaction"] == "SingletEFT, variant published, helicity left"
+    assert about["interaction"] == "SingletEFT, helicity left, variant published"
     batch = [cf.SingletEFT(m, variant="published", helicity="left") for m in columns["m_chi"]]
     for name in ("a_E", "C_V_u"):
         np.testing.assert_array_equal(columns[name], cf.limit_scan(csi, batch, name, delta_chi2=4.61).upper)
+
+
+NUCLEON = cf.ScalarMediator(1.0, 10.0, y_chi=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("argv", "coupling", "make"),
+    [
+        (["scalar", "m_S=10"], "y_bar", lambda m: cf.ScalarMediator(m_chi=m, m_S=10.0)),
+        (
+            ["scalar", "-c", "y_n", "y_chi=1e-4", "m_S=10", "--threads", "2"],
+            "y_n",
+            lambda m: cf.ScalarMediator(m, 10.0, y_chi=1e-4),
+        ),
+        (
+            ["vector", "m_zprime=100", "case=B", "--variant", "published"],
+            "gchi_gq",
+            lambda m: cf.VectorMediator(m, 100.0, 0.0, case="B", variant="published"),
+        ),
+        (
+            ["vector", "m_zprime=100", "loops=false", "chi_couplings=1,0"],
+            "gchi_gq",
+            lambda m: cf.VectorMediator(m, 100.0, 0.0, loops=False, chi_couplings=(1.0, 0.0)),
+        ),
+    ],
+    ids=["scalar", "nucleon", "vector", "tree"],
+)
+def test_limit_of_mediators(run, tmp_path, csi, argv, coupling, make):
+    status, out, _ = run("limit", "--masses", 4, "--mass-range", 1, 40, "-o", "x", "--model", *argv)
+    assert status == 0 and coupling in out
+    about, columns = read(tmp_path / f"x/limits-{argv[0]}-coherent-csi-2017.csv")
+    expected = cf.limit_scan(csi, [make(m) for m in columns["m_chi"]], coupling).upper
+    np.testing.assert_allclose(columns[coupling], expected, rtol=1e-5)
+    assert about["interaction"].startswith(type(make(1.0)).__name__)
+    assert all(
+        each.replace("=", " ").split(",")[0] in about["interaction"] for each in argv if each[:2] in ("m_", "ca")
+    )
+
+
+def test_rate_of_a_mediator(run, csi):
+    status, out, _ = run("rate", "--model", "scalar", "m_chi=5", "m_S=10", "y_bar=1e-4")
+    expected = cf.event_rate(csi, cf.ScalarMediator(m_chi=5.0, m_S=10.0, y_bar=1e-4), standard_model=False).sum()
+    assert status == 0 and f"new physics {expected:.4g}" in out
 
 
 def test_limit_of_a_file_and_of_a_joint_fit(run, tmp_path):

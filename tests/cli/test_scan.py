@@ -65,6 +65,16 @@ def test_options_reach_the_scan(run, tmp_path, csi):
     assert found.provenance["templates"] == expected.provenance["templates"]
 
 
+def test_a_plane_of_nucleon_couplings(run, tmp_path, csi):
+    argv = ["scan", "--model", "scalar", "y_n", "y_p", "m_chi=5", "m_S=10", "y_chi=1e-4", "--points", "21"]
+    status, out, _ = run(*argv)
+    assert status == 0 and "y_n and y_p, 21 x 21 points" in out
+    (path,) = (tmp_path / "results").glob("*.nc")
+    scan = cf.open_scan(path)
+    point = cf.ScalarMediator(5.0, 10.0, y_chi=1e-4, y_n=float(scan.axes[0][3]), y_p=float(scan.axes[1][8]))
+    assert scan.chi2[3, 8] == pytest.approx(cf.Likelihood(csi).chi2(point), rel=1e-9)
+
+
 def test_a_clipped_region_is_said(run):
     _, out, _ = run(*PLANE, "--x", "-0.03:0.03:31", "--y", "-0.002:0.002:41")
     assert out.count("reaches the edge of the grid") == 2 and out.count("whole") == 1
@@ -176,6 +186,7 @@ def test_ctrl_c_without_checkpoint_says_what_would_help(run, monkeypatch):
     [
         (["scan"], "NAME"),
         (["scan", "C_S", "a_M"], "m_chi: must be given"),
+        (["scan", "C_S", "m_chi=40"], "m_chi: must be given"),
         (["scan", "C_S", "C_S", "m_chi=40"], "each may be named once"),
         (["scan", "C_s", "a_M", "m_chi=40"], "did you mean 'C_S'?"),
         (["scan", "C_S", "a_M", "m_chi=40", "C_S=1"], "C_S: is scanned or profiled"),

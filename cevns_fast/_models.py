@@ -1,0 +1,80 @@
+"""The interactions that the command line knows, made of NAME=VALUE."""
+
+import argparse
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import cevns_fast as cf
+
+if TYPE_CHECKING:
+    from cevns_fast.interactions.process import Interaction
+
+MODELS = {"singlet": "SingletEFT", "scalar": "ScalarMediator", "vector": "VectorMediator"}
+_WORDS = {"true": True, "false": False}
+
+
+def parameter(text: str) -> tuple[str, Any]:
+    """NAME=VALUE; the value is a number, complex perhaps, or several with commas between them, or a word."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"{text!r}: must be NAME=VALUE")
+    if value.isidentifier() and value.lower() not in ("nan", "inf", "infinity"):
+        return name, _WORDS.get(value, value)
+    try:
+        numbers = [complex(part) if "j" in part.lower() else float(part) for part in value.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a number, or two for the u and d quark") from None
+    return name, numbers[0] if len(numbers) == 1 else tuple(numbers)
+
+
+def kind_of(model: str) -> "type[Interaction]":
+    """The class of a model."""
+    from cevns_fast import _validate as validate
+
+    found: type[Interaction] = getattr(cf, MODELS[validate.choice("model", model, MODELS)])
+    return found
+
+
+def fixed_fields(
+    model: str, parameters: Sequence[tuple[str, Any]], options: Mapping[str, str | None], without: Iterable[str] = ()
+) -> dict[str, Any]:
+    """The fields that NAME=VALUE and options give; `ValueError` if one is unknown, given twice or not to be given."""
+    from dataclasses import fields
+
+    from cevns_fast import _validate as validate
+
+    kind, given = kind_of(model), dict(parameters)
+    if len(given) < len(parameters):
+        raise ValueError("NAME=VALUE: each parameter may be given once")
+    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    validate.unknown_fields(kind.__name__, given, known)
+    for name in without:
+        if name in given:
+            raise ValueError(f"{name}: is scanned or profiled, its value cannot be given")
+    for name, value in options.items():
+        if value is not None and name not in known:
+            raise ValueError(f"--{name} {value}: {kind.__name__} has none")
+    return given | {name: value for name, value in options.items() if value is not None}
+
+
+def interaction(model: str, given: Mapping[str, Any]) -> "Interaction":
+    """One interaction of a model; `ValueError` if a mass that has no default is missing."""
+    from dataclasses import MISSING, fields
+
+    kind = kind_of(model)
+    for field in fields(kind):  # type: ignore[arg-type]
+        if field.default is MISSING and field.name not in given:
+            raise ValueError(f"{field.name}: must be given, e.g. {field.name}=10")
+    return kind(**given)
+
+
+def described(each: "Interaction", without: Iterable[str]) -> str:
+    """An interaction in words, less what varies."""
+    from dataclasses import MISSING, fields
+
+    words = [type(each).__name__]
+    for field in fields(each):  # type: ignore[arg-type]
+        value = getattr(each, field.name)
+        if field.name not in without and (field.default is MISSING or value != field.default or isinstance(value, str)):
+            words.append(f"{field.name} {value}")
+    return ", ".join(words)
