@@ -454,9 +454,18 @@ def _options(args: argparse.Namespace) -> dict[str, str | None]:
 
 
 def _given(args: argparse.Namespace) -> list[str]:
-    """NAME=VALUE, but for the mass, in words for a figure."""
-    pairs = [(name, value) for name, value in args.parameters if name != "m_chi"]
-    return [f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}" for name, value in pairs]
+    """NAME=VALUE, but for the mass of the new fermion, for a figure."""
+    from cevns_fast import plotting
+
+    found = []
+    for name, value in args.parameters:
+        if isinstance(value, str | bool):
+            found.append(f"{name} {value}")
+        elif name != "m_chi":
+            number = f"{value:g}" if isinstance(value, float) else str(value)
+            found.append(f"{plotting.coupling_symbol(name, signed=True)[:-1]} = {number}$")
+            found[-1] += " MeV" if name.startswith("m_") else ""
+    return found
 
 
 def _provenance(experiments: Sequence[Any]) -> Mapping[str, str]:

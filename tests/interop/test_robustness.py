@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast import likelihood, rates
+from cevns_fast import integrands, likelihood
 
 GRIDS = np.linspace(-0.05, 0.05, 60), np.linspace(-1e-3, 1e-3, 70)
 PACKAGE = Path(cf.__file__).parent
@@ -48,8 +48,8 @@ def output(process):
 def eager_threads(monkeypatch):
     """Threads change places a hundred times as often as usual, and what is remembered is thrown out at once."""
     monkeypatch.setattr(likelihood, "_REMEMBERED", 2)
-    monkeypatch.setattr(rates, "_MOST_REMEMBERED", 2)
-    monkeypatch.setattr(rates, "_remembered_rows", {})
+    monkeypatch.setattr(integrands, "_MOST_REMEMBERED", 2)
+    monkeypatch.setattr(integrands, "_remembered_rows", {})
     interval = sys.getswitchinterval()
     sys.setswitchinterval(interval / 100)
     yield
