@@ -346,8 +346,10 @@ def _scan(args: argparse.Namespace) -> None:
     if not plotting.available():
         print(f"written: {netcdf}; {_NO_PLOT}")
         return
-    fixed = _given(args) + [f"phase of {name} = {degrees:g}°" for name, degrees in args.phase]
-    fixed += [f"{name} profiled" for name in args.profile]
+    fixed = _given(args)
+    for name, degrees in args.phase:
+        fixed.append(f"phase of {plotting.coupling_symbol(name, signed=True)} = {degrees:g}°")
+    fixed += [f"{plotting.coupling_symbol(name, signed=True)} profiled" for name in args.profile]
     title = f"{names}, $m_\\chi = {given['m_chi']:g}$ MeV" + ("\n" + ", ".join(fixed) if fixed else "")
     output.write(png, plotting.png(plotting.scan_plane(scan, title=title)), overwrite=args.force)
     print(f"written: {netcdf}, {png}")
@@ -462,7 +464,7 @@ def _given(args: argparse.Namespace) -> list[str]:
         if isinstance(value, str | bool):
             found.append(f"{name} {value}")
         elif name != "m_chi":
-            number = f"{value:g}" if isinstance(value, float) else str(value)
+            number = f"{value:g}" if isinstance(value, float) else str(value).replace("j", r"\,i")
             found.append(f"{plotting.coupling_symbol(name, signed=True)[:-1]} = {number}$")
             found[-1] += " MeV" if name.startswith("m_") else ""
     return found
