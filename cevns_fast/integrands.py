@@ -130,15 +130,13 @@ Amplitudes = Mapping[Nuclide, Sequence[AmplitudePolynomial]]
 def rows_of(setting: Setting, processes: Processes, amplitudes: Amplitudes) -> Rows:
     """Rows and integrands, remembered by content: a fit changes the mass more often than the amplitudes."""
     every = [process for each in processes.values() for process in each]
-    structures = [process.structure for process in every]
-    numbers = [s.coefficients.tobytes() for s in structures if s.coefficients is not None]
+    contents = tuple([process.structure.content for process in every])
     polynomials = [polynomial.items() for each in amplitudes.values() for polynomial in each]
-    if len(numbers) < len(structures) or any([len(a) > 1 for items in polynomials for _, a in items]):
+    if None in contents or any([len(a) > 1 for items in polynomials for _, a in items]):
         return _make_rows(setting, processes, amplitudes)  # a number for each of a batch: large, and not seen again
     key = (
         setting,
-        tuple([id(structure.shape) for structure in structures]),
-        tuple(numbers),
+        contents,
         tuple([process.propagator_power for process in every]),
         tuple([tuple([(e, a.shape, a.tobytes()) for e, a in items]) for items in polynomials]),
     )

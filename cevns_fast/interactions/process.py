@@ -59,6 +59,7 @@ class Structure:
     lanes: tuple[tuple[bool, int], ...]  # of each of the shape: whether it is odd, power of E
     place: tuple[int, ...]  # of each term in the shape
     coefficients: Floats | None  # [shape, 1], if all are plain numbers
+    content: tuple[int, bytes] | None  # of shape and coefficients: what tells a structure from another
 
 
 class Process(NamedTuple):
@@ -112,7 +113,9 @@ def _structure(terms: tuple[Term, ...]) -> Structure:
         for i, term in zip(place, terms, strict=True):
             coefficients[i] += term.coefficient
     shape = _shapes.setdefault(shape, shape)
-    return Structure(shape, tuple((odd, k) for _, _, _, odd, k, _ in shape), place, coefficients)
+    lanes = tuple((odd, k) for _, _, _, odd, k, _ in shape)
+    content = None if coefficients is None else (id(shape), coefficients.tobytes())
+    return Structure(shape, lanes, place, coefficients, content)
 
 
 @lru_cache(maxsize=256)
