@@ -13,7 +13,9 @@ from cevns_fast._kernels import plane
 from cevns_fast._kernels.likelihood import Block, Evaluator
 from cevns_fast._validate import Floats
 
-CACHE = 2**25  # bytes of a result that a processor may keep at hand for whoever reads it next
+# Bytes of a result that stays in the caches of whoever reads it next. Writing past them is 10% faster at this size,
+# 25% at four times as much, and slower for the reader.
+CACHE = 2**25
 
 
 @dataclass(frozen=True, eq=False)

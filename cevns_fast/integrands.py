@@ -34,7 +34,9 @@ from cevns_fast.sources import Source
 from cevns_fast.threads import in_ranges
 
 Integers = NDArray[np.int64]
-LIGHTEST = 1e-30  # MeV: what is lighter is massless, or T_min ∝ m⁴ and 1/T² leave the range of numbers
+# MeV; what is lighter is massless. T_min = m⁴/(4M(2E + M) T_max), and 1/T² leaves the range of numbers below
+# T = 1e-154: for beams of 1 to 100 MeV that is m = 1e-36 to 1e-37.
+LIGHTEST = 1e-30
 
 
 @dataclass(frozen=True, eq=False)

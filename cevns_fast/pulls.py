@@ -11,7 +11,7 @@ from cevns_fast._validate import Floats
 from cevns_fast.experiments import Experiment
 from cevns_fast.nuisances import Nuisance, ScaleNuisance, ShapeNuisance
 
-# Beyond this condition a nuisance cannot stand for others without losing half of all digits.
+# Beyond this condition a nuisance that stands for others costs more than six of sixteen digits.
 _LARGEST_CONDITION = 1e6
 # Smaller than this, a coefficient is what rounding leaves of zero.
 _ROUNDING = 1e-13

@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cevns_fast._kernels._fg import ffi, lib
+from cevns_fast._kernels.pointers import pointers
 
 __all__ = ["VARIANTS", "f_g", "f_g_value"]
 
+_read, _written = pointers(ffi)
 Array = NDArray[np.float64]
 
 VARIANTS = {"published": lib.FG_PUBLISHED, "corrected": lib.FG_CORRECTED}
@@ -28,10 +30,10 @@ def f_g(m_chi: Array, m_zprime: Array, m_q: Array, variant: str) -> Array:
     out = np.empty(m_chi.shape)
     lib.fg_evaluate(
         _table(variant),
-        ffi.from_buffer("double[]", m_chi),
-        ffi.from_buffer("double[]", m_zprime),
-        ffi.from_buffer("double[]", m_q),
-        ffi.from_buffer("double[]", out, require_writable=True),
+        _read(m_chi),
+        _read(m_zprime),
+        _read(m_q),
+        _written(out),
         out.size,
     )
     return out

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cevns_fast._kernels.pointers import pointers
+
 try:
     from cevns_fast._kernels._likelihood import ffi, lib
 except ModuleNotFoundError:
@@ -15,6 +17,7 @@ except ModuleNotFoundError:
         "pip install it, and run from another folder or with python -P; or pip install -e ."
     ) from None
 
+_read, _written = pointers(ffi)
 Array = NDArray[np.float64]
 
 FIXED_VARIANCE, PREDICTED_VARIANCE, POISSON = 0, 1, 2
@@ -109,7 +112,7 @@ class Evaluator:
 
     def __init__(self, block: Block) -> None:
         numbers = block.numbers
-        handle = lib.cevns_fast_create(ffi.from_buffer("double[]", numbers), numbers.size)
+        handle = lib.cevns_fast_create(_read(numbers), numbers.size)
         if handle == ffi.NULL:
             raise MemoryError(f"no room for a likelihood of {numbers.size} numbers")
         self._handle = ffi.gc(handle, lib.cevns_fast_close)
@@ -125,14 +128,18 @@ class Evaluator:
         n = theta.size
         gradient, hessian = np.empty(n), np.empty((n, n)) if second else None
         value = lib.cevns_fast_hessian(
-            self._handle, _in(theta), n, _out(gradient), ffi.NULL if hessian is None else _out(hessian)
+            self._handle,
+            _read(theta),
+            n,
+            _written(gradient),
+            ffi.NULL if hessian is None else _written(hessian),
         )
         return value, gradient, hessian
 
     def batch(self, thetas: Array) -> Array:
         """χ² at thetas[points, n]."""
         found = np.empty(len(thetas))
-        lib.cevns_fast_chi2_batch(self._handle, _in(thetas), *thetas.shape, _out(found))
+        lib.cevns_fast_chi2_batch(self._handle, _read(thetas), *thetas.shape, _written(found))
         return found
 
     def limits(
@@ -140,8 +147,8 @@ class Evaluator:
     ) -> None:
         """Where the only parameter may be, for the rows of all arrays: see ``coupling_limits.h``."""
         done = lib.cevns_fast_limits(
-            self._handle, _in(tables), len(tables), _in(unit), threshold, _in(grid), grid.size,
-            lows.shape[1], _out(lows), _out(highs), _out(summary),
+            self._handle, _read(tables), len(tables), _read(unit), threshold, _read(grid), grid.size,
+            lows.shape[1], _written(lows), _written(highs), _written(summary),
         )  # fmt: skip
         if not done:
             raise MemoryError("no room for limits along a coupling")
@@ -149,33 +156,23 @@ class Evaluator:
     def minimise(self, theta: Array, fixed: Sequence[bool]) -> tuple[float, Array]:
         """The nearest minimum downhill from theta: χ² and where it is."""
         found = theta.copy()
-        value = lib.cevns_fast_minimise(self._handle, _out(found), found.size, [int(each) for each in fixed])
+        value = lib.cevns_fast_minimise(self._handle, _written(found), found.size, [int(each) for each in fixed])
         return value, found
 
     def pulls(self, theta: Array) -> Array:
         """All nuisances, in standard deviations."""
         found = np.empty(self.n_nuisances)
-        lib.cevns_fast_pulls(self._handle, _in(theta), theta.size, _out(found))
+        lib.cevns_fast_pulls(self._handle, _read(theta), theta.size, _written(found))
         return found
 
     def counts(self, theta: Array) -> tuple[Array, Array]:
         """Signal counts of all bins, and the expectation that nuisances make of them."""
         signal, expectation = np.empty(self.n_bins), np.empty(self.n_bins)
-        lib.cevns_fast_counts(self._handle, _in(theta), theta.size, _out(signal), _out(expectation))
+        lib.cevns_fast_counts(self._handle, _read(theta), theta.size, _written(signal), _written(expectation))
         return signal, expectation
 
     def of_counts(self, signal: Array) -> tuple[Array, Array]:
         """χ² and pulls of signal counts [points, bins]."""
         chi2, pulls = np.empty(len(signal)), np.empty((len(signal), self.n_nuisances))
-        lib.cevns_fast_chi2_of_counts(self._handle, _in(signal), len(signal), _out(chi2), _out(pulls))
+        lib.cevns_fast_chi2_of_counts(self._handle, _read(signal), len(signal), _written(chi2), _written(pulls))
         return chi2, pulls
-
-
-def _in(array: Array) -> object:
-    """A pointer to what is read."""
-    return ffi.from_buffer("double[]", array)
-
-
-def _out(array: Array) -> object:
-    """A pointer to what is written."""
-    return ffi.from_buffer("double[]", array, require_writable=True)

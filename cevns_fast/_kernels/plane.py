@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cevns_fast._kernels._plane import ffi, lib
+from cevns_fast._kernels.pointers import pointers
 
+_read, _written = pointers(ffi)
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -36,15 +38,9 @@ def stream(plane: Plane, outer: Floats, y: Floats, out: Floats) -> None:
 def _run(kernel: Any, plane: Plane, outer: Floats, y: Floats, out: Floats) -> None:
     systems, vectors, _ = plane.triangle.shape
     sizes = systems, vectors - 1, plane.powers.shape[1]
-    struct = ffi.new("struct plane *", (*sizes, _in(plane.triangle), _in(plane.scale_variance), _in(plane.powers)))
-    result = ffi.from_buffer("double[]", out, require_writable=True)
-    if not kernel(struct, _in(outer), len(outer), _in(y), len(y), result):
+    struct = ffi.new(
+        "struct plane *", (*sizes, _read(plane.triangle), _read(plane.scale_variance), _read(plane.powers))
+    )
+    result = _written(out)
+    if not kernel(struct, _read(outer), len(outer), _read(y), len(y), result):
         raise MemoryError("no room to prepare the rows of a grid")
-
-
-def _in(array: NDArray[Any]) -> Any:
-    """A pointer to what is read; any other type of number is a mistake of ours."""
-    return ffi.from_buffer(_POINTERS[array.dtype], array)
-
-
-_POINTERS = {np.dtype(np.int64): "int64_t[]", np.dtype(np.float64): "double[]"}

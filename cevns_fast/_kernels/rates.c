@@ -122,7 +122,7 @@ static INLINE void known_panel(const rates_plan *plan, size_t place, double m2, 
 
 /* A part of a panel. */
 static INLINE void new_panel(const rates_plan *plan, size_t place, double m2, double M, double low, double high,
-                      double *weight, panel *p)
+                             double *weight, panel *p)
 {
     size_t bins = (size_t)plan->bin_count[place], row = weight_row(bins), piece = (size_t)plan->first_piece[place];
     double left = sqrt(low), right = sqrt(high), half = 0.5 * (right - left);
@@ -182,7 +182,7 @@ static INLINE void moments(const double *row, double t, int has_high_powers, dou
 
 /* A panel that feeds one bin: weigh factor x T^j x flux moment, and add them to the sums. */
 static INLINE void add_to_one(const rates_flux *flux, const rates_terms *terms, const panel *p, const position *at,
-                       double *products, size_t row, double *sums)
+                              double *products, size_t row, double *sums)
 {
     size_t lanes = flux->groups * GROUP;
     for (size_t g = 0; g < lanes; g += GROUP) {
@@ -204,7 +204,7 @@ static INLINE void add_to_one(const rates_flux *flux, const rates_terms *terms, 
 
 /* The same for a panel that feeds all bins. */
 static INLINE void add_to_all(const rates_flux *flux, const rates_terms *terms, const panel *p, const position *at,
-                       double *products, size_t row, double *sums)
+                              double *products, size_t row, double *sums)
 {
     size_t lanes = flux->groups * GROUP, node = T_POWERS * lanes;
     for (size_t n = 0; n < NODES; n++) {
@@ -231,8 +231,8 @@ static INLINE void add_to_all(const rates_flux *flux, const rates_terms *terms, 
 }
 
 /* All panels of a target for one mass, into the sums of all cells; 0 if no neutrino has the energy. */
-static INLINE int integrate(const rates_flux *flux, const rates_plan *plan, const rates_terms *terms, size_t target, double m,
-                      double mediator2, size_t bins, const scratch *s)
+static INLINE int integrate(const rates_flux *flux, const rates_plan *plan, const rates_terms *terms, size_t target,
+                            double m, double mediator2, size_t bins, const scratch *s)
 {
     double M = plan->mass[target], m2 = m * m, whole_range[2];
     double pole = terms->propagator_power > 0 ? mediator2 / (32.0 * M) : 0.0; /* well below the propagator's, m^2/2M */
@@ -279,7 +279,8 @@ static INLINE int integrate(const rates_flux *flux, const rates_plan *plan, cons
 }
 
 /* Sums of cells, times their coefficients, into rows. */
-static INLINE void contract(const rates_terms *terms, size_t target, size_t mass, double m, size_t row, const scratch *s)
+static INLINE void contract(const rates_terms *terms, size_t target, size_t mass, double m, size_t row,
+                            const scratch *s)
 {
     double powers[MASS_POWERS] = {1.0};
     for (int k = 1; k < MASS_POWERS; k++)

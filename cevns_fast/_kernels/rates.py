@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cevns_fast._kernels._rates import ffi, lib
+from cevns_fast._kernels.pointers import pointers
 
+_read, _written = pointers(ffi)
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -25,16 +27,8 @@ def _struct(kind: str, arrays: Any, **sizes: int) -> Any:
     struct = ffi.new(f"{kind} *", sizes)
     for field in fields(arrays):
         if isinstance(array := getattr(arrays, field.name), np.ndarray):
-            setattr(struct, field.name, _in(array))
+            setattr(struct, field.name, _read(array))
     return struct
-
-
-def _in(array: NDArray[Any]) -> Any:
-    """A pointer to what is read; any other type of number is a mistake of ours."""
-    return ffi.from_buffer(_POINTERS[array.dtype], array)
-
-
-_POINTERS = {np.dtype(np.int64): "int64_t[]", np.dtype(np.float64): "double[]"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +103,8 @@ def templates(
 ) -> None:
     """Add to out[mass, row, bin] for masses start … stop − 1."""
     done = lib.rates_templates(
-        flux.struct, plan.struct, terms.struct, _in(final_mass), _in(mediator_mass), start, stop, *out.shape[1:],
-        ffi.from_buffer("double[]", out, require_writable=True),
+        flux.struct, plan.struct, terms.struct, _read(final_mass), _read(mediator_mass), start, stop, *out.shape[1:],
+        _written(out),
     )  # fmt: skip
     if not done:
         raise MemoryError("no room for the sums of a rate")
@@ -131,5 +125,5 @@ def massless_energy(tau: float, M: float) -> float:
 def images(kinks: Floats, m: float, M: float, least: float) -> list[float]:
     """T_min and T_max, sorted, of every kink of the moments that may have an image above `least`."""
     found = ffi.new("double[]", 2 * kinks.size)
-    n = lib.rates_images(_in(kinks), kinks.size, m, M, least, found)
+    n = lib.rates_images(_read(kinks), kinks.size, m, M, least, found)
     return list(found[0:n])

@@ -350,6 +350,9 @@ def test_out(csi, tmp_path):
     out.setflags(write=False)
     with pytest.raises(ValueError, match="read-only"):
         cf.correlation_scan(csi, EFT, ("C_S", "a_M"), *axes, out=out)
+    shifted = np.frombuffer(bytearray(8 * 1200 + 1), dtype=np.float64, offset=1).reshape(40, 30)
+    with pytest.raises(ValueError, match="out: begins in the middle of a number"):
+        cf.correlation_scan(csi, EFT, ("C_S", "a_M"), *axes, out=shifted)
 
 
 def test_a_cube_streams_into_a_memory_map(csi, tmp_path):
