@@ -228,7 +228,7 @@ def test_limit_of_mediators(run, tmp_path, csi, argv, coupling, make):
     assert status == 0 and coupling in out
     about, columns = read(tmp_path / f"x/limits-{argv[0]}-coherent-csi-2017.csv")
     expected = cf.limit_scan(csi, [make(m) for m in columns["m_chi"]], coupling).upper
-    np.testing.assert_allclose(columns[coupling], expected, rtol=1e-5)
+    np.testing.assert_allclose(columns[coupling], expected, rtol=1e-12)
     assert about["interaction"].startswith(type(make(1.0)).__name__)
     assert all(
         each.replace("=", " ").split(",")[0] in about["interaction"] for each in argv if each[:2] in ("m_", "ca")
