@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast.mass_scan import mass_grid, mass_scan
+from cevns_fast.inference.mass_scan import mass_grid, mass_scan
 from cevns_fast.papers import chang_liao_2020 as paper
 from cevns_fast.papers.report import PrintedNumber
 

@@ -1,0 +1,1 @@
+"""What arrives and what is seen: sources, detectors, backgrounds, and the files that describe them."""

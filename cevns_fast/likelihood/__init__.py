@@ -1,0 +1,1 @@
+"""χ²: data, nuisances, parameters, and the object that puts them together."""
