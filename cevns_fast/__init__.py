@@ -19,11 +19,11 @@ _HOMES = {
         "scattering_angle_extremum",
         "threshold_energy",
     ),
-    "nuclear.nuclei": ("HelmFormFactor", "Nuclide", "PointNucleus", "Target", "helm_form_factor", "nuclide"),
+    "nuclear.nuclei": ("Nuclide", "Target", "nuclide"),
+    "nuclear.form_factors": ("HelmFormFactor", "PointNucleus", "helm_form_factor"),
     "experiments.spectra": ("TabulatedSpectrum",),
     "experiments.sources": ("FluxComponent", "PionDecayAtRest", "Reactor", "TabulatedSource"),
-    "experiments.detectors": (
-        "Detector",
+    "experiments.responses": (
         "GammaSmearing",
         "GaussianSmearing",
         "LogisticAcceptance",
@@ -31,6 +31,7 @@ _HOMES = {
         "Response",
         "Table",
     ),
+    "experiments.detectors": ("Detector",),
     "experiments.backgrounds": ("Background", "BackgroundRate", "StandardModelFraction"),
     "experiments.experiment": ("Experiment", "available_experiments", "load"),
     "interactions.standard_model": ("StandardModel",),

@@ -11,8 +11,9 @@ from cevns_fast.counts.templates import WithStandardModel, check_experiment, che
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import AmplitudePolynomial, Interaction, Process
 from cevns_fast.interactions.standard_model import StandardModel
+from cevns_fast.nuclear.form_factors import FormFactor, HelmFormFactor
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy, recoil_range
-from cevns_fast.nuclear.nuclei import FormFactor, HelmFormFactor, Nuclide
+from cevns_fast.nuclear.nuclei import Nuclide
 
 
 def _form_factor_products(factor: FormFactor, nuclide: Nuclide, T: Floats) -> Floats:
