@@ -6,6 +6,8 @@ A source, a detector and an interaction become templates; templates become count
 from importlib import import_module
 from typing import Any
 
+from cevns_fast import _moved
+
 __version__ = "0.1.0"
 
 # Public names and their homes. The façade is lazy: what they need is loaded when they are asked for.
@@ -74,6 +76,9 @@ def __getattr__(name: str) -> Any:
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+_moved.install()
 
 
 def __dir__() -> list[str]:
