@@ -182,8 +182,8 @@ POINT_FLOPS = 18
 
 def template_flops() -> float:
     """Operations of the rate kernel for one mass of the EFT on CsI, panels that are cut not counted."""
-    from cevns_fast import quadrature
     from cevns_fast._kernels.rates import HALF, NODES, T_POWERS
+    from cevns_fast.counts import quadrature
 
     plan = quadrature.quadrature(CSI.source, CSI.detector, 1e-11).panels
     lanes = 8  # five moments, of three powers of E and both parities, in two vectors

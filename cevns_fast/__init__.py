@@ -6,24 +6,26 @@ A source, a detector and an interaction become templates; templates become count
 from importlib import import_module
 from typing import Any
 
+from cevns_fast import _moved
+
 __version__ = "0.1.0"
 
 # Public names and their homes. The façade is lazy: what they need is loaded when they are asked for.
 _HOMES = {
     "constants": ("",),
     "reference": ("",),
-    "kinematics": (
+    "nuclear.kinematics": (
         "minimum_neutrino_energy",
         "recoil_range",
         "scattering_angle",
         "scattering_angle_extremum",
         "threshold_energy",
     ),
-    "nuclei": ("HelmFormFactor", "Nuclide", "PointNucleus", "Target", "helm_form_factor", "nuclide"),
-    "spectra": ("TabulatedSpectrum",),
-    "sources": ("FluxComponent", "PionDecayAtRest", "Reactor", "TabulatedSource"),
-    "detectors": (
-        "Detector",
+    "nuclear.nuclei": ("Nuclide", "Target", "nuclide"),
+    "nuclear.form_factors": ("HelmFormFactor", "PointNucleus", "helm_form_factor"),
+    "experiments.spectra": ("TabulatedSpectrum",),
+    "experiments.sources": ("FluxComponent", "PionDecayAtRest", "Reactor", "TabulatedSource"),
+    "experiments.responses": (
         "GammaSmearing",
         "GaussianSmearing",
         "LogisticAcceptance",
@@ -31,22 +33,23 @@ _HOMES = {
         "Response",
         "Table",
     ),
-    "backgrounds": ("Background", "BackgroundRate", "StandardModelFraction"),
-    "experiments": ("Experiment", "available_experiments", "load"),
+    "experiments.detectors": ("Detector",),
+    "experiments.backgrounds": ("Background", "BackgroundRate", "StandardModelFraction"),
+    "experiments.experiment": ("Experiment", "available_experiments", "load"),
     "interactions.standard_model": ("StandardModel",),
     "interactions.singlet_eft": ("EFTConvention", "SingletEFT"),
     "interactions.scalar_mediator": ("ScalarMediator",),
     "interactions.loop_functions": ("F_G", "LoopFunctions", "loop_functions"),
     "interactions.vector_mediator": ("LoopConvention", "VectorMediator"),
-    "rates": ("Templates", "event_rate", "templates"),
-    "cross_sections": ("differential_cross_section", "recoil_spectrum"),
-    "nuisances": ("ScaleNuisance", "ShapeNuisance"),
-    "parameters": ("Parameter",),
-    "likelihood": ("Likelihood",),
-    "limits": ("LimitCurve", "limit_scan"),
-    "toys": ("BestFit", "FeldmanCousins", "GoodnessOfFit", "best_fit", "feldman_cousins", "goodness_of_fit"),
-    "scans": ("correlation_scan",),
-    "adapters": (
+    "counts.templates": ("Templates", "event_rate", "templates"),
+    "counts.spectrum": ("differential_cross_section", "recoil_spectrum"),
+    "likelihood.nuisances": ("ScaleNuisance", "ShapeNuisance"),
+    "likelihood.parameters": ("Parameter",),
+    "likelihood.likelihood": ("Likelihood",),
+    "inference.limits": ("LimitCurve", "limit_scan"),
+    "inference.toys": ("BestFit", "FeldmanCousins", "GoodnessOfFit", "best_fit", "feldman_cousins", "goodness_of_fit"),
+    "inference.correlation": ("correlation_scan",),
+    "interop.fitters": (
         "PriorTransform",
         "minuit_cost",
         "prior_transform",
@@ -54,10 +57,10 @@ _HOMES = {
         "starting_points",
         "to_inference_data",
     ),
-    "histfactory": ("pyhf_parameters", "pyhf_workspace"),
-    "c_interface": ("write_c_interface",),
-    "threads": ("get_num_threads", "set_num_threads"),
-    "scan_result": ("Contours", "Scan", "open_scan"),
+    "interop.histfactory": ("pyhf_parameters", "pyhf_workspace"),
+    "interop.c_interface": ("write_c_interface",),
+    "parallel.threads": ("get_num_threads", "set_num_threads"),
+    "inference.scan_result": ("Contours", "Scan", "open_scan"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names if name}
 _MODULES = tuple(home for home, names in _HOMES.items() if names == ("",))
@@ -73,6 +76,9 @@ def __getattr__(name: str) -> Any:
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+_moved.install()
 
 
 def __dir__() -> list[str]:

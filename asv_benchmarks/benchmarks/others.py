@@ -11,7 +11,7 @@ from scipy import integrate
 
 import cevns_fast as cf
 from cevns_fast.constants import ALPHA, G_FERMI, M_MUON, MEV2_CM2
-from cevns_fast.sources import PION_LINE
+from cevns_fast.experiments.sources import PION_LINE
 
 SIN2 = 0.2312
 DIPOLE = math.sqrt(4 * math.pi * ALPHA) * (math.sqrt(2) * G_FERMI) ** -0.5 / 2

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cevns_fast import _validate as validate
-from cevns_fast.nuclei import Nuclide
+from cevns_fast.nuclear.nuclei import Nuclide
 
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]

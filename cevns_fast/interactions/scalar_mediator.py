@@ -10,7 +10,7 @@ import numpy as np
 
 from cevns_fast import _validate as validate
 from cevns_fast.interactions.process import AmplitudePolynomial, Interaction, Process, Term, of_batch
-from cevns_fast.nuclei import Nuclide
+from cevns_fast.nuclear.nuclei import Nuclide
 
 _NUCLEON_COUPLINGS = ("y_chi", "y_n", "y_p")
 

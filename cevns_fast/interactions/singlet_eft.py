@@ -12,8 +12,8 @@ import numpy as np
 from cevns_fast import _validate as validate
 from cevns_fast.constants import ALPHA, G_FERMI, M_W, SIN2_THETA_W
 from cevns_fast.interactions.process import AmplitudePolynomial, Complexes, Interaction, Process, Term, of_batch
-from cevns_fast.nuclei import Nuclide
-from cevns_fast.nucleon import QUARK_MASSES, scalar_coupling, tensor_coupling, vector_coupling
+from cevns_fast.nuclear.nuclei import Nuclide
+from cevns_fast.nuclear.nucleon import QUARK_MASSES, scalar_coupling, tensor_coupling, vector_coupling
 
 Coupling = complex | tuple[complex, complex]
 

@@ -11,8 +11,8 @@ import numpy as np
 from cevns_fast import _validate as validate
 from cevns_fast.constants import G_FERMI, SIN2_THETA_W
 from cevns_fast.interactions.process import AmplitudePolynomial, Interaction, Process, Term
-from cevns_fast.nuclei import Nuclide
-from cevns_fast.nucleon import weak_charge
+from cevns_fast.nuclear.nuclei import Nuclide
+from cevns_fast.nuclear.nucleon import weak_charge
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from cevns_fast import _validate as validate
 from cevns_fast.constants import G_FERMI, M_NEUTRON, M_PROTON, SIN2_THETA_W
 from cevns_fast.interactions.loop_functions import F_G, loop_functions
 from cevns_fast.interactions.process import AmplitudePolynomial, Floats, Interaction, Process, Term, of_batch
-from cevns_fast.nuclei import Nuclide
-from cevns_fast.nucleon import (
+from cevns_fast.nuclear.nuclei import Nuclide
+from cevns_fast.nuclear.nucleon import (
     PARTON_CONTENTS,
     QUARKS,
     SIX_QUARK_MASSES,
@@ -110,7 +110,7 @@ class VectorMediator(Interaction):
         g_q of (u, d, s, c, b, t) in units of g_q, or by name, others zero. The default is the paper's
         "downphilic" 1 for d, s, b.
     nucleon : str or PartonContent
-        Matrix elements of the nucleon: a name in `cevns_fast.nucleon.PARTON_CONTENTS`, or one's own.
+        Matrix elements of the nucleon: a name in `cevns_fast.nuclear.nucleon.PARTON_CONTENTS`, or one's own.
     quark_masses : tuple of 6 floats
         Of (u, d, s, c, b, t), MeV, in the φφ boxes and F_G of case B.
     sin2_theta_w : float

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from cevns_fast import plotting
 from cevns_fast._validate import Floats
 from cevns_fast.constants import KEV
-from cevns_fast.cross_sections import recoil_spectrum
-from cevns_fast.experiments import Experiment, load
+from cevns_fast.counts.spectrum import recoil_spectrum
+from cevns_fast.experiments.experiment import Experiment, load
+from cevns_fast.experiments.sources import PION_LINE
+from cevns_fast.inference.limits import limit_scan
+from cevns_fast.inference.mass_scan import heaviest_mass
 from cevns_fast.interactions.scalar_mediator import ScalarMediator
 from cevns_fast.interactions.standard_model import StandardModel
-from cevns_fast.kinematics import recoil_range, scattering_angle, scattering_angle_extremum
-from cevns_fast.limits import limit_scan
-from cevns_fast.mass_scan import heaviest_mass
-from cevns_fast.nuclei import Target, nuclide
-from cevns_fast.output import Table
+from cevns_fast.nuclear.kinematics import recoil_range, scattering_angle, scattering_angle_extremum
+from cevns_fast.nuclear.nuclei import Target, nuclide
+from cevns_fast.output import plotting
+from cevns_fast.output.plotting import Curve, Panel
+from cevns_fast.output.tables import Table
 from cevns_fast.papers.report import Paper, PaperFigure, PrintedNumber
-from cevns_fast.plotting import Curve, Panel
-from cevns_fast.sources import PION_LINE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

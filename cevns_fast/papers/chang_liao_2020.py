@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from cevns_fast import plotting
 from cevns_fast._validate import Floats
 from cevns_fast.constants import KEV
-from cevns_fast.cross_sections import differential_cross_section
-from cevns_fast.experiments import Experiment, load
+from cevns_fast.counts.spectrum import differential_cross_section
+from cevns_fast.counts.templates import event_rate
+from cevns_fast.experiments.experiment import Experiment, load
+from cevns_fast.experiments.sources import MUON_ENDPOINT, PION_LINE, Reactor
+from cevns_fast.inference.correlation import correlation_scan
+from cevns_fast.inference.mass_scan import heaviest_mass, mass_grid, mass_scan
+from cevns_fast.inference.scan_result import Scan
 from cevns_fast.interactions.process import Interaction
 from cevns_fast.interactions.singlet_eft import SingletEFT
 from cevns_fast.interactions.standard_model import StandardModel
-from cevns_fast.likelihood import Likelihood
-from cevns_fast.mass_scan import heaviest_mass, mass_grid, mass_scan
-from cevns_fast.nuclei import nuclide
-from cevns_fast.output import Table
+from cevns_fast.likelihood.likelihood import Likelihood
+from cevns_fast.nuclear.nuclei import nuclide
+from cevns_fast.output import plotting
+from cevns_fast.output.plotting import Curve, Look, Panel, Plane, Region, coupling_symbol
+from cevns_fast.output.tables import Table
 from cevns_fast.papers.report import Paper, PaperFigure, PrintedNumber
-from cevns_fast.plotting import Curve, Look, Panel, Plane, Region, coupling_symbol
-from cevns_fast.rates import event_rate
-from cevns_fast.scan_result import Scan
-from cevns_fast.scans import correlation_scan
-from cevns_fast.sources import MUON_ENDPOINT, PION_LINE, Reactor
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

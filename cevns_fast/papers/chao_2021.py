@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from cevns_fast import plotting
 from cevns_fast._validate import Floats
-from cevns_fast.experiments import load
+from cevns_fast.counts.templates import event_rate
+from cevns_fast.experiments.experiment import load
+from cevns_fast.inference.limits import limit_scan
+from cevns_fast.inference.mass_scan import heaviest_mass
 from cevns_fast.interactions.process import Interaction
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.interactions.vector_mediator import LoopConvention, VectorMediator
-from cevns_fast.likelihood import Likelihood
-from cevns_fast.limits import limit_scan
-from cevns_fast.mass_scan import heaviest_mass
-from cevns_fast.output import Column, Table
+from cevns_fast.likelihood.likelihood import Likelihood
+from cevns_fast.output import plotting
+from cevns_fast.output.plotting import Curve, Panel
+from cevns_fast.output.tables import Column, Table
 from cevns_fast.papers.report import Paper, PaperFigure, PaperTable, PrintedNumber
-from cevns_fast.plotting import Curve, Panel
-from cevns_fast.rates import event_rate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cevns_fast import output
+from cevns_fast.output import tables
 from cevns_fast.papers import PAPERS, page, paper
 from cevns_fast.papers.page import Chapter
 
@@ -26,10 +26,10 @@ def write(directory: Path, *, overwrite: bool = False) -> tuple[Chapter, ...]:
     """
     found = {name: paper(name) for name in PAPERS}
     files = [path for name, each in found.items() for path in each.files(directory / name)]
-    output.refuse_existing([*files, *(directory / name for name in REPORTS)], overwrite=overwrite)
+    tables.refuse_existing([*files, *(directory / name for name in REPORTS)], overwrite=overwrite)
     chapters = tuple(
         Chapter(name, each, tuple(each.write(directory / name, overwrite=overwrite))) for name, each in found.items()
     )
     for name, render in REPORTS.items():
-        output.write(directory / name, render(chapters), overwrite=overwrite)
+        tables.write(directory / name, render(chapters), overwrite=overwrite)
     return chapters

@@ -7,7 +7,7 @@ from html import escape
 from typing import NamedTuple
 
 import cevns_fast
-from cevns_fast.output import Table
+from cevns_fast.output.tables import Table
 from cevns_fast.papers.report import VERDICTS, Made, Paper, PaperFigure
 
 TITLE = "Three papers on neutrino-nucleus scattering, reproduced"

@@ -6,8 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from cevns_fast import output, plotting
-from cevns_fast.output import Table
+from cevns_fast.output import plotting, tables
+from cevns_fast.output.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -223,7 +223,7 @@ class Paper:
         FileExistsError
             If a file exists and may not be overwritten; nothing is written then.
         """
-        output.refuse_existing(self.files(directory), overwrite=overwrite)
+        tables.refuse_existing(self.files(directory), overwrite=overwrite)
         return [_write(part, directory, overwrite) for part in self._parts()]
 
     def _parts(self) -> tuple[PaperFigure | PaperTable, ...]:
@@ -241,7 +241,7 @@ def _write(part: PaperFigure | PaperTable, directory: Path, overwrite: bool) -> 
     except Exception as error:
         failure = error
     for path, content in contents.items():
-        output.write(path, content, overwrite=overwrite)
+        tables.write(path, content, overwrite=overwrite)
     return Made(part, data, tuple(contents), failure)
 
 

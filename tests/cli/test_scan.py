@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast import plane_range as ranges
-from cevns_fast.plane_range import plane_range
+from cevns_fast.inference import plane_range as ranges
+from cevns_fast.inference.plane_range import plane_range
 
 pytest.importorskip("xarray")
 pytest.importorskip("h5py")

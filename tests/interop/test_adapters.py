@@ -12,7 +12,7 @@ import pytest
 from scipy.optimize import minimize
 
 import cevns_fast as cf
-from cevns_fast import adapters
+from cevns_fast.interop import fitters
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -143,16 +143,16 @@ def test_minuit_cost_pickles(joint):
 # -- scipy -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", adapters._METHODS)
+@pytest.mark.parametrize("method", fitters._METHODS)
 def test_scipy_methods(small, method):
     if method == "COBYQA":
         pytest.importorskip("scipy", "1.14", reason="scipy before 1.14 has no COBYQA")
     free = cf.Likelihood(small.experiments, model=cf.SingletEFT(20.0), parameters=("C_V", "alpha"))
     least = grid_of(small, np.linspace(0.0, 0.3, 601), np.linspace(-3, 3, 601)).min()
-    for fit in [small, free] if "b" in adapters._METHODS[method] else [free]:
+    for fit in [small, free] if "b" in fitters._METHODS[method] else [free]:
         problem = cf.scipy_problem(fit, method)
-        assert ("hess" in problem) == ("h" in adapters._METHODS[method])
-        assert problem.get("jac", False) == ("g" in adapters._METHODS[method])
+        assert ("hess" in problem) == ("h" in fitters._METHODS[method])
+        assert problem.get("jac", False) == ("g" in fitters._METHODS[method])
         best = minimize(**problem)
         assert best.fun == pytest.approx(least, abs=1e-2 if method == "COBYLA" else 2e-3)
         assert abs(best.x[0]) > 0.02 and fit(best.x) == pytest.approx(best.fun)
@@ -447,14 +447,14 @@ def test_a_likelihood_without_model_is_refused(csi, function):
 )
 def test_a_missing_package_names_the_extra(small, monkeypatch, module, call):
     monkeypatch.setitem(sys.modules, module, None)
-    for name in [name for name in sys.modules if name.startswith(f"{module}.")] + ["cevns_fast._minuit"]:
+    for name in [name for name in sys.modules if name.startswith(f"{module}.")] + ["cevns_fast.interop.minuit"]:
         monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(ImportError, match=rf"needs {module}: pip install 'cevns_fast\[fit\]'"):
         call(small)
 
 
 def test_adapters_import_nothing_of_others():
-    source = inspect.getsource(adapters)
+    source = inspect.getsource(fitters)
     head = source[: source.index("def minuit_cost")]
     assert not any(name in head for name in ("import iminuit", "import arviz", "import scipy", "from scipy"))
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast import c_interface, cli
+from cevns_fast import cli
+from cevns_fast.interop import c_interface
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "embedding_c"
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast import chunks, grids
-from cevns_fast.chunks import CheckpointWarning
+from cevns_fast.inference import planes
+from cevns_fast.parallel import chunks
+from cevns_fast.parallel.chunks import CheckpointWarning
 
 GRIDS = np.linspace(-0.05, 0.05, 90), np.linspace(-1e-3, 1e-3, 100)
 CHUNKS = 9
@@ -23,8 +24,9 @@ CHILD = """
 import os, signal, sys, time
 import numpy as np
 import cevns_fast as cf
-from cevns_fast import chunks, grids
-grids.PlaneProblem.points_per_chunk = 1000
+from cevns_fast.parallel import chunks
+from cevns_fast.inference import planes
+planes.PlaneProblem.points_per_chunk = 1000
 
 directory, event, when, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 finished = 0
@@ -57,7 +59,7 @@ print("finished")
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(grids.PlaneProblem, "points_per_chunk", 1000)
+    monkeypatch.setattr(planes.PlaneProblem, "points_per_chunk", 1000)
 
 
 def scan(csi, **options):
@@ -75,13 +77,13 @@ def chunk_files(directory):
 
 def computed_rows(monkeypatch):
     """How many rows a scan really computes."""
-    count, fill = [0], grids.PlaneProblem.fill
+    count, fill = [0], planes.PlaneProblem.fill
 
     def counting(self, start, stop, out):
         count[0] += stop - start
         fill(self, start, stop, out)
 
-    monkeypatch.setattr(grids.PlaneProblem, "fill", counting)
+    monkeypatch.setattr(planes.PlaneProblem, "fill", counting)
     return count
 
 
@@ -161,7 +163,7 @@ def test_what_is_read_has_the_same_best_fit(csi, tmp_path):
 
 
 def test_nothing_begins_after_an_interruption(csi, monkeypatch):
-    fill, begun = grids.PlaneProblem.fill, []
+    fill, begun = planes.PlaneProblem.fill, []
 
     def slow(self, start, stop, out):
         begun.append(start)
@@ -171,7 +173,7 @@ def test_nothing_begins_after_an_interruption(csi, monkeypatch):
     def stop(done, total):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(grids.PlaneProblem, "fill", slow)
+    monkeypatch.setattr(planes.PlaneProblem, "fill", slow)
     with pytest.raises(KeyboardInterrupt):
         scan(csi, progress=stop, threads=2)
     assert len(begun) <= 5
@@ -241,7 +243,7 @@ def test_full_disk(csi, expected, tmp_path, monkeypatch):
     assert caught.value.errno == errno.ENOSPC
     monkeypatch.undo()
     assert len(chunk_files(tmp_path)) == 3 and len(list(tmp_path.iterdir())) == 4
-    monkeypatch.setattr(grids.PlaneProblem, "points_per_chunk", 1000)
+    monkeypatch.setattr(planes.PlaneProblem, "points_per_chunk", 1000)
     assert scan(csi, checkpoint=tmp_path).chi2.tobytes() == expected
 
 

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast import grids
+from cevns_fast.inference import planes
 
 # Two couplings and three masses, over several chunks, which do not end where planes do; then a profiled one.
 SCRIPT = """
 import numpy as np
 import cevns_fast as cf
-from cevns_fast import grids
-grids.PlaneProblem.points_per_chunk = 5000
+from cevns_fast.inference import planes
+planes.PlaneProblem.points_per_chunk = 5000
 
 def scan(**options):
     csi = cf.load("coherent-csi-2017")
@@ -33,12 +33,12 @@ def scan(**options):
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(grids.PlaneProblem, "points_per_chunk", 5000)
+    monkeypatch.setattr(planes.PlaneProblem, "points_per_chunk", 5000)
 
 
 def run_scan(**options):
     space = {}
-    exec(SCRIPT.replace("grids.PlaneProblem.points_per_chunk = 5000", ""), space)
+    exec(SCRIPT.replace("planes.PlaneProblem.points_per_chunk = 5000", ""), space)
     return space["scan"](**options)
 
 
@@ -142,7 +142,7 @@ def test_an_error_in_a_worker_reaches_the_caller(monkeypatch):
     def fail(self, start, stop, out):
         raise RuntimeError("no such row")
 
-    monkeypatch.setattr(grids.PlaneProblem, "fill", fail)
+    monkeypatch.setattr(planes.PlaneProblem, "fill", fail)
     for options in ({"threads": 1}, {"threads": 2}):
         with pytest.raises(RuntimeError, match="no such row"):
             run_scan(**options)
@@ -161,8 +161,8 @@ def test_an_error_in_one_thread_of_two(monkeypatch, where):
             raise RuntimeError("no such row")
         time.sleep(0.01)
 
-    monkeypatch.setattr(grids.PlaneProblem, "points_per_chunk", 500)
-    monkeypatch.setattr(grids.PlaneProblem, "fill", fail)
+    monkeypatch.setattr(planes.PlaneProblem, "points_per_chunk", 500)
+    monkeypatch.setattr(planes.PlaneProblem, "fill", fail)
     before = threading.active_count()
     with pytest.raises(RuntimeError, match="no such row"):
         run_scan(threads=2)

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast import grids
+from cevns_fast.inference import planes
 
 GRIDS = np.linspace(-0.05, 0.05, 60), np.linspace(-1e-3, 1e-3, 70)
 
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(grids.PlaneProblem, "points_per_chunk", 500)
+    monkeypatch.setattr(planes.PlaneProblem, "points_per_chunk", 500)
 
 
 def digest(threads):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast import chunks
+from cevns_fast.parallel import chunks
 
 EFT = cf.SingletEFT(m_chi=20.0, C_S=0.01)
 

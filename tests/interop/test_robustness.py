@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast import integrands, likelihood
+from cevns_fast.counts import rows
+from cevns_fast.likelihood import likelihood
 
 GRIDS = np.linspace(-0.05, 0.05, 60), np.linspace(-1e-3, 1e-3, 70)
 PACKAGE = Path(cf.__file__).parent
@@ -48,8 +49,8 @@ def output(process):
 def eager_threads(monkeypatch):
     """Threads change places a hundred times as often as usual, and what is remembered is thrown out at once."""
     monkeypatch.setattr(likelihood, "_REMEMBERED", 2)
-    monkeypatch.setattr(integrands, "_MOST_REMEMBERED", 2)
-    monkeypatch.setattr(integrands, "_remembered_rows", {})
+    monkeypatch.setattr(rows, "_MOST_REMEMBERED", 2)
+    monkeypatch.setattr(rows, "_remembered_rows", {})
     interval = sys.getswitchinterval()
     sys.setswitchinterval(interval / 100)
     yield
@@ -286,7 +287,7 @@ cf.scipy_problem(fit), cf.starting_points(fit, 4), cf.prior_transform(
 cf.pyhf_workspace(csi, eft, ("C_S",)), cf.write_c_interface(folder / "c")
 
 # What does not, and says what to install.
-from cevns_fast import plotting
+from cevns_fast.output import plotting
 from cevns_fast.reference import loop_functions as slow
 needs = {
     "scan": [lambda: scan.contours(0.9), lambda: scan.area(0.9), scan.to_xarray, lambda: scan.save(folder / "x.nc"),

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import cevns_fast as cf
-from cevns_fast import integrands, quadrature, rates
 from cevns_fast._kernels import rates as kernel
 from cevns_fast.constants import G_FERMI, MEV2_CM2
+from cevns_fast.counts import quadrature, rows, templates
 
 M_CESIUM = 123772.75
 
@@ -102,7 +102,7 @@ def test_counts_of_the_standard_model_in_closed_form(beam, bare):
             E = (low + high) / 2 + (high - low) / 2 * x[:, None]
             per_bin = per_bin + 0.02 * (high - low) / 2 * w @ np.diff(integral(np.minimum(edges, T_max(E)), E), axis=1)
     norm = experiment.detector.nuclei[0] * 1e12 * MEV2_CM2 * G_FERMI**2 * mass / (2 * math.pi) * Q**2
-    found = rates.count_polynomial(experiment, [cf.StandardModel()]).values[0, 0]
+    found = templates.count_polynomial(experiment, [cf.StandardModel()]).values[0, 0]
     np.testing.assert_allclose(found, norm * per_bin, rtol=1e-12, atol=1e-13 * norm * np.max(per_bin))
 
 
@@ -173,7 +173,7 @@ def test_a_range_of_masses_writes_its_own_rows_only(bare, monkeypatch):
         calls.append((start, stop))
         kernel.templates(flux, plan, terms, final_mass, mediator_mass, 1, 3, out)
 
-    monkeypatch.setattr(integrands, "templates_kernel", spy)
+    monkeypatch.setattr(rows, "templates_kernel", spy)
     part = cf.event_rate(experiment, batch, standard_model=False)
     assert calls == [(0, 4)]
     assert not part[[0, 3]].any()

@@ -8,7 +8,8 @@ import pytest
 from scipy import constants as codata
 
 import cevns_fast as cf
-from cevns_fast import constants, nuclei
+from cevns_fast import constants
+from cevns_fast.nuclear import nuclei
 
 ALL = nuclei._nuclides()
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast import integrands
+from cevns_fast.counts import rows
 from cevns_fast.interactions.process import Interaction, Process, Term
 
 FROM_ZERO = (0.0, 5.0, 10.0, 20.0)
@@ -76,7 +76,7 @@ def test_a_fermion_that_is_hardly_massive(bare, m_chi):
     massless = counts(experiment, cf.SingletEFT(0.0, C_V=0.1), cf.SingletEFT(0.0, C_S=0.1))
     np.testing.assert_allclose(found, massless, rtol=1e-10)
     dipole = cf.SingletEFT(m_chi, a_M=1e-5)
-    if m_chi >= integrands.LIGHTEST:
+    if m_chi >= rows.LIGHTEST:
         # 1/T from T_min ∝ m⁴ on: a decade in mass adds as much as four decades in T.
         steps = counts(experiment, dipole, cf.SingletEFT(10 * m_chi, a_M=1e-5), cf.SingletEFT(100 * m_chi, a_M=1e-5))
         assert steps[0, 0] - steps[1, 0] == pytest.approx(steps[1, 0] - steps[2, 0], rel=1e-6)
@@ -101,13 +101,13 @@ def test_what_is_remembered_tells_a_batch_from_helicities(csi):
 
 
 def test_what_is_remembered_is_bounded(csi):
-    integrands._remembered_rows.clear()
+    rows._remembered_rows.clear()
     for _ in range(3):
         counts(csi, *[cf.SingletEFT(10.0, C_S=x) for x in np.linspace(0.0, 0.1, 50)])
-    assert not integrands._remembered_rows  # a number for each of a batch is not kept
+    assert not rows._remembered_rows  # a number for each of a batch is not kept
     for _ in range(3):
         counts(csi, Own(anew=True))
-    assert len(integrands._remembered_rows) == 1  # equal terms are the same, whoever made them
+    assert len(rows._remembered_rows) == 1  # equal terms are the same, whoever made them
 
 
 def test_an_interaction_that_has_no_hash(csi):

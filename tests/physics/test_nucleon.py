@@ -4,7 +4,7 @@ import pytest
 
 import cevns_fast as cf
 from cevns_fast.constants import M_NEUTRON, M_PROTON
-from cevns_fast.nucleon import scalar_coupling, tensor_coupling, vector_coupling, weak_charge
+from cevns_fast.nuclear.nucleon import scalar_coupling, tensor_coupling, vector_coupling, weak_charge
 
 
 @pytest.mark.parametrize(("name", "C_S", "C_V", "C_T"), [("Cs133", 2220.92, 399, 41.23), ("Ar40", 667.43, 120, 12.40)])

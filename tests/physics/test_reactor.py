@@ -9,7 +9,8 @@ import pytest
 from scipy import integrate
 
 import cevns_fast as cf
-from cevns_fast import quadrature, spectra
+from cevns_fast.counts import quadrature
+from cevns_fast.experiments import spectra
 from cevns_fast.reference import event_rate, event_rate_terms
 
 BROKDORF = cf.Reactor(thermal_power=3.9, distance=17.0)

@@ -7,8 +7,8 @@ import pytest
 from scipy import integrate
 
 import cevns_fast as cf
-from cevns_fast import quadrature
 from cevns_fast.constants import M_MUON
+from cevns_fast.counts import quadrature
 
 SOURCE = cf.PionDecayAtRest(distance=19.3)
 NU_MU, NU_E, ANTI_NU_MU = SOURCE.components

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 import cevns_fast as cf
-from cevns_fast import nucleon
 from cevns_fast.constants import G_FERMI
+from cevns_fast.counts.templates import count_polynomial
 from cevns_fast.interactions import vector_mediator
-from cevns_fast.nucleon import PARTON_CONTENTS, PartonContent
-from cevns_fast.rates import count_polynomial
+from cevns_fast.nuclear import nucleon
+from cevns_fast.nuclear.nucleon import PARTON_CONTENTS, PartonContent
 from cevns_fast.reference.rates import _contributions
 
 CS, SM = cf.nuclide("Cs133"), cf.StandardModel()

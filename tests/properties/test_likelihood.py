@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import cevns_fast as cf
 from cevns_fast._kernels.likelihood import Evaluator, pack
-from cevns_fast.count_table import heaviest, mass_kinks
-from cevns_fast.reduction import reduced
+from cevns_fast.counts.count_table import heaviest, mass_kinks
+from cevns_fast.likelihood.whitening import reduced
 from cevns_fast.reference import event_rate as slow_event_rate
 from cevns_fast.reference.likelihood import Setup, joint_chi2
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cevns_fast import piecewise
-from cevns_fast.piecewise import AccuracyWarning, fit, moments
+from cevns_fast.counts import piecewise
+from cevns_fast.counts.piecewise import AccuracyWarning, fit, moments
 
 FUNCTIONS = {
     "exponential": (lambda x: np.exp(-3 * x), [0.0, 5.0]),

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import cevns_fast as cf
-from cevns_fast import toys as toys_module
+from cevns_fast.inference import toys as toys_module
 
 LIGHT = cf.SingletEFT(m_chi=1.0, variant="published")
 PUBLISHED_C_V = np.sqrt(1.1e-2)  # CL Eq. (19), light chi

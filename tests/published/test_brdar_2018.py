@@ -88,7 +88,7 @@ def test_kinks_of_figure_3():
 @pytest.mark.parametrize("figure", brx.PAPER.figures, ids=lambda f: f.name)
 def test_figures(figure):
     pytest.importorskip("matplotlib")
-    from cevns_fast import plotting
+    from cevns_fast.output import plotting
 
     table = figure.data()
     assert table.csv().startswith("# ")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast.mass_scan import mass_grid, mass_scan
+from cevns_fast.inference.mass_scan import mass_grid, mass_scan
 from cevns_fast.papers import chang_liao_2020 as paper
 from cevns_fast.papers.report import PrintedNumber
 
@@ -242,7 +242,7 @@ def test_the_dipole_curve_peaks_there(m_chi):
     eft = cf.SingletEFT(m_chi, a_M=1e-4, variant="published")
     peak = paper.dipole_peak(m_chi, paper.FIG2_E, CS.mass)
     T = peak * np.linspace(0.5, 2.0, 15001)
-    point = cf.differential_cross_section(eft, CS, paper.FIG2_E, T, form_factor=cf.nuclei.PointNucleus())
+    point = cf.differential_cross_section(eft, CS, paper.FIG2_E, T, form_factor=cf.PointNucleus())
     assert T[np.argmax(point)] == pytest.approx(peak, rel=2e-4)
     helm = T[np.argmax(cf.differential_cross_section(eft, CS, paper.FIG2_E, T))]
     assert 0.85 * peak < helm < peak

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast.output import Table
+from cevns_fast.output.tables import Table
 from cevns_fast.papers import chao_2021 as paper
 
 SM = cf.StandardModel()

@@ -9,7 +9,7 @@ import pytest
 
 import cevns_fast as cf
 from cevns_fast.constants import KEV, M_NEUTRON, M_PROTON
-from cevns_fast.nucleon import CHANG_LIAO, PARTON_CONTENTS, QuarkContent, scalar_coupling
+from cevns_fast.nuclear.nucleon import CHANG_LIAO, PARTON_CONTENTS, QuarkContent, scalar_coupling
 
 TOP = Path(__file__).parents[2]
 ERRATA = TOP / "docs" / "errata.md"

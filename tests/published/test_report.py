@@ -9,10 +9,10 @@ import pytest
 
 import cevns_fast as cf
 from cevns_fast import papers
-from cevns_fast.output import Table
+from cevns_fast.output.plotting import Curve, lines
+from cevns_fast.output.tables import Table
 from cevns_fast.papers import gallery, page, report
 from cevns_fast.papers.report import Paper, PaperFigure, PaperTable, PrintedNumber
-from cevns_fast.plotting import Curve, lines
 
 VOID = {"meta", "img", "br", "link", "hr"}
 

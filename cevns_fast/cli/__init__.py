@@ -1,0 +1,5 @@
+"""The command line."""
+
+from cevns_fast.cli.commands import main
+
+__all__ = ["main"]

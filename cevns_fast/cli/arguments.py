@@ -1,0 +1,180 @@
+"""The arguments of the command line. Only argparse is imported for them, so that `--help` answers at once."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import cevns_fast as cf
+from cevns_fast.cli.models import MODELS, parameter
+from cevns_fast.papers import PAPERS
+
+
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parsed arguments, and NAME=VALUE found after options too: argparse leaves those over."""
+    parser = _parser()
+    args, rest = parser.parse_known_args(argv)
+    if rest and ("parameters" not in args or any(each.startswith("-") for each in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    rest += vars(args).get("behind_names", [])
+    try:
+        for each in rest:
+            args.parameters.append(parameter(each))
+    except argparse.ArgumentTypeError as error:
+        parser.error(str(error))
+    return args
+
+
+class _Parser(argparse.ArgumentParser):
+    """Bad arguments are errors like any other: one line, exit status 2."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # argparse takes -1e-3 and -1:1:401 for options; no option of ours begins with a digit.
+        self._negative_number_matcher = re.compile(r"-\.?\d")
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+class _Names(argparse.Action):
+    """An option's names; a NAME=VALUE behind them is not one of them."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        setattr(namespace, self.dest, [value for value in values if "=" not in value])
+        behind = [value for value in values if "=" in value]
+        namespace.behind_names = vars(namespace).get("behind_names", []) + behind
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="cevns-fast",
+        description="Coherent neutrino-nucleus scattering with new physics: rates, limits, papers.",
+        epilog="cevns-fast limit, without arguments, is a good start.",
+    )
+    parser.add_argument("--version", action="version", version=f"cevns-fast {cf.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+
+    command = _command(commands, "experiments", "list the built-in experiments")
+
+    command = _command(commands, "rate", "counts per bin: Standard Model, new physics and their sum")
+    command.add_argument(
+        "parameters", nargs="*", metavar="NAME=VALUE", type=parameter,
+        help="of the interaction, e.g. m_chi=10 (MeV) a_M=3e-4 C_S=0.01 C_V=0.1,0.2 (u,d) D_P=1e-2j; "
+        "none: the Standard Model alone",
+    )  # fmt: skip
+    command.add_argument(
+        "-e", "--experiment", default="coherent-csi-2017", metavar="NAME|TOML", help="default %(default)s"
+    )
+    _model_options(command)
+    _output_options(command, default=None, what="also write rate-EXPERIMENT.csv and .png into DIR")
+
+    command = _command(commands, "limit", "upper limits on couplings over the mass of the new fermion")
+    command.add_argument(
+        "parameters", nargs="*", metavar="NAME=VALUE", type=parameter,
+        help="of the interaction, all but m_chi and the coupling: other couplings, m_S=10 (MeV), case=A",
+    )  # fmt: skip
+    _experiments_option(command)
+    command.add_argument(
+        "-c", "--couplings", nargs="+", action=_Names, metavar="NAME",
+        help="default a_M C_S C_V C_T, y_bar or gchi_gq; also a_E D_P D_A, and one quark's as C_S_u",
+    )  # fmt: skip
+    command.add_argument(
+        "--mass-range",
+        nargs=2,
+        type=float,
+        default=[0.1, 53.0],
+        metavar=("LOW", "HIGH"),
+        help="m_chi, MeV; default 0.1 53",
+    )
+    command.add_argument("--masses", type=int, default=120, metavar="N", help="how many masses; default %(default)s")
+    level = command.add_mutually_exclusive_group()
+    level.add_argument("--cl", type=float, help="confidence level, one degree of freedom; default 0.9")
+    level.add_argument(
+        "--delta-chi2", type=float, metavar="X", help="threshold above the smallest chi2, instead of --cl"
+    )
+    _model_options(command)
+    command.add_argument("--threads", type=int, default=1, metavar="N", help="default %(default)s")
+    _output_options(command, default="results", what="where limits-EXPERIMENT.csv and .png go; default %(default)s")
+
+    command = _command(commands, "scan", "chi2 on a plane of two couplings: allowed regions and best fit")
+    command.add_argument("couplings", nargs=2, metavar="NAME", help="the two, e.g. C_S a_M, or C_V_u C_V_d")
+    command.add_argument(
+        "parameters", nargs="*", metavar="NAME=VALUE", type=parameter,
+        help="of the interaction: masses (MeV), which must be given, and other couplings that stay fixed",
+    )  # fmt: skip
+    _experiments_option(command)
+    for axis, which in (("--x", "first"), ("--y", "second")):
+        command.add_argument(
+            axis, metavar="MIN:MAX[:N]", type=_grid,
+            help=f"grid of the {which} coupling; default: around the region allowed at 95%% CL",
+        )  # fmt: skip
+    command.add_argument(
+        "--points", type=int, default=401, metavar="N", help="of a grid that states no N; default %(default)s"
+    )
+    command.add_argument(
+        "--profile", nargs="+", action=_Names, default=[], metavar="NAME",
+        help="further couplings, over which chi2 is minimised",
+    )  # fmt: skip
+    command.add_argument(
+        "--phase", action="append", default=[], metavar="NAME=DEGREES", type=parameter,
+        help="CP phase of a scanned or profiled coupling; may be repeated",
+    )  # fmt: skip
+    command.add_argument(
+        "--checkpoint", metavar="DIR", help="keep what is finished there; the same command then resumes from it"
+    )
+    command.add_argument("--workers", type=int, metavar="N", help="default: one for each processor")
+    command.add_argument("--processes", action="store_true", help="workers are processes instead of threads")
+    _model_options(command)
+    _output_options(command, default="results", what="where scan-….nc and .png go; default %(default)s")
+
+    command = _command(commands, "reproduce", "draw a paper's figures and compare its numbers with ours")
+    command.add_argument("paper", nargs="?", choices=PAPERS, metavar="PAPER", help=", ".join(PAPERS))
+    command.add_argument("--all", action="store_true", help="all papers, with report.html and report.md")
+    _output_options(command, default=None, what="where figures and tables go; default results/PAPER, results for all")
+
+    command = _command(commands, "c-interface", "write the C header and source that evaluate exported fits")
+    _output_options(command, default=".", what="where cevns_fast.h and likelihood.c go; default here")
+    return parser
+
+
+def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=summary[0].upper() + summary[1:]
+    )
+    return command
+
+
+def _experiments_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-e", "--experiment", nargs="+", default=["coherent-csi-2017"], metavar="NAME|TOML",
+        help="default coherent-csi-2017; several are a joint fit",
+    )  # fmt: skip
+
+
+def _model_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model", default="singlet", metavar="NAME",
+        help=f"{', '.join(MODELS)}: the singlet fermion's effective couplings (default), a scalar or a vector mediator",
+    )  # fmt: skip
+    command.add_argument(
+        "--variant", metavar="NAME", help="corrected (default), or published: as the paper has it; singlet and vector"
+    )
+    command.add_argument(
+        "--helicity", metavar="NAME", help="summed (default) over neutrino helicities, or left; singlet only"
+    )
+
+
+def _output_options(command: argparse.ArgumentParser, default: str | None, what: str) -> None:
+    command.add_argument("-o", "--output", default=default, metavar="DIR", help=what)
+    command.add_argument("--force", action="store_true", help="overwrite files")
+
+
+def _grid(text: str) -> tuple[float, float, int | None]:
+    """MIN:MAX or MIN:MAX:N."""
+    try:
+        low, high, *points = text.split(":")
+        (n,) = map(int, points) if points else (None,)
+        return float(low), float(high), n
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be MIN:MAX or MIN:MAX:N") from None

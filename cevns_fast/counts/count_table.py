@@ -1,0 +1,149 @@
+"""Counts as a polynomial in couplings whose coefficients are piecewise polynomials in one more parameter.
+
+Couplings enter counts as polynomials, and other parameters, such as m_χ, smoothly between kinematic kinks. A table
+of the coefficients therefore gives counts and their exact derivatives without another integral.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from cevns_fast._validate import Floats
+from cevns_fast.counts import piecewise
+from cevns_fast.counts.templates import WithStandardModel, count_polynomial, standard_model_counts
+from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.interactions.process import Exponents, Interaction
+from cevns_fast.interactions.standard_model import StandardModel
+from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
+
+# Coefficients are fitted to this fraction of the largest value that the monomial has in any bin: what integrals
+# leave of rounding must not look like structure.
+FLOOR = 1e-12
+
+
+class CountTable(NamedTuple):
+    """Signal counts of an experiment, Standard Model included, and what shape nuisances add to them.
+
+    Attributes
+    ----------
+    exponents : tuple of tuple of int
+        One monomial of the couplings each.
+    breaks : float64[pieces + 1]
+        Of the additional parameter; [0, 1] if there is none.
+    coefficients : float64[pieces, degree + 1, tables, monomials, bins]
+        Of u^d, highest power first, with u = −1 and 1 at the ends of a piece. Table 0 is the nominal one.
+    """
+
+    exponents: tuple[Exponents, ...]
+    breaks: Floats
+    coefficients: Floats
+
+    def on(self, exponents: Sequence[Exponents]) -> Floats:
+        """The coefficients for a list of monomials that contains this table's."""
+        if tuple(exponents) == self.exponents:
+            return self.coefficients
+        pieces, powers, tables, _, bins = self.coefficients.shape
+        found = np.zeros((pieces, powers, tables, len(exponents), bins))
+        found[..., [exponents.index(e) for e in self.exponents], :] = self.coefficients
+        return found
+
+
+class Counts(NamedTuple):
+    """An experiment's counts of interactions: of itself and of its variants one standard deviation away."""
+
+    experiment: Experiment
+    shapes: tuple[tuple[Experiment, Experiment], ...]
+    couplings: tuple[str, ...]
+    phases: Mapping[str, complex]
+    standard_model: WithStandardModel
+    rtol: float
+
+    def of(self, batch: Sequence[Interaction], threads: int = 1) -> tuple[tuple[Exponents, ...], Floats]:
+        """Monomials, and float64[n, tables, monomials, bins]."""
+        exponents, nominal = self._of(self.experiment, batch, threads)
+        if not self.shapes:
+            return exponents, nominal[:, None]
+        tables = [nominal]
+        for up, down in self.shapes:
+            tables.append((self._of(up, batch, threads)[1] - self._of(down, batch, threads)[1]) / 2)
+        return exponents, np.stack(tables, axis=1)
+
+    def _of(
+        self, experiment: Experiment, batch: Sequence[Interaction], threads: int
+    ) -> tuple[tuple[Exponents, ...], Floats]:
+        """Monomials, the constant first, and float64[n, monomials, bins]."""
+        polynomial = count_polynomial(experiment, batch, self.couplings, self.phases, rtol=self.rtol, threads=threads)
+        include = False if isinstance(batch[0], StandardModel) else self.standard_model
+        polynomial.values[:, 0] += standard_model_counts(experiment, include, self.rtol, batch)
+        return polynomial.exponents, polynomial.values
+
+    def constant_table(self, interaction: Interaction) -> CountTable:
+        """The table of one interaction."""
+        exponents, values = self.of([interaction])
+        return CountTable(exponents, np.array([0.0, 1.0]), values[None])
+
+    def table(self, make: Callable[[float], Interaction], kinks: Sequence[float]) -> CountTable:
+        """The table of interactions between the first and the last of the kinks in their additional parameter."""
+        ends = np.array(kinks)
+        probe = np.concatenate([ends[:-1] + x * np.diff(ends) for x in (0.02, 0.2, 0.5, 0.8, 0.98)])
+        probe = probe[:: max(1, probe.size // 64)]
+        exponents, values = self.of([make(x) for x in probe.tolist()])
+        size = np.abs(values).max(axis=0)  # [tables, monomials, bins]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            floor = np.where(size > 0, FLOOR * size[0].max(axis=-1, keepdims=True) / size, 0.0)
+
+        def evaluate(x: Floats) -> Floats:
+            found, values = self.of([make(each) for each in x.tolist()])
+            result = np.zeros((x.size, *size.shape))
+            result[:, :, [exponents.index(e) for e in found]] = values
+            return result.reshape(x.size, -1).T
+
+        name = f"counts of {self.experiment.name} from {kinks[0]:g} to {kinks[-1]:g} (narrower bounds may help)"
+        fitted = piecewise.fit(evaluate, kinks, floor=floor.ravel(), name=name)
+        coefficients = fitted.coefficients[:, ::-1].reshape(*fitted.coefficients.shape[:2], *size.shape)
+        return CountTable(exponents, fitted.breaks, np.ascontiguousarray(coefficients))
+
+
+def kinks_between(low: float, high: float, experiments: Sequence[Experiment]) -> list[float]:
+    """Masses of χ, MeV, from low to high, at which the counts of one of the experiments are not smooth."""
+    found = [low]
+    for m in sorted({m for e in experiments for m in mass_kinks(e)}):
+        if found[-1] * (1 + 1e-9) < m < high * (1 - 1e-9):  # isotopes' kinks may coincide but for rounding
+            found.append(m)
+    return [*found, high]
+
+
+def heaviest(experiment: Experiment) -> float:
+    """The largest mass of χ that the source can produce on any nuclide, MeV."""
+    E = _flux_kinks(experiment)[-1]
+    return max(_at_threshold(E, n.mass) for n in experiment.detector.target.nuclides)
+
+
+def mass_kinks(experiment: Experiment) -> list[float]:
+    """Masses of χ, MeV, at which a bin's counts are not smooth: its edge is T_min or T_max of a kink of the flux.
+
+    T is a limit of a neutrino of energy E if E is the smallest energy that gives T, E₀(T) (1 + m²/(2MT)).
+    """
+    found = set()
+    for nuclide in experiment.detector.target.nuclides:
+        M = nuclide.mass
+        for E in _flux_kinks(experiment):
+            found.add(_at_threshold(E, M))
+            for T in experiment.detector.response_breakpoints:
+                square = 2 * M * T * (E / float(minimum_neutrino_energy(T, 0.0, M)) - 1)
+                if square > 0:
+                    found.add(math.sqrt(square))
+    return sorted(found)
+
+
+def _at_threshold(E: float, M: float) -> float:
+    """The heaviest χ that a neutrino of energy E produces on a nucleus of mass M, BRX Eq. (11)."""
+    return E * 2 * M / (M + math.sqrt(M * (M + 2 * E)))
+
+
+def _flux_kinks(experiment: Experiment) -> list[float]:
+    """Energies at which the flux is not smooth, without E = 0."""
+    components = experiment.source.components
+    return sorted({E for c in components for E in (*c.breakpoints, *(line[0] for line in c.lines)) if E > 0})

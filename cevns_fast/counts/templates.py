@@ -1,0 +1,291 @@
+"""Templates and event rates."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cevns_fast import _validate as validate
+from cevns_fast._validate import Floats
+from cevns_fast.counts.rows import integrate, rows_of, setting_of
+from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.interactions.process import Exponents, Interaction
+from cevns_fast.interactions.standard_model import StandardModel
+from cevns_fast.parallel.threads import checked
+
+WithStandardModel = bool | StandardModel
+DEFAULT_RTOL = 1e-11
+
+
+class CountPolynomial(NamedTuple):
+    """Counts of a batch of interactions as a polynomial in open couplings.
+
+    Attributes
+    ----------
+    couplings : tuple of str
+    exponents : tuple of tuple of int
+        One monomial each, the constant first.
+    values : float64[n, monomials, n_bins]
+    imaginary : float64[n, monomials, n_bins]
+        What multiplies Im(x_i* x_j) of complex couplings in a mixed monomial x_i x_j.
+    """
+
+    couplings: tuple[str, ...]
+    exponents: tuple[Exponents, ...]
+    values: Floats
+    imaginary: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Templates:
+    """Counts as a polynomial in couplings: the Standard Model, and one template for each product of couplings.
+
+    Attributes
+    ----------
+    couplings : tuple of str
+        The open couplings.
+    standard_model : float64[n_bins]
+        Counts of the Standard Model (zeros if it was left out) and of whatever no open coupling multiplies.
+    pairs : tuple of tuple of str
+        The couplings whose product multiplies each template: ("a_M", "C_S"), ("y_bar",) * 4, …
+    values : float64[n_pairs, n_bins]
+        With a leading axis for a list of interactions.
+    """
+
+    couplings: tuple[str, ...]
+    standard_model: Floats
+    pairs: tuple[tuple[str, ...], ...]
+    values: Floats
+    imaginary: Floats
+
+    def counts(self, couplings: Mapping[str, complex]) -> Floats:
+        """Counts per bin for values of the open couplings; those not named are zero.
+
+        Raises
+        ------
+        ValueError
+            If a coupling is not open, or not a finite number.
+        """
+        for name, value in couplings.items():
+            validate.choice("coupling", name, self.couplings)
+            validate.coupling(name, value)
+        x = {name: complex(couplings.get(name, 0.0)) for name in self.couplings}
+        real, imaginary = np.empty(len(self.pairs)), np.zeros(len(self.pairs))
+        for i, pair in enumerate(self.pairs):
+            if len(pair) <= 2:  # with a fixed coupling, or one that is open
+                product = x[pair[0]].conjugate() * x[pair[1]] if len(pair) == 2 else x[pair[0]]
+                real[i], imaginary[i] = product.real, product.imag
+            else:
+                real[i] = math.prod(x[name].real for name in pair)
+                if any(x[name].imag for name in pair):
+                    raise ValueError(f"{pair[0]} = {x[pair[0]]!r}: must be real")
+        return self.standard_model + real @ self.values + imaginary @ self.imaginary
+
+
+def count_polynomial(
+    experiment: Experiment,
+    batch: Sequence[Interaction],
+    couplings: Sequence[str] = (),
+    phases: Mapping[str, complex] | None = None,
+    *,
+    rtol: float = DEFAULT_RTOL,
+    threads: int = 1,
+) -> CountPolynomial:
+    """Counts of interactions of one kind, as a polynomial in the couplings that are left open."""
+    kind = type(batch[0])
+    names = kind.check_couplings(couplings, phases or {})
+    setting = setting_of(experiment, rtol)
+    processes = {n: kind.processes(batch, n) for n in setting.nuclides}
+    amplitudes = {n: kind.amplitudes(batch, n, names, phases or {}) for n in setting.nuclides}
+    rows = rows_of(setting, processes, amplitudes)
+    n = len(rows.exponents)
+    out = np.zeros((len(batch), n + len(rows.complex_ones), experiment.n_bins))
+    for process, integrand in zip(processes[setting.nuclides[0]], rows.of_process, strict=True):
+        if integrand is not None:
+            integrate(setting.plan, integrand, process, out, threads)
+    imaginary = np.zeros((len(batch), n, experiment.n_bins))
+    for i, place in enumerate(rows.complex_ones):
+        imaginary[:, place] = out[:, n + i]
+    return CountPolynomial(names, rows.exponents, out[:, :n], imaginary)
+
+
+_DEFAULT_MODEL = StandardModel()
+
+
+@lru_cache(maxsize=256)
+def _standard_model(experiment: Experiment, model: StandardModel, rtol: float) -> Floats:
+    """Counts of the Standard Model, remembered for this object and for all that differ in data only."""
+    return _of_detector(experiment.source, experiment.detector, experiment.exposure, model, rtol)
+
+
+@lru_cache(maxsize=256)
+def _of_detector(source: Any, detector: Any, exposure: float, model: StandardModel, rtol: float) -> Floats:
+    """Counts of the Standard Model, read-only."""
+    bare = Experiment("", source, detector, exposure, None, np.zeros(detector.n_bins))
+    counts: Floats = count_polynomial(bare, [model], rtol=rtol).values[0, 0].copy()
+    counts.setflags(write=False)
+    return counts
+
+
+def standard_model_counts(
+    experiment: Experiment,
+    model: WithStandardModel,
+    rtol: float = DEFAULT_RTOL,
+    beside: Sequence[Interaction] = (),
+) -> Floats:
+    """Counts of the Standard Model that goes with interactions: the default one, a stated one or none."""
+    if model is False:
+        return np.zeros(experiment.n_bins)
+    if model is not True and not isinstance(model, StandardModel):
+        raise ValueError(f"standard_model = {model!r}: must be True, False or a StandardModel")
+    chosen = _DEFAULT_MODEL if model is True else model
+    if beside and type(beside[0]).check_weak_mixing_angle is not Interaction.check_weak_mixing_angle:
+        for each in beside:
+            each.check_weak_mixing_angle(chosen.sin2_theta_w)
+    return _standard_model(experiment, chosen, rtol)
+
+
+def check_experiment(experiment: Any) -> None:
+    """`ValueError` unless it is an experiment."""
+    if not isinstance(experiment, Experiment):
+        raise ValueError(f"experiment = {experiment!r}: must be an Experiment, e.g. cevns_fast.load(...)")
+
+
+def checked_interactions(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: Any = 1) -> list[Interaction]:
+    """The interactions as a list; `ValueError` for arguments of the wrong kind."""
+    if not 1e-14 <= validate.number("rtol", rtol) <= 1e-2:
+        raise ValueError(f"rtol = {rtol!r}: must be from 1e-14 to 1e-2")
+    checked(threads)
+    found = [interaction]
+    if not isinstance(interaction, Interaction) and isinstance(interaction, Iterable):
+        found = list(interaction)
+    if not found:
+        raise ValueError("interaction = []: must hold at least one interaction")
+    strangers = {kind for kind in set(map(type, found)) if not issubclass(kind, Interaction)}
+    if strangers:
+        each = next(each for each in found if type(each) in strangers)
+        raise ValueError(f"interaction = {each!r}: must be an interaction, e.g. cevns_fast.SingletEFT(...)")
+    return found
+
+
+def templates(
+    experiment: Experiment,
+    interaction: Interaction | Sequence[Interaction],
+    couplings: Sequence[str] | None = None,
+    *,
+    phases: Mapping[str, complex] | None = None,
+    standard_model: WithStandardModel = True,
+    rtol: float = DEFAULT_RTOL,
+    threads: int = 1,
+) -> Templates:
+    """Counts as a polynomial in couplings.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    interaction : Interaction or sequence of Interaction
+        One, or several of the same kind (a scan over masses), which adds a leading axis to the values.
+    couplings : sequence of str, optional
+        The couplings to leave open; the interaction's values of the others stay fixed. By default all those
+        of `interaction.default_couplings`.
+    phases : mapping of str to complex, optional
+        Fixed complex directions of open couplings, of modulus 1.
+    standard_model : bool or StandardModel
+        Whether, and with which weak mixing angle, the Standard Model is included.
+    rtol : float
+        Accuracy of the integrals.
+    threads : int
+        Threads to use; results do not depend on their number.
+
+    Returns
+    -------
+    Templates
+
+    Raises
+    ------
+    ValueError
+        If an argument is refused, or the interactions are of different kinds.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> t = cf.templates(cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=10.0))
+    >>> len(t.pairs), t.values.shape
+    (10, (10, 12))
+    """
+    check_experiment(experiment)
+    batch = checked_interactions(interaction, rtol, threads)
+    kind = type(batch[0])
+    if any(type(each) is not kind for each in batch):
+        raise ValueError("interaction: all interactions of a list must be of one kind")
+    names = kind.default_couplings if couplings is None else tuple(couplings)
+    polynomial = count_polynomial(experiment, batch, names, phases, rtol=rtol, threads=threads)
+    include = False if kind is StandardModel else standard_model
+    constant = np.broadcast_to(standard_model_counts(experiment, include, rtol, batch), (len(batch), experiment.n_bins))
+    constant = constant + polynomial.values[:, 0]
+    pairs = [
+        tuple(n for n, e in zip(names, exponents, strict=True) for _ in range(e))
+        for exponents in polynomial.exponents[1:]
+    ]
+    values, imaginary = polynomial.values[:, 1:], polynomial.imaginary[:, 1:]
+    if isinstance(interaction, Interaction):
+        constant, values, imaginary = constant[0], values[0], imaginary[0]
+    return Templates(names, constant, tuple(pairs), values, imaginary)
+
+
+def event_rate(
+    experiment: Experiment,
+    interaction: Interaction | Sequence[Interaction],
+    *,
+    standard_model: WithStandardModel = True,
+    rtol: float = DEFAULT_RTOL,
+    threads: int = 1,
+) -> Floats:
+    """Expected counts per bin, without backgrounds.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    interaction : Interaction or sequence of Interaction
+        A list is computed in one kernel call for each kind of interaction in it.
+    standard_model : bool or StandardModel
+        Whether, and with which weak mixing angle, the Standard Model is added to new physics.
+    rtol : float
+        Accuracy of the integrals, relative to the sum of the absolute values of a bin's terms.
+    threads : int
+        Threads to use; results do not depend on their number.
+
+    Returns
+    -------
+    float64[n_bins] or float64[n, n_bins]
+
+    Raises
+    ------
+    ValueError
+        If an argument is refused.
+
+    Notes
+    -----
+    Chang & Liao 2020, Eq. (10).
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> round(float(cf.event_rate(csi, cf.StandardModel()).sum()))
+    166
+    """
+    check_experiment(experiment)
+    batch = checked_interactions(interaction, rtol, threads)
+    result = np.empty((len(batch), experiment.n_bins))
+    for kind in dict.fromkeys(map(type, batch)):
+        rows = [i for i, each in enumerate(batch) if type(each) is kind]
+        polynomial = count_polynomial(experiment, [batch[i] for i in rows], rtol=rtol, threads=threads)
+        include = False if kind is StandardModel else standard_model
+        result[rows] = polynomial.values[:, 0] + standard_model_counts(
+            experiment, include, rtol, [batch[i] for i in rows]
+        )
+    return result[0] if isinstance(interaction, Interaction) else result

@@ -1,0 +1,179 @@
+"""Detectors: how much of what material, what it measures of a recoil, and how it bins it.
+
+The response of bin [a, b) is R(T) = ∫_a^b p(x | x̄(T)) acceptance(x) dx, or acceptance(x̄(T)) inside the bin and 0
+outside without smearing.
+"""
+
+import math
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+
+from cevns_fast import _validate as validate
+from cevns_fast._validate import Floats
+from cevns_fast.constants import KEV
+from cevns_fast.experiments.responses import (
+    GammaSmearing,
+    GaussianSmearing,
+    PoissonSmearing,
+    Response,
+    breakpoints_of,
+    density,
+    probability,
+)
+from cevns_fast.nuclear.form_factors import FormFactor, HelmFormFactor
+from cevns_fast.nuclear.nuclei import Target
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A detector.
+
+    Attributes
+    ----------
+    target : Target
+        The material.
+    mass : float
+        Fiducial mass, kg.
+    bins : tuple of float
+        Increasing edges of the observable; bin i is [bins[i], bins[i+1]).
+    response : Response
+    form_factor : HelmFormFactor or PointNucleus
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> ge = cf.Detector(cf.Target.of("Ge", {"Ge": 1}), mass=4.0, bins=(0.1, 0.2, 0.3))
+    >>> ge.bin_response([0.00015, 0.00025]).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+
+    target: Target
+    mass: float
+    bins: tuple[float, ...]
+    response: Response = field(default_factory=Response)
+    form_factor: FormFactor = field(default_factory=HelmFormFactor)
+
+    def __post_init__(self) -> None:
+        validate.number("mass", self.mass, positive=True)
+        edges = validate.increasing("bins", self.bins, minimum=0.0)
+        object.__setattr__(self, "bins", tuple(edges.tolist()))
+        if isinstance(self.response.smearing, PoissonSmearing) and np.any(edges != np.round(edges)):
+            raise ValueError(f"bins = {self.bins}: must be whole numbers for a Poisson-smeared observable")
+        self.response.accept(np.linspace(edges[0], edges[-1], 257))  # a bad acceptance is refused at once
+        if callable(self.response.quenching):  # and so is a bad quenching
+            grid = np.geomspace(1e-6, LARGEST_RECOIL, 2000)
+            if np.any(np.diff(self.response.mean(grid)) < 0):
+                raise ValueError("quenching: the mean observable must not fall with recoil energy")
+
+    @property
+    def n_bins(self) -> int:
+        """Number of bins."""
+        return len(self.bins) - 1
+
+    @property
+    def nuclei(self) -> Floats:
+        """Number of nuclei of each nuclide of the target."""
+        return self.target.nuclei_per_kg * self.mass
+
+    def bin_response(self, T: ArrayLike) -> Floats:
+        """Probability that a recoil of T (MeV) is counted in each bin, float64[n_bins, len(T)]."""
+        T = validate.vector("T", np.atleast_1d(np.asarray(T)), minimum=0.0)
+        mean = self.response.mean(T)
+        smearing = self.response.smearing
+        if smearing is None:
+            result = self._sharp(mean)
+        elif isinstance(smearing, PoissonSmearing):
+            result = self._poisson(mean)
+        elif callable(self.response.acceptance):
+            result = self._smeared(mean, smearing)
+        else:
+            between = probability(smearing, np.array(self.bins)[:, None], mean)
+            result = self.response.acceptance * between
+        return np.where(T >= self.response.recoil_threshold, result, 0.0)
+
+    def _sharp(self, mean: Floats) -> Floats:
+        """Response without smearing."""
+        edges = np.array(self.bins)
+        inside = (mean >= edges[:-1, None]) & (mean < edges[1:, None])
+        return np.where(inside, self.response.accept(mean), 0.0)
+
+    def _poisson(self, mean: Floats) -> Floats:
+        """Sum over the whole numbers in each bin."""
+        low, high = int(self.bins[0]), int(self.bins[-1])
+        counts = np.arange(low, high, dtype=np.float64)
+        log_p = special.xlogy(counts[:, None], mean) - mean - special.gammaln(counts + 1)[:, None]
+        weighted = np.exp(log_p) * self.response.accept(counts)[:, None]
+        starts = [int(edge) - low for edge in self.bins[:-1]]
+        return np.asarray(np.add.reduceat(weighted, starts, axis=0))
+
+    def _smeared(self, mean: Floats, smearing: GaussianSmearing | GammaSmearing) -> Floats:
+        """Gauss–Legendre over each bin, in panels no wider than the smearing."""
+        nodes, weights = np.polynomial.legendre.leggauss(32)
+        nodes, weights = (nodes + 1) / 2, weights / 2
+        cuts = sorted({*self.bins, *(x for x in breakpoints_of(self.response.acceptance))})
+        cuts = [x for x in cuts if self.bins[0] <= x <= self.bins[-1]]
+        mean = np.maximum(mean, np.finfo(float).tiny)
+        width = smearing.width(mean)
+        # In units of the width, from the mean: wide enough on the right for an exponential tail.
+        grid = mean + width * np.array([-40, -9, -6, -4, -2, -1, 0, 1, 2, 4, 6, 9, 13, 18, 25, 40])[:, None]
+        result = np.zeros((self.n_bins, mean.size))
+        for low, high in pairwise(cuts):
+            panels = np.clip(grid, low, high)
+            if low == 0:  # leave no edge near 0, where the density of a gamma is x^(shape − 1)
+                panels = np.where(panels < np.minimum(0.3 * mean, high), 0.0, panels)
+            x = panels[:-1, :, None] + np.diff(panels, axis=0)[..., None] * nodes
+            dx = np.diff(panels, axis=0)[..., None] * weights
+            if low == 0:  # x^(shape − 1) is not smooth at 0, in v with x ∝ v⁸ it is
+                at_zero = panels[:-1] == 0
+                x = np.where(at_zero[..., None], panels[1:, :, None] * nodes**8, x)
+                dx = np.where(at_zero[..., None], panels[1:, :, None] * 8 * nodes**7 * weights, dx)
+            weighted = density(smearing, x, mean[:, None], width[:, None]) * self.response.accept(x)
+            integral = np.sum(weighted * dx, axis=(0, 2))
+            result[np.searchsorted(self.bins, low, side="right") - 1] += integral
+        return result
+
+    @property
+    def response_breakpoints(self) -> tuple[float, ...]:
+        """Recoil energies (MeV) at which a bin's response is not smooth."""
+        return _response_breakpoints(self)
+
+    def recoil_at(self, x: float, maximum: float) -> float:
+        """Recoil energy (MeV) at which the mean observable is x; inf if that is beyond `maximum`."""
+        if not callable(self.response.quenching):
+            return x * KEV / (self.response.light_yield * float(self.response.quenching))
+        if x <= float(self.response.mean(np.array(0.0))):
+            return 0.0
+        if x > float(self.response.mean(np.array(maximum))):
+            return math.inf
+        from scipy import optimize  # a slow import, for callable quenching only
+
+        return float(
+            optimize.brentq(lambda T: float(self.response.mean(np.array(T))) - x, 0.0, maximum, xtol=1e-300, rtol=1e-15)
+        )
+
+    def replace(self, **changes: Any) -> "Detector":
+        """A copy with other fields."""
+        validate.unknown_fields("detector", changes, self.__dict__)
+        return type(self)(**{**self.__dict__, **changes})
+
+
+# Recoils beyond this energy (MeV) do not occur at any source this library knows; inverting a quenching
+# function has to end somewhere.
+LARGEST_RECOIL = 10.0
+
+
+@lru_cache(maxsize=128)
+def _response_breakpoints(detector: Detector) -> tuple[float, ...]:
+    """Breakpoints of quenching, and images of bin edges and acceptance breakpoints if nothing smears."""
+    response = detector.response
+    found = {*breakpoints_of(response.quenching), response.recoil_threshold}
+    if response.smearing is None:
+        for x in (*detector.bins, *breakpoints_of(response.acceptance)):
+            found.add(detector.recoil_at(x, LARGEST_RECOIL))
+    return tuple(sorted(T for T in found if 0 < T < LARGEST_RECOIL))

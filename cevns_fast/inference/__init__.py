@@ -1,0 +1,1 @@
+"""What is concluded: limits, planes of couplings, minima, toys."""

@@ -1,0 +1,169 @@
+"""Limits on one coupling, for one interaction or a scan over masses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from cevns_fast._kernels.likelihood import Evaluator, pack
+from cevns_fast._validate import Floats
+from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, checked_interactions
+from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.inference.confidence import threshold
+from cevns_fast.interactions.process import Interaction
+from cevns_fast.likelihood.likelihood import Likelihood
+from cevns_fast.likelihood.nuisances import Nuisance
+from cevns_fast.likelihood.whitening import whitened
+from cevns_fast.parallel.threads import in_ranges
+
+# Couplings are tried in units of the smallest one at which a power of it doubles the prediction: evenly near that
+# unit, logarithmically far from it, until e^12 times the unit of the highest power. A χ² of low-degree polynomials
+# has no finer structure.
+_STEP, _BEYOND, _FARTHEST = 0.1, 12.0, 40.0
+_MOST_INTERVALS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class LimitCurve:
+    """Limits on a coupling for a list of interactions.
+
+    Attributes
+    ----------
+    coupling : str
+    upper : float64[n]
+        The largest ``|c|`` that is allowed; inf where nothing is excluded.
+    intervals : tuple of float64[k, 2]
+        For each interaction, the allowed ranges of c.
+    best_fit : float64[n]
+        The c of the smallest χ², over both signs.
+    chi2_min : float64[n]
+    delta_chi2 : float
+        The threshold.
+    """
+
+    coupling: str
+    upper: Floats
+    intervals: tuple[Floats, ...]
+    best_fit: Floats
+    chi2_min: Floats
+    delta_chi2: float
+
+
+def limit_scan(
+    experiment: Experiment | Sequence[Experiment],
+    interactions: Interaction | Sequence[Interaction],
+    coupling: str,
+    *,
+    cl: float | None = None,
+    delta_chi2: float | None = None,
+    phase: complex = 1.0,
+    standard_model: WithStandardModel = True,
+    statistic: Literal["gaussian", "poisson"] = "gaussian",
+    nuisances: Sequence[Nuisance] = (),
+    rtol: float = DEFAULT_RTOL,
+    threads: int = 1,
+) -> LimitCurve:
+    """Limits on one coupling.
+
+    Parameters
+    ----------
+    experiment : Experiment or sequence of Experiment
+        Several are a joint fit, each with its own nuisances.
+    interactions : Interaction or sequence of Interaction
+        All of one kind: a scan over masses is a list. Their other couplings stay as they are; the value of
+        the scanned one is ignored.
+    coupling : str
+        One of the interaction's `couplings`.
+    cl : float, optional
+        Confidence level for one degree of freedom; 0.90 if neither this nor `delta_chi2` is given.
+    delta_chi2 : float, optional
+        Threshold above the minimum over real values of both signs.
+    phase : complex
+        Direction of the coupling in the complex plane, of modulus 1.
+    standard_model : bool or StandardModel
+    statistic, nuisances
+        As for `Likelihood`.
+    rtol : float
+        Accuracy of the counts.
+    threads : int
+
+    Returns
+    -------
+    LimitCurve
+
+    Raises
+    ------
+    ValueError
+        If an argument is refused, or the interactions are of different kinds.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> curve = cf.limit_scan(csi, [cf.SingletEFT(m_chi=m) for m in (1.0, 40.0, 60.0)], "C_V", cl=0.90)
+    >>> [float(f"{c:.3g}") for c in curve.upper]
+    [0.109, 0.188, inf]
+    """
+    batch = checked_interactions(interactions, rtol, threads)
+    kind = type(batch[0])
+    if any(type(each) is not kind for each in batch):
+        raise ValueError("interactions: all interactions of a list must be of one kind")
+    level = threshold(0.90 if cl is None and delta_chi2 is None else cl, delta_chi2, 1)
+    like = Likelihood(experiment, standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol)
+    layout, systems, values = like.along(batch, coupling, phase, threads)
+    nominal = [each[:, 0] for each in values]  # float64[n, powers, n_bins]
+    units = [_units(p) for p in nominal]
+    nearest = np.min([near for near, _ in units], axis=0)
+    highest_unit = np.max([high for _, high in units], axis=0)
+    even = not any(p[:, 1::2].any() for p in nominal)
+    grid = _grid(float(np.log(highest_unit / nearest).max()), even)
+    layout, systems, matrices = whitened(layout, systems)
+    evaluator, n = Evaluator(pack(layout, systems)), len(batch)
+    tables = np.concatenate([(v @ m.T).reshape(n, -1) for v, m in zip(values, matrices, strict=True)], axis=1)
+    lows, highs = np.full((n, _MOST_INTERVALS), np.nan), np.full((n, _MOST_INTERVALS), np.nan)
+    summary = np.empty((n, 3))
+    in_ranges(
+        lambda a, b: evaluator.limits(tables[a:b], nearest[a:b], level, grid, lows[a:b], highs[a:b], summary[a:b]),
+        n,
+        threads,
+    )
+    intervals = _intervals(lows, highs, summary[:, 0].astype(int), even)
+    upper = np.nanmax(highs if even else np.abs(np.concatenate([lows, highs], axis=1)), axis=1)
+    return LimitCurve(coupling, upper, intervals, summary[:, 1].copy(), summary[:, 2].copy(), level)
+
+
+def _intervals(lows: Floats, highs: Floats, counts: Any, even: bool) -> tuple[Floats, ...]:
+    """Allowed ranges, float64[k, 2] for each of a batch; those of an even χ² come from couplings >= 0."""
+    if even and np.all(counts == 1) and np.all(lows[:, 0] == -np.inf):  # around zero, as most are
+        return tuple(np.stack([-highs[:, :1], highs[:, :1]], axis=2))
+    found = tuple(np.stack([lows[i, :k], highs[i, :k]], axis=1) for i, k in enumerate(counts))
+    return tuple(map(_mirrored, found)) if even else found
+
+
+def _units(powers: Floats) -> tuple[Floats, Floats]:
+    """Couplings at which a power of it equals the constant part (or one count): the smallest, the highest power's."""
+    constant = np.abs(powers[:, 0]).sum(axis=1) + 1.0
+    found = np.full((powers.shape[1], len(powers)), np.inf)
+    for power in range(1, powers.shape[1]):
+        leading = np.abs(powers[:, power]).sum(axis=1)
+        with np.errstate(divide="ignore", over="ignore"):
+            found[power] = (constant / leading) ** (1 / power)
+    smallest = found.min(axis=0)
+    smallest = np.where(np.isfinite(smallest), smallest, 1.0)
+    if powers.shape[1] > 3:  # two powers may compensate, in a shallow minimum closer to zero
+        smallest /= 10
+    return smallest, np.where(np.isfinite(found[-1]), found[-1], smallest)
+
+
+def _grid(distance: float, even: bool) -> Floats:
+    """Couplings to try, in units of the nearest scale, when the highest power's is e^distance further."""
+    points = int(min(_BEYOND + max(distance, 0.0), _FARTHEST) / _STEP)
+    return np.asarray(np.sinh(_STEP * np.arange(0 if even else -points, points + 1)))
+
+
+def _mirrored(positive: Floats) -> Floats:
+    """The allowed ranges of an even χ², from those of c >= 0, where "from −∞" stands for "from zero"."""
+    disjoint = positive[np.isfinite(positive[:, 0])]
+    around_zero = [[-high, high] for low, high in positive.tolist() if low == -np.inf]
+    return np.concatenate([-disjoint[::-1, ::-1], np.reshape(around_zero, (-1, 2)), disjoint])

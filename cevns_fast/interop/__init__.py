@@ -1,0 +1,1 @@
+"""At home in others' tools: fitters, samplers, pyhf, C."""

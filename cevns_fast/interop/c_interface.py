@@ -1,0 +1,46 @@
+"""The C interface: its header and its one source file, for a program of one's own."""
+
+from pathlib import Path
+
+from cevns_fast import _kernels
+from cevns_fast.output.tables import refuse_existing, write
+
+FILES = ("cevns_fast.h", "likelihood.c")
+COMPILE = "cc -O3 -fPIC -shared likelihood.c -lm -o libcevns_fast.so"
+
+
+def write_c_interface(directory: str | Path, *, overwrite: bool = False) -> tuple[Path, ...]:
+    """Write header and source of the C interface, which evaluate what `Likelihood.export` wrote.
+
+    Parameters
+    ----------
+    directory : str or Path
+        It is made if it does not exist.
+    overwrite : bool
+        Replace files that are there.
+
+    Returns
+    -------
+    tuple of Path
+        ``cevns_fast.h`` and ``likelihood.c``: C99 without dependencies, for ``cc -O3 -fPIC -shared likelihood.c -lm -o
+        libcevns_fast.so``, or to be compiled into a program.
+
+    Raises
+    ------
+    FileExistsError
+        If a file is there, unless `overwrite`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import cevns_fast as cf
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     [path.name for path in cf.write_c_interface(directory)]
+    ['cevns_fast.h', 'likelihood.c']
+    """
+    source = Path(_kernels.__path__[0])
+    paths = tuple(Path(directory) / name for name in FILES)
+    refuse_existing(paths, overwrite=overwrite)
+    for path in paths:
+        write(path, (source / path.name).read_bytes(), overwrite=overwrite)
+    return paths

@@ -1,0 +1,196 @@
+"""Experiments as a HistFactory workspace, for pyhf and whatever else reads its JSON."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cevns_fast import _validate as validate
+from cevns_fast._validate import Floats
+from cevns_fast.counts.templates import WithStandardModel
+from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.interactions.process import Exponents, Interaction
+from cevns_fast.likelihood.likelihood import Likelihood
+from cevns_fast.likelihood.nuisances import Nuisance
+
+_MEASUREMENT = "cevns_fast"
+
+
+def pyhf_workspace(
+    experiments: Experiment | Sequence[Experiment],
+    interaction: Interaction,
+    couplings: Sequence[str] | Mapping[str, float],
+    *,
+    nuisances: Sequence[Nuisance] = (),
+    phases: Mapping[str, complex] | None = None,
+    standard_model: WithStandardModel = True,
+) -> dict[str, Any]:
+    """The likelihood ``statistic="poisson"`` of experiments as a workspace of pyhf.
+
+    Parameters
+    ----------
+    experiments : Experiment or sequence of Experiment
+        A channel each. Its data are the beam-on counts.
+    interaction : Interaction
+        Other values than those of the couplings are the interaction's.
+    couplings : sequence of str, or mapping of str to float
+        Those that stay free; with a mapping, the unit of each, so that normfactors are of order one.
+    nuisances : sequence of ScaleNuisance or ShapeNuisance
+        As for `Likelihood`, whose names parameters have here.
+    phases : mapping of str to complex, optional
+        Directions of couplings in the complex plane, of modulus 1.
+    standard_model : bool or StandardModel
+        What is added to the counts of new physics.
+
+    Returns
+    -------
+    dict
+        ``pyhf.Workspace(...)`` takes it, ``json.dump`` writes it. Each product of couplings is a sample with a
+        normfactor that `pyhf_parameters` gives; it may be negative. Nuisances are histosys, which are linear with a
+        normal constraint, in standard deviations. The steady-state background has a shapesys whose Poisson
+        constraint is the off counts.
+
+    Raises
+    ------
+    ValueError
+        If an argument is refused, or an experiment cannot be one of Poisson counts. HistFactory has no constraint for
+        a bin without off counts.
+
+    Notes
+    -----
+    Cranmer et al. 2012, CERN-OPEN-2012-016. pyhf's −2 ln L and our χ² differ by a constant and by rounding. With
+    normsys, which is exponential in its parameter, in place of histosys they would be different functions.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> workspace = cf.pyhf_workspace(csi, cf.SingletEFT(20.0), {"C_S": 0.01, "a_M": 1e-4})
+    >>> [sample["name"] for sample in workspace["channels"][0]["samples"]]
+    ['standard_model', '(C_S/0.01)^2', '(C_S/0.01)*(a_M/0.0001)', '(a_M/0.0001)^2', 'prompt neutrons', 'steady state']
+    """
+    likelihood = Likelihood(experiments, statistic="poisson", nuisances=nuisances, standard_model=standard_model)
+    units = _units(couplings)
+    channels, observations, normfactors = [], [], {}
+    for i, (e, measurement) in enumerate(zip(likelihood.experiments, likelihood.measurements, strict=True)):
+        twins = sum(other.name == e.name for other in likelihood.experiments[:i])
+        name = f"{e.name} #{twins + 1}" if twins else e.name
+        _, _, off_on_ratio, on, _, _, _ = measurement.poisson()
+        exponents, values = likelihood._counts(i, tuple(units), phases or {}).of([interaction])
+        powers = np.prod(np.array(list(units.values())) ** np.array(exponents), axis=1)
+        tables = values[0] * powers[:, None]  # [1 + shapes, monomials, bins]
+        samples = []
+        for m, each in enumerate(exponents):
+            label = _label(each, units)
+            if label:
+                normfactors[label] = all(p % 2 == 0 for p in each)
+            moved, table = {}, 0
+            for pull in likelihood._pulls:
+                change = pull.scale[i] * tables[0, m]
+                if pull.shapes[i] is not None:
+                    table += 1
+                    change = change + tables[table, m]
+                elif not label and pull.own == i and pull.name.endswith("alpha"):
+                    change = change + pull.shift[i]
+                moved[pull.name] = change
+            samples.append(_sample(label or "standard_model", tables[0, m], moved, normfactor=label))
+        for b in e.backgrounds:
+            mine = [p for p in likelihood._pulls if p.own == i and p.name.endswith(f"beta: {b.name}")]
+            samples.append(_sample(b.name, b.counts, {p.name: p.shift[i] for p in mine}))
+        steady = _sample("steady state", measurement.steady_state, {})
+        if math.isfinite(off_on_ratio):
+            if np.any(measurement.steady_state <= 0):
+                bad = int(np.argmin(measurement.steady_state))
+                raise ValueError(f"{e.name}: off counts of bin {bad} = 0: a HistFactory workspace needs them > 0")
+            data = np.sqrt(measurement.steady_state / off_on_ratio).tolist()
+            steady["modifiers"].append({"name": f"{name}: steady state", "type": "shapesys", "data": data})
+        samples.append(steady)
+        channels.append({"name": name, "samples": samples})
+        observations.append({"name": name, "data": on.tolist()})
+    ranges = [
+        {"name": label, "inits": [0.0], "bounds": [[0.0 if even else -1e3, 1e3]]} for label, even in normfactors.items()
+    ]
+    poi = next(iter(normfactors)) if len(normfactors) == 1 else ""
+    config = {"poi": poi, "parameters": ranges}
+    return {
+        "channels": channels,
+        "observations": observations,
+        "measurements": [{"name": _MEASUREMENT, "config": config}],
+        "version": "1.0.0",
+    }
+
+
+def pyhf_parameters(workspace: Mapping[str, Any], couplings: Mapping[str, float]) -> dict[str, float]:
+    """The normfactors of a workspace for values of the couplings; those not named are zero.
+
+    Parameters
+    ----------
+    workspace : dict
+        From `pyhf_workspace`.
+    couplings : mapping of str to float
+
+    Returns
+    -------
+    dict
+        From a normfactor's name to its value.
+
+    Raises
+    ------
+    ValueError
+        If a coupling is unknown or not a finite number.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> workspace = cf.pyhf_workspace(csi, cf.SingletEFT(20.0), {"C_S": 0.01, "a_M": 1e-4})
+    >>> cf.pyhf_parameters(workspace, {"C_S": 0.02, "a_M": 1e-4})
+    {'(C_S/0.01)^2': 4.0, '(C_S/0.01)*(a_M/0.0001)': 2.0, '(a_M/0.0001)^2': 1.0}
+    """
+    labels = [each["name"] for each in workspace["measurements"][0]["config"]["parameters"]]
+    factors = {label: [_factor(text) for text in label.split("*")] for label in labels}
+    known = dict.fromkeys(name for label in labels for name, _, _ in factors[label])
+    for name, value in couplings.items():
+        validate.choice("coupling", name, known)
+        validate.number(name, value)
+    return {
+        label: math.prod((couplings.get(name, 0.0) / unit) ** power for name, unit, power in factors[label])
+        for label in labels
+    }
+
+
+def _units(couplings: Any) -> dict[str, float]:
+    """Couplings with their units."""
+    if isinstance(couplings, str) or not couplings:
+        raise ValueError(f"couplings = {couplings!r}: must be names, or a mapping from names to units")
+    given = dict(couplings) if isinstance(couplings, Mapping) else dict.fromkeys(couplings, 1.0)
+    return {name: validate.number(f"unit of {name}", unit, positive=True) for name, unit in given.items()}
+
+
+def _label(exponents: Exponents, units: Mapping[str, float]) -> str:
+    """A product of couplings by name; "" for the constant."""
+    factors = []
+    for (name, unit), power in zip(units.items(), exponents, strict=True):
+        if power:
+            factors.append((name if unit == 1 else f"({name}/{unit!r})") + (f"^{power}" if power > 1 else ""))
+    return "*".join(factors)
+
+
+def _factor(text: str) -> tuple[str, float, int]:
+    """Name, unit and power of one factor of a label."""
+    base, _, power = text.partition("^")
+    name, _, unit = base.strip("()").partition("/")
+    return name, float(unit or 1), int(power or 1)
+
+
+def _sample(name: str, counts: Floats, moved: Mapping[str, Floats], normfactor: str = "") -> dict[str, Any]:
+    """Counts, what nuisances one standard deviation away add to them, and what multiplies them."""
+    modifiers: list[dict[str, Any]] = []
+    if normfactor:
+        modifiers.append({"name": normfactor, "type": "normfactor", "data": None})
+    for nuisance, change in moved.items():
+        if change.any():
+            data = {"hi_data": (counts + change).tolist(), "lo_data": (counts - change).tolist()}
+            modifiers.append({"name": nuisance, "type": "histosys", "data": data})
+    return {"name": name, "data": counts.tolist(), "modifiers": modifiers}

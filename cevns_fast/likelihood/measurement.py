@@ -1,0 +1,72 @@
+"""What an experiment measured and how well, prepared for χ²: data, variances and what nuisances do."""
+
+import numpy as np
+
+from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VARIANCE
+from cevns_fast._validate import Floats
+from cevns_fast.counts.templates import standard_model_counts
+from cevns_fast.experiments.experiment import Experiment
+
+
+class Measurement:
+    """The χ² of one experiment, prepared: CL Eq. (13), CLLS Eq. (34), BRX Eqs. (29) and (30)."""
+
+    def __init__(self, experiment: Experiment, standard_model: Floats) -> None:
+        truth = standard_model_counts(experiment, experiment.simulated_truth)
+        simulated = experiment.observed is None
+        self.experiment = experiment
+        #: Counts less the steady-state background and, at their nominal size, the beam-related ones.
+        measured = truth.copy() if experiment.observed is None else experiment.observed
+        backgrounds = [b.counts for b in experiment.backgrounds]
+        beam = np.sum(backgrounds, axis=0) if backgrounds else np.zeros(experiment.n_bins)
+        if simulated:  # simulated data hold every background at its nominal size
+            measured = measured + beam
+        self.beam = beam
+        self.data = measured - beam
+        self.steady_state = experiment.steady_state_counts(truth)
+        self.background_variance = experiment.steady_state_weight * self.steady_state + beam
+        self.predicts_variance = experiment.variance == "prediction"
+        scale_all = experiment.signal_uncertainty_on == "prediction"
+        self.scale_variance = experiment.signal_uncertainty**2 if scale_all else 0.0
+        columns = [("beta: " + b.name, b.uncertainty * b.counts) for b in experiment.backgrounds if b.uncertainty > 0]
+        if not scale_all and experiment.signal_uncertainty > 0:
+            columns.append(("alpha", experiment.signal_uncertainty * standard_model))
+        #: Nuisances that shift the prediction by a constant, as counts per standard deviation.
+        self.column_names = [name for name, _ in columns]
+        self.columns = np.array([c for _, c in columns]).reshape(len(columns), experiment.n_bins)
+        if not self.predicts_variance:
+            shape = experiment.shape_uncertainty * (np.maximum(measured, 0.0) + self.steady_state)
+            #: Statistical and shape variance per bin.
+            self.variance = measured + self.background_variance + shape**2
+
+    def gaussian(self) -> tuple[int, float, float, Floats, Floats, Floats, Floats]:
+        """Statistic, shape variance, off/on ratio, data, weight, background and base for the likelihood kernel."""
+        nothing = np.zeros(self.experiment.n_bins)
+        if not self.predicts_variance:
+            if np.any(self.variance <= 0):
+                bad = int(np.argmax(self.variance <= 0))
+                name = self.experiment.name
+                raise ValueError(f"{name}: variance of bin {bad} = {self.variance[bad]:g}: must be > 0")
+            return FIXED_VARIANCE, 0.0, 0.0, self.data, 1 / self.variance, nothing, nothing
+        shape_variance = self.experiment.shape_uncertainty**2
+        return (
+            PREDICTED_VARIANCE, shape_variance, 0.0, self.data, self.background_variance, self.steady_state, nothing
+        )  # fmt: skip
+
+    def poisson(self) -> tuple[int, float, float, Floats, Floats, Floats, Floats]:
+        """The same for Poisson counts: on counts, off counts and what is expected beside signal.
+
+        A steady-state background of weight 1 + 1/τ was counted for τ times as long as the beam was on.
+        """
+        experiment, nothing = self.experiment, np.zeros(self.experiment.n_bins)
+        if experiment.shape_uncertainty > 0:
+            raise ValueError(
+                f"shape_uncertainty = {experiment.shape_uncertainty}: must be 0 for Poisson counts; use a ShapeNuisance"
+            )
+        on = self.data + self.beam + self.steady_state
+        if np.any(on < 0):
+            raise ValueError(f"{experiment.name}: on counts of bin {int(np.argmin(on))} = {on.min():g}: must be >= 0")
+        if experiment.steady_state_weight <= 1:
+            return POISSON, 0.0, np.inf, on, nothing, nothing, self.beam + self.steady_state
+        ratio = 1 / (experiment.steady_state_weight - 1)
+        return POISSON, 0.0, ratio, on, ratio * self.steady_state, nothing, self.beam

@@ -1,0 +1,179 @@
+"""The parameters of a fit by name: which are free, in which range, and what interaction they make."""
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from cevns_fast import _validate as validate
+from cevns_fast.counts.count_table import heaviest
+from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.interactions.process import Interaction
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A free parameter of a fit.
+
+    Attributes
+    ----------
+    name, description, unit : str
+        The unit is "MeV", "σ" for a nuisance in standard deviations, or "" for a pure number.
+    default : float
+        Where a fit may begin.
+    lower, upper : float
+        Bounds, perhaps infinite; χ² is infinite beyond them.
+    """
+
+    name: str
+    description: str
+    unit: str
+    default: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class FitModel:
+    """What the values of the parameters mean.
+
+    Attributes
+    ----------
+    parameters : tuple of Parameter
+    couplings : tuple of str
+        Those that are free.
+    phases : mapping of str to complex
+    structure : str or None
+        The one free parameter that is neither a coupling nor a nuisance, such as ``m_chi``.
+    make : callable
+        From a value of it to an interaction.
+    """
+
+    parameters: tuple[Parameter, ...]
+    couplings: tuple[str, ...]
+    phases: Mapping[str, complex]
+    structure: str | None
+    make: Callable[[float], Interaction]
+
+
+Model = type[Interaction] | Interaction | Callable[..., Interaction]
+
+
+def fit_model(
+    model: Any,
+    names: Sequence[str],
+    fixed: Mapping[str, Any],
+    phases: Mapping[str, complex],
+    bounds: Mapping[str, tuple[float, float]],
+    nuisances: Sequence[str],
+    experiments: Sequence[Experiment],
+) -> FitModel:
+    """Check everything and put it together; see `Likelihood` for what is allowed."""
+    if isinstance(names, str) or not names:
+        raise ValueError(f"parameters = {names!r}: must be a sequence of names")
+    if len(set(names)) != len(names):
+        raise ValueError(f"parameters = {tuple(names)}: each may be named once")
+    for name in fixed:
+        if name in names:
+            raise ValueError(f"fixed: {name!r} is among the parameters")
+    for name in bounds:
+        validate.choice("bounds", name, names)
+    kind = _kind(model)
+    known = kind.couplings if kind else {}
+    free = [name for name in names if name not in nuisances and name not in known]
+    if kind is None:  # a function: its arguments are its parameters, and what it makes has the couplings
+        arguments = _arguments(model)
+        if arguments is not None:
+            validate.unknown_fields("fixed", fixed, arguments)
+        free = [name for name in free if arguments is None or name in arguments]
+    else:
+        fields_of_kind = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+        for name in free:
+            validate.choice("parameters", name, [*fields_of_kind, *(n for n in known if n not in fields_of_kind)])
+    structure = free[0] if free else None
+    if len(free) > 1:
+        raise ValueError(f"parameters = {tuple(names)}: at most one of {free} may be free; fix or tie the others")
+    ranges = {name: _range(name, given) for name, given in bounds.items()}
+    if structure is not None and structure not in ranges:
+        if structure != "m_chi":
+            raise ValueError(f"bounds: {structure!r} needs a finite range, bounds={{{structure!r}: (low, high)}}")
+        ranges[structure] = (0.0, max(map(heaviest, experiments)))
+    if structure is not None and not all(map(math.isfinite, ranges[structure])):
+        raise ValueError(f"bounds of {structure} = {ranges[structure]}: must be finite")
+    middle = sum(ranges[structure]) / 2 if structure is not None else 0.0
+    make = _maker(model, kind, structure, fixed, [name for name in names if name in known])
+    made = make(middle)
+    if not isinstance(made, Interaction):
+        raise ValueError(f"model = {model!r}: makes {made!r}, must make an interaction")
+    couplings = tuple(name for name in names if name not in nuisances and name != structure)
+    type(made).check_couplings(couplings, phases)
+    found = []
+    for name in names:
+        low, high = ranges.get(name, (-math.inf, math.inf))
+        if name == structure:
+            text, unit, default = f"{name} of {type(made).__name__}", "MeV" if name.startswith("m_") else "", middle
+        elif name in nuisances:
+            text, unit, default = f"nuisance {name}", "σ", 0.0
+        else:
+            text, unit, default = type(made).couplings[name], "", 0.0
+        if not low <= default <= high:
+            default = low if default < low else high
+        found.append(Parameter(name, text, unit, default, low, high))
+    return FitModel(tuple(found), couplings, dict(phases), structure, make)
+
+
+def _arguments(function: Callable[..., Any]) -> list[str] | None:
+    """Names of the arguments of a function; None if it takes any."""
+    arguments = inspect.signature(function).parameters.values()
+    if any(each.kind is each.VAR_KEYWORD for each in arguments):
+        return None
+    return [each.name for each in arguments]
+
+
+def _kind(model: Any) -> type[Interaction] | None:
+    """The kind of interaction, if it is known before one is made."""
+    if isinstance(model, Interaction):
+        return type(model)
+    if isinstance(model, type) and issubclass(model, Interaction):
+        return model
+    if not callable(model) or isinstance(model, type):
+        raise ValueError(
+            f"model = {model!r}: must be a kind of interaction, an interaction or a function that makes one"
+        )
+    return None
+
+
+@dataclass(frozen=True)
+class Maker:
+    """From a value of the structure parameter to an interaction."""
+
+    build: Callable[..., Any]
+    given: Mapping[str, Any]
+    structure: str | None
+
+    def __call__(self, x: float) -> Any:
+        return self.build(**self.given, **({} if self.structure is None else {self.structure: x}))
+
+
+def _maker(
+    model: Any, kind: type[Interaction] | None, structure: str | None, fixed: Mapping[str, Any], opened: Sequence[str]
+) -> Maker:
+    """Check what is fixed; what open couplings are worth does not matter."""
+    given = dict(fixed)
+    if kind is not None:
+        allowed = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+        validate.unknown_fields("fixed", fixed, allowed)
+        given |= {name: 1.0 for name in opened if name in allowed}
+    return Maker(model.replace if isinstance(model, Interaction) else model, given, structure)
+
+
+def _range(name: str, given: Any) -> tuple[float, float]:
+    """Lower and upper bound, perhaps infinite."""
+    try:
+        low, high = (float(x) for x in given)
+    except (TypeError, ValueError):
+        raise ValueError(f"bounds of {name} = {given!r}: must be a pair (low, high)") from None
+    if not low < high:
+        raise ValueError(f"bounds of {name} = {given!r}: must be low < high")
+    return low, high

@@ -1,0 +1,1 @@
+"""Nuclei: two-body kinematics, nuclides, form factors, and what a nucleon is made of."""
