@@ -50,7 +50,8 @@ _A: Final = np.array([
     [(16 - _ROOT) / 36, (16 + _ROOT) / 36, 1 / 9],
 ])  # fmt: skip
 _STAGES: Final = np.array([(4 - _ROOT) / 10, (4 + _ROOT) / 10, 1.0])
-_STEP: Final = 0.04  # in ln x; yields at the end are then good to 1e-8
+_STEP: Final = 0.05  # in ln x
+_FREEZING: Final = 2.0, 60.0, 0.016  # from x to x shorter steps: yields are then good to 1e-8
 _MOST_REMEMBERED: Final = 8
 
 
@@ -285,9 +286,13 @@ class _Grid:
         self.mass, self.T_start = mass, T_start
         wanted = [math.log(x) for x in points if x > 0]
         marks = [math.log(mass / T_start), *wanted]
-        if marks[0] < math.log(mass / SEAM) < marks[-1]:
-            marks = sorted([*marks, math.log(mass / SEAM)])  # no step crosses the fit's seam
-        pieces = [np.linspace(a, b, 1 + math.ceil((b - a) / _STEP)) for a, b in pairwise(marks)]
+        begin, end, short = _FREEZING
+        extra = map(math.log, (mass / SEAM, begin, end))  # no step crosses the fit's seam
+        marks = sorted({*marks, *(mark for mark in extra if marks[0] < mark < marks[-1])})
+        pieces = [
+            np.linspace(a, b, 1 + math.ceil((b - a) / (short if math.log(begin) <= a < math.log(end) else _STEP)))
+            for a, b in pairwise(marks)
+        ]
         edges = np.unique(np.concatenate(pieces))
         self.edges = edges
         self.keep = np.searchsorted(edges, wanted) if points[0] < 0 else np.arange(edges.size)

@@ -195,13 +195,12 @@ def scaled_bessel(order: int, z: float) -> float:
 
 
 class _Averages:
-    """ln <σv>/y⁴ of the three processes, interpolated on ln x through Chebyshev nodes."""
+    """<σv>/y⁴ of the processes, of χχ → SS without e^(−2(M − m)/T), interpolated on ln x through Chebyshev nodes."""
 
     def __init__(self, m_chi: float, m_S: float, x_range: tuple[float, float], reading: str) -> None:
         mp = _mpmath()
         low, high = (math.log(x) for x in x_range)
         nodes = low + (high - low) * (1 + np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)) / 2
-        self.threshold = 2 * (m_S - m_chi) / m_chi  # of χχ → SS, times x
         self.series = []
         for process in PROCESSES:
             values = [
@@ -214,7 +213,7 @@ class _Averages:
 
     def __call__(self, x: float) -> tuple[float, float, float]:
         chi_nu, S_nu, chi_S = (math.exp(series(math.log(x))) for series in self.series)
-        return chi_nu, S_nu, chi_S * math.exp(-self.threshold * x)
+        return chi_nu, S_nu, chi_S
 
 
 def relic_density(
@@ -244,7 +243,7 @@ def relic_density(
     width : {"massless", "exact"}
         Γ_S = y² M/8π as printed, or times (1 − m²/M²)².
     averages : callable, optional
-        <σv>/y⁴ [MeV⁻²] of the three processes at x; computed if left out, which takes most of a minute.
+        <σv>/y⁴ [MeV⁻²] of the three processes at x, the last without e^(−2(M − m)/T); computed if left out.
 
     Returns
     -------
@@ -260,9 +259,9 @@ def relic_density(
         T = m_chi / x
         return 2 * math.pi**2 / 45 * degrees_of_freedom(T)[1] * T**3
 
-    def equilibrium(x: float, mass: float, g: float) -> float:
+    def log_equilibrium(x: float, mass: float, g: float) -> float:
         z = x * mass / m_chi
-        return 45 * g * z**2 * scaled_bessel(2, z) * math.exp(-z) / (4 * math.pi**4 * degrees_of_freedom(m_chi / x)[1])
+        return math.log(45 * g * z**2 * scaled_bessel(2, z) / (4 * math.pi**4 * degrees_of_freedom(m_chi / x)[1])) - z
 
     def right_hand_side(x: float, Y: NDArray[np.float64]) -> list[float]:
         T = m_chi / x
@@ -276,11 +275,15 @@ def relic_density(
             12 * h
         )
         Y_chi, Y_S = Y
-        eq_chi, eq_S = equilibrium(x, m_chi, g_chi), equilibrium(x, m_S, 1.0)
+        log_chi, log_S = log_equilibrium(x, m_chi, g_chi), log_equilibrium(x, m_S, 1.0)
+        eq_chi, eq_S = math.exp(log_chi), math.exp(log_S)
         chi_nu, S_nu, chi_S = (y_chi**4 * each for each in averages(x))
         z = m_S / m_chi * x
-        decay = Gamma_S / s * scaled_bessel(1, z) / scaled_bessel(2, z) * (Y_S - Y_chi * eq_S / eq_chi)
-        annihilation = pair * chi_S * (Y_chi**2 - Y_S**2 * (eq_chi / eq_S) ** 2) if eq_S > 0 else 0.0
+        decay = Gamma_S / s * scaled_bessel(1, z) / scaled_bessel(2, z) * (Y_S - Y_chi * math.exp(log_S - log_chi))
+        barrier = 2 * (m_S - m_chi) / T  # its factor and the ratio of the equilibria squared undo each other
+        annihilation = (
+            pair * chi_S * (Y_chi**2 * math.exp(-barrier) - Y_S**2 * math.exp(2 * (log_chi - log_S) - barrier))
+        )
         common = ds_dx / (3 * H)
         return [
             common * (pair * chi_nu * (Y_chi**2 - eq_chi**2) - decay + annihilation),
@@ -289,7 +292,7 @@ def relic_density(
 
     start = m_chi / T_qcd
     x = np.asarray(x, dtype=np.float64)
-    initial = np.array([equilibrium(start, m_chi, g_chi), equilibrium(start, m_S, 1.0)])
+    initial = np.exp([log_equilibrium(start, m_chi, g_chi), log_equilibrium(start, m_S, 1.0)])
     times, states, begin, state = [], [], start, initial
     seam = m_chi / 120.0  # the fit of g_* is not smooth there
     for end in (seam, x[-1]):
