@@ -63,7 +63,7 @@ def checked(name: str, T: Floats) -> Floats:
     bad = ~((T > 0) & (highest >= T))
     if bad.any():
         raise ValueError(
-            f"{name} = {T[bad].flat[0]!r}: must be in (0, {highest:g}] MeV, where the fit of g_* holds "
+            f"{name} = {T[bad].flat[0].item()!r}: must be in (0, {highest:g}] MeV, where the fit of g_* holds "
             "(Saikawa & Shirai 2018)"
         )
     return T

@@ -10,7 +10,6 @@ from scipy.special import kve
 from cevns_fast import _validate as validate
 from cevns_fast._kernels import thermal_cross_section as kernels
 from cevns_fast._validate import Floats
-from cevns_fast.cosmology.degrees_of_freedom import checked
 
 PROCESSES: Final = {
     "chi-chi-nu-nu": kernels.chi_chi_nu_nu,
@@ -79,7 +78,9 @@ def thermal_cross_section(process: str, m_chi: float, m_S: float, T: ArrayLike, 
     process = validate.choice("process", process, PROCESSES)
     masses = checked_masses(m_chi, m_S)
     read = READINGS[validate.choice("reading", reading, READINGS)]
-    temperatures = checked("T", validate.array("T", T))
+    temperatures = validate.array("T", T)
+    if not (temperatures > 0).all():
+        raise ValueError(f"T = {temperatures.min().item()!r}: must be > 0")
     scaled = scaled_averages(process, *masses, temperatures.ravel(), read)
     with np.errstate(under="ignore"):
         result = scaled * np.exp(-threshold(process, *masses) / temperatures.ravel())
