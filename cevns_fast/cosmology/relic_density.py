@@ -260,8 +260,8 @@ def _checked_couplings(y_chi: ArrayLike) -> Floats:
     bad = ~((couplings > 0) & (couplings < MOST_Y_CHI))
     if bad.any():
         raise ValueError(
-            f"y_chi = {couplings[bad].flat[0].item()!r}: must be in (0, {MOST_Y_CHI:.3f}), below √4π, where perturbation "
-            "theory holds"
+            f"y_chi = {couplings[bad].flat[0].item()!r}: must be in (0, {MOST_Y_CHI:.3f}), below √4π, where "
+            "perturbation theory holds"
         )
     return couplings
 
