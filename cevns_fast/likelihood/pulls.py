@@ -8,6 +8,7 @@ import numpy as np
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
+from cevns_fast.experiments.backgrounds import Background
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.likelihood.nuisances import Nuisance, ScaleNuisance, ShapeNuisance
 
@@ -24,6 +25,7 @@ class Pull:
     name: str
     sigma: float  # from standard deviations to the quantity it scales
     own: int | None  # the experiment it belongs to alone
+    background: Background | None  # what it scales there; None for the signal
     scale: Floats  # [experiments]
     shift: tuple[Floats, ...]
     shapes: tuple[tuple[Experiment, Experiment] | None, ...]
@@ -53,14 +55,14 @@ def pulls_of(experiments: Sequence[Experiment], signals: Sequence[Floats], share
                 validate.choice(f"experiments of {each.name!r}", name, names)
             acts = [each.experiments is None or name in each.experiments for name in names]
             scale = each.uncertainty * np.array(acts, dtype=np.float64)
-            found.append(Pull(each.name, each.uncertainty, None, scale, nothing, (None,) * n))
+            found.append(Pull(each.name, each.uncertainty, None, None, scale, nothing, (None,) * n))
             continue
         for variant in (*each.up, *each.down):
             validate.choice(f"experiments of {each.name!r}", variant.name, names)
             bins = experiments[names.index(variant.name)].detector.bins
             if variant.detector.bins != bins:
                 raise ValueError(f"{each.name!r}: {variant.name} must keep its bins")
-        found.append(Pull(each.name, 1.0, None, np.zeros(n), nothing, tuple(map(each.pair, names))))
+        found.append(Pull(each.name, 1.0, None, None, np.zeros(n), nothing, tuple(map(each.pair, names))))
     return found
 
 
@@ -73,12 +75,12 @@ def _own(experiments: Sequence[Experiment], i: int, signal: Floats) -> list[Pull
     for b in e.backgrounds:
         if b.uncertainty > 0:
             shift = (*nothing[:i], b.uncertainty * b.counts, *nothing[i + 1 :])
-            found.append(Pull(f"{prefix}beta: {b.name}", b.uncertainty, i, np.zeros(n), shift, (None,) * n))
+            found.append(Pull(f"{prefix}beta: {b.name}", b.uncertainty, i, b, np.zeros(n), shift, (None,) * n))
     if e.signal_uncertainty > 0:
         on_all = e.signal_uncertainty_on == "prediction"
         scale = np.where(np.arange(n) == i, e.signal_uncertainty if on_all else 0.0, 0.0)
         shift = nothing if on_all else (*nothing[:i], e.signal_uncertainty * signal, *nothing[i + 1 :])
-        found.append(Pull(f"{prefix}alpha", e.signal_uncertainty, i, scale, shift, (None,) * n))
+        found.append(Pull(f"{prefix}alpha", e.signal_uncertainty, i, None, scale, shift, (None,) * n))
     return found
 
 

@@ -10,6 +10,7 @@ import pytest
 import cevns_fast as cf
 from cevns_fast import cli
 from cevns_fast.interop import c_interface
+from cevns_fast.likelihood.likelihood import function_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "embedding_c"
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
@@ -117,7 +118,7 @@ def test_programs_agree_with_python(home, fits, language):
         assert names == [(p.name, x, p.lower, p.upper) for p, x in zip(fit.parameters, theta, strict=True)]
         assert printed["chi2"] == [fit(theta)]
         assert np.array_equal(printed["gradient"], fit.gradient(theta), equal_nan=True)
-        minimum, at = fit.evaluator(complete=False).minimise(np.array(theta), [False] * 4)
+        minimum, at = function_of(fit).fast().minimise(np.array(theta), [False] * 4)
         assert [float(words[1]) for words in lines if words[0] == "minimum"] == [minimum]
         assert np.array_equal(printed["at"], at)
         if case in fits:

@@ -11,6 +11,7 @@ from scipy import optimize
 
 import cevns_fast as cf
 from cevns_fast._kernels.likelihood import Evaluator, Layout, System, pack
+from cevns_fast.likelihood.likelihood import function_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KERNELS = ROOT / "cevns_fast" / "_kernels"
@@ -79,7 +80,7 @@ def test_minimise_finds_what_scipy_finds(statistic, x, explicit):
 def test_minimise_of_a_real_fit():
     csi = cf.load("coherent-csi-2017")
     fit = cf.Likelihood(csi, model=cf.SingletEFT(10.0), parameters=("C_V", "a_M"), bounds={"C_V": (-1, 1)})
-    evaluator = fit.evaluator(complete=False)
+    evaluator = function_of(fit).fast()
     random = np.random.default_rng(2)
     starts = random.uniform([-0.3, -1e-3], [0.3, 1e-3], (30, 2))
     values = [evaluator.minimise(start, [False, False])[0] for start in starts]
@@ -94,7 +95,7 @@ def test_minimise_leaves_a_maximum_without_slope():
     """χ² is even in C_S: the slope at C_S = 0 vanishes, where fits like to begin."""
     csi = cf.load("coherent-csi-2017")
     fit = cf.Likelihood(csi.replace(observed=3 * csi.observed), model=cf.SingletEFT(10.0), parameters=("C_S", "a_M"))
-    evaluator = fit.evaluator(complete=False)
+    evaluator = function_of(fit).fast()
     gradient, hessian = evaluator.derivatives(np.zeros(2), second=True)[1:]
     assert not gradient.any() and hessian[0, 0] < 0
     value, at = evaluator.minimise(np.zeros(2), [False, False])
