@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import cevns_fast as cf
 from cevns_fast._kernels import rates as kernel
 from cevns_fast.constants import G_FERMI, MEV2_CM2
-from cevns_fast.counts import quadrature, rows, templates
+from cevns_fast.counts import flux, rows, templates
+from cevns_fast.counts.plan import plan_of
 
 M_CESIUM = 123772.75
 
@@ -109,7 +110,7 @@ def test_counts_of_the_standard_model_in_closed_form(beam, bare):
 def in_numpy(plan, moments, terms, final_mass, mediator_mass, n_rows):
     """What the kernel integrates where no panel is cut: sums over the nodes of a plan."""
     assert moments.flux.kinks.size == 2  # the ends of a spectrum, far from all recoils
-    p, n_bins = plan.panels, quadrature.plan_bins(plan.panels)
+    p, n_bins = plan.panels, plan.panels.bins
     out = np.zeros((len(final_mass), n_rows, n_bins))
     lanes = np.array([moments.lane.index(lane) for lane in terms.cell_lane])
     for i, (m, mediator) in enumerate(zip(final_mass, mediator_mass, strict=True)):
@@ -120,7 +121,7 @@ def in_numpy(plan, moments, terms, final_mass, mediator_mass, n_rows):
                 row = 1 if p.bin_count[panel] == 1 else -(-p.bin_count[panel] // 4) * 4
                 weight = tau_weight[: 6 * row].reshape(6, row)[:, : p.bin_count[panel]]
                 E = (T * M + m * m / 2) / (np.sqrt(T * (T + 2 * M)) - T)
-                value = quadrature.moments_at(moments, E)[lanes] * T ** (terms.cell_power[:, None] - 2.0)
+                value = flux.moments_at(moments, E)[lanes] * T ** (terms.cell_power[:, None] - 2.0)
                 cells = value / (2 * M * T + mediator**2) ** terms.propagator_power @ weight
                 for pair, (r, cell) in enumerate(zip(terms.pair_row, terms.pair_cell, strict=True)):
                     entries = slice(terms.first_entry[pair], terms.first_entry[pair + 1])
@@ -140,9 +141,9 @@ def test_sums(smearing, lanes, propagator_power, bins, bare, source):
         cf.FluxComponent("flat bar", True, lambda E: np.full_like(E, 0.02), (100.0, 400.0)),
     )
     experiment = bare(bins, source=beam, composition={"Cs": 1, "I": 1}, smearing=smearing)
-    plan = quadrature.quadrature(beam, experiment.detector, 1e-9)
+    plan = plan_of(beam, experiment.detector, 1e-9)
     asked = tuple((odd, k) for k in (0, -1, -2, 1, 2) for odd in (False, True))[:lanes]
-    moments = quadrature.flux_moments(beam, asked)
+    moments = flux.flux_moments(beam, asked)
     rng = np.random.default_rng(7)
     cells = [(j, lane) for j in range(5) for lane in moments.lane if rng.random() < 0.6]
     pairs = [(int(rng.integers(3)), int(rng.integers(len(cells)))) for _ in range(9)]
