@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,7 @@ class Flux:
         p, u = np.zeros_like(rows[:, :, 0]), (2 * t - 1)[:, None, None]
         for d in reversed(range(COEFFICIENTS)):
             p = p * u + rows[:, :, _ROW_OF_POWER[d]]
-        found = (rows[:, :, -1] + t[:, None, None] * p).reshape(len(x), -1).T
+        found = (rows[:, :, -1] + t[:, None, None] * p).reshape(len(x), rows.shape[1] * GROUP).T
         return np.where(E > self.breaks[-1], 0.0, found)
 
     @cached_property
@@ -191,6 +191,40 @@ def templates(
     )  # fmt: skip
     if not done:
         raise MemoryError("no room for the sums of a rate")
+
+
+class Nodes(NamedTuple):
+    """Where the recoil integral is taken for one mass: nodes of all targets, one target after the other."""
+
+    first_node: Integers  # [targets + 1]
+    first_bin: Integers  # [nodes]
+    recoil: Floats  # [nodes], T
+    energy: Floats  # [nodes], E_min(T)
+    weight: Floats  # [nodes, bins fed from the first on]: quadrature weight × form factors × response
+
+
+def nodes(flux: Flux, panels: Panels, final_mass: float, mediator_mass: float = 0.0) -> Nodes:
+    """The nodes that `templates` uses: its sums are Σ weight × T^j μ_k(energy), over a propagator if there is one.
+
+    A panel that begins at T = 0 is split below the scale of a mediator's mass; without a propagator it is 0.
+    """
+
+    def of_target(target: int, *arrays: Any) -> int:
+        n = int(lib.rates_nodes(flux.struct, panels.struct, target, final_mass, mediator_mass, *arrays))
+        if n < 0:
+            raise MemoryError("no room for the nodes of a rate")
+        return n
+
+    targets = range(panels.mass.size)
+    first = np.cumsum([0] + [of_target(t, *[ffi.NULL] * 4) for t in targets])
+    fed = int(panels.bin_count[0])
+    found = Nodes(
+        first, np.empty(first[-1], np.int64), np.empty(first[-1]), np.empty(first[-1]), np.empty((first[-1], fed))
+    )
+    for t in targets:
+        part = slice(first[t], first[t + 1])
+        of_target(t, *(_written(each[part]) for each in found[1:]))
+    return found
 
 
 def recoil_limits(energy: float, m: float, M: float) -> tuple[float, float]:

@@ -163,6 +163,39 @@ def test_sums(smearing, lanes, propagator_power, bins, bare, source):
     np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("smearing", [None, cf.PoissonSmearing()], ids=["sharp", "smeared"])
+@pytest.mark.parametrize(
+    ("m", "mediator"), [(0.0, 0.3), (0.0, 30.0), (7.0, 0.0), (29.0, 5.0), (52.0, 0.0), (60.0, 1.0)]
+)
+def test_nodes_are_those_of_the_sums(smearing, m, mediator, bare):
+    """Panels are cut at the images of lines and ends of spectra, and below the pole of a light mediator."""
+    experiment = bare((0, 2, 5, 30), composition={"Cs": 1, "I": 1}, smearing=smearing)
+    plan = plan_of(experiment.source, experiment.detector, 1e-9)
+    moments = flux.flux_moments(experiment.source, ((False, -2), (False, 0), (True, -1)))
+    n_targets, propagator_power = len(plan.targets), 2 if mediator else 0
+    terms = kernel.Terms(
+        np.array([2, 3, 4]), np.array(moments.lane), np.arange(3 * n_targets), np.tile(np.arange(3), n_targets),
+        np.arange(3 * n_targets + 1), np.zeros(3 * n_targets, dtype=np.int64),
+        np.repeat(np.eye(n_targets), 3, axis=1)[:, None].copy(), propagator_power,
+    )  # fmt: skip
+    sums = np.zeros((1, 3 * n_targets, experiment.n_bins))
+    kernel.templates(moments.flux, plan.panels, terms, np.array([m]), np.array([mediator]), 0, 1, sums)
+    nodes = kernel.nodes(moments.flux, plan.panels, m, mediator)
+    assert nodes.weight.shape == (len(nodes.recoil), 1 if smearing is None else 3)
+    found = np.zeros((n_targets, 3, experiment.n_bins))
+    for target, M in enumerate(plan.panels.mass):
+        part = slice(*nodes.first_node[target : target + 2])
+        T, weight, bins = nodes.recoil[part], nodes.weight[part], nodes.first_bin[part]
+        np.testing.assert_allclose(nodes.energy[part], cf.minimum_neutrino_energy(T, m, M), rtol=1e-14)
+        values = flux.moments_at(moments, nodes.energy[part]) * T ** np.array([[0.0], [1.0], [2.0]])
+        values /= (2 * M * T + mediator**2) ** propagator_power
+        for b in range(weight.shape[1]):
+            for cell in range(3):
+                np.add.at(found[target, cell], bins + b, values[cell] * weight[:, b])
+    assert (len(nodes.recoil) == 0) == (m == 60.0)
+    np.testing.assert_allclose(found.reshape(sums[0].shape), sums[0], rtol=1e-12, atol=1e-14 * np.abs(sums).max())
+
+
 def test_a_range_of_masses_writes_its_own_rows_only(bare, monkeypatch):
     """The kernel gets start, stop: other rows stay untouched, whatever is in them."""
     experiment = bare((3.0, 10.0))
