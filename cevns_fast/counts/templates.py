@@ -188,13 +188,11 @@ def checked_interactions(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: An
     return found
 
 
-def of_one_kind(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: Any = 1) -> list[Interaction]:
-    """The interactions as a list; `ValueError` also if they are of several kinds."""
+def checked_batch(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: Any = 1) -> list[Interaction]:
+    """The interactions as a list, of one kind; `ValueError` for arguments of the wrong kind."""
     batch = checked_interactions(interaction, rtol, threads)
-    kinds = list(dict.fromkeys(map(type, batch)))
-    if len(kinds) > 1:
-        names = " and ".join(kind.__name__ for kind in kinds)
-        raise ValueError(f"interactions: are of the kinds {names}, all of a list must be of one kind")
+    if len(set(map(type, batch))) > 1:
+        raise ValueError("interaction: all interactions of a list must be of one kind")
     return batch
 
 
@@ -244,7 +242,7 @@ def templates(
     (10, (10, 12))
     """
     check_experiment(experiment)
-    batch = of_one_kind(interaction, rtol, threads)
+    batch = checked_batch(interaction, rtol, threads)
     names = type(batch[0]).default_couplings if couplings is None else tuple(couplings)
     polynomial = total_polynomial(
         experiment, batch, names, phases, standard_model=standard_model, rtol=rtol, threads=threads

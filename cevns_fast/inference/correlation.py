@@ -18,7 +18,7 @@ from cevns_fast._validate import Floats
 from cevns_fast.counts.templates import (
     DEFAULT_RTOL,
     WithStandardModel,
-    of_one_kind,
+    checked_batch,
     total_polynomial,
 )
 from cevns_fast.experiments.experiment import Experiment
@@ -225,7 +225,7 @@ def correlation_scan(
     (101, 81)
     """
     listed = experiments_of(experiment)
-    batch = of_one_kind(interaction, rtol)
+    batch = checked_batch(interaction, rtol)
     names, free = _names(type(batch[0]), couplings, profile, phases or {})
     if len(axes) != len(names):
         raise ValueError(f"axes: {len(axes)} grids are given for {len(names)} couplings {names}")
