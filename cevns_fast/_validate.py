@@ -1,5 +1,6 @@
 """Checks at the façade: an error names the argument, its value and what is allowed."""
 
+import cmath
 import difflib
 import math
 from collections.abc import Iterable, Sequence
@@ -9,10 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+REAL = frozenset({float, np.float64})  # types of numbers that need no closer look
+PLAIN = REAL | {complex, np.complex128}
 
 
 def number(name: str, value: Any, *, minimum: float = -math.inf, positive: bool = False) -> float:
     """A finite real number in range, as `float`."""
+    if type(value) in REAL:
+        plain = float(value)
+        if minimum <= plain < math.inf and plain > (0.0 if positive else -math.inf):
+            return plain  # what is plain and right passes at once
     allowed = "a finite number"
     if positive:
         allowed += " > 0"
@@ -30,6 +37,8 @@ def number(name: str, value: Any, *, minimum: float = -math.inf, positive: bool 
 
 def coupling(name: str, value: Any) -> complex:
     """A finite real or complex number, as `complex`."""
+    if type(value) in PLAIN and cmath.isfinite(value):
+        return complex(value)
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | complex | np.number):
         raise ValueError(f"{name} = {value!r}: must be a finite real or complex number")
     result = complex(value)
@@ -40,6 +49,8 @@ def coupling(name: str, value: Any) -> complex:
 
 def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
     """One of the allowed names; a near miss gets a suggestion."""
+    if type(value) is str and type(allowed) in (tuple, dict) and value in allowed:
+        return value
     options = list(allowed)
     if isinstance(value, str) and value in options:
         return value

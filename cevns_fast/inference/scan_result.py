@@ -4,7 +4,6 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,6 +12,7 @@ import numpy as np
 
 from cevns_fast._validate import Floats
 from cevns_fast.inference.confidence import threshold
+from cevns_fast.parallel.once import once
 
 if TYPE_CHECKING:
     import xarray
@@ -104,7 +104,7 @@ class Scan:
     masses: Floats | None
     provenance: Mapping[str, str]
 
-    @cached_property
+    @once
     def _minima(self) -> Minima:
         """What the search finds."""
         return self.search(self.chi2)
@@ -124,7 +124,7 @@ class Scan:
         """Best-fit α and β there, dict of str to float64[n]."""
         return self._minima.nuisances
 
-    @cached_property
+    @once
     def delta_chi2(self) -> Floats:
         """χ² above its minimum, same shape as `chi2`; computed when first asked for."""
         extra = self.chi2.ndim - len(self.axes)

@@ -11,7 +11,7 @@ from scipy import optimize
 
 import cevns_fast as cf
 from cevns_fast._kernels.likelihood import FIXED_VARIANCE as FIXED
-from cevns_fast._kernels.likelihood import POISSON, Evaluator, Layout, System, pack
+from cevns_fast._kernels.likelihood import LONGEST_NAME, POISSON, Evaluator, Layout, System, pack
 from cevns_fast._kernels.likelihood import PREDICTED_VARIANCE as PREDICTED
 from cevns_fast.likelihood.likelihood import function_of
 
