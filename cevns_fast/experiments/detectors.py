@@ -59,7 +59,13 @@ class Detector:
     form_factor: FormFactor = field(default_factory=HelmFormFactor)
 
     def __post_init__(self) -> None:
+        validate.instance("target", self.target, Target, "a Target, e.g. cevns_fast.Target.of('Ge', {'Ge': 1})")
+        validate.instance("response", self.response, Response, "a Response, e.g. cevns_fast.Response(light_yield=1.0)")
         validate.number("mass", self.mass, positive=True)
+        if isinstance(self.form_factor, HelmFormFactor):
+            self.form_factor.check(self.target.nuclides)
+        elif not all(callable(getattr(self.form_factor, name, None)) for name in ("proton", "neutron")):
+            raise ValueError(f"form_factor = {self.form_factor!r}: must be a HelmFormFactor or PointNucleus")
         edges = validate.increasing("bins", self.bins, minimum=0.0)
         object.__setattr__(self, "bins", tuple(edges.tolist()))
         if isinstance(self.response.smearing, PoissonSmearing) and np.any(edges != np.round(edges)):
