@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from accuracy import approx
 
 import cevns_fast as cf
 from cevns_fast.constants import G_FERMI, M_PROTON, MEV2_CM2
@@ -19,12 +20,6 @@ from cevns_fast.reference.vector_mediator import (
     loop_coefficients,
     standard_model_c2,
 )
-
-
-def approx(expected, rel=1e-6, abs=0.0):
-    """pytest.approx without its absolute tolerance of 1e-12, which any cross section would pass."""
-    return pytest.approx(expected, rel=rel, abs=abs)
-
 
 CESIUM, CSI, SM = cf.nuclide("Cs133"), cf.load("coherent-csi-2017"), cf.StandardModel()
 POINT = cf.PointNucleus()

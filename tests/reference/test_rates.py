@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from accuracy import approx
 from scipy import integrate as scipy_integrate
 from scipy import stats
 
@@ -24,12 +25,6 @@ from cevns_fast.reference.likelihood import steady_state_counts
 from cevns_fast.reference.quadrature import integrate
 from cevns_fast.reference.rates import nuclei
 from cevns_fast.reference.responses import recoil_at, windows
-
-
-def approx(expected, rel=1e-6, abs=0.0):
-    """pytest.approx without its absolute tolerance of 1e-12, which any cross section would pass."""
-    return pytest.approx(expected, rel=rel, abs=abs)
-
 
 CSI = cf.load("coherent-csi-2017")
 SM = cf.StandardModel()
