@@ -58,6 +58,6 @@ def test_old_names_are_for_pickles_only():
     with pytest.raises(ImportError):
         import cevns_fast.nothing_of_this_name  # noqa: F401
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        from cevns_fast import experiments
+        from cevns_fast.experiments import experiment
 
-        experiments.Nothing  # noqa: B018
+        experiment.Nothing  # noqa: B018

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from accuracy import approx
 
 import cevns_fast as cf
 from cevns_fast.constants import ALPHA, G_FERMI, MEV2_CM2
@@ -12,12 +13,6 @@ from cevns_fast.reference import differential_cross_section, helm_form_factor
 from cevns_fast.reference.couplings import convention, dipole, scalar, tensor, vector
 from cevns_fast.reference.cross_sections import chang_liao_2, channels, standard_model_22
 from cevns_fast.reference.kinematics import cos_theta, recoil_range
-
-
-def approx(expected, rel=1e-6, abs=0.0):
-    """pytest.approx without its absolute tolerance of 1e-12, which any cross section would pass."""
-    return pytest.approx(expected, rel=rel, abs=abs)
-
 
 POINT = cf.PointNucleus()
 CESIUM, ARGON = cf.nuclide("Cs133"), cf.nuclide("Ar40")
