@@ -20,7 +20,7 @@ SAVED = Path(__file__).parent / "saved_by_0.1.0"
         ("vector", cf.VectorMediator(m_chi=10.0, m_zprime=100.0, case="B")),
         ("experiment", "coherent-csi-2017"),
         ("reactor", "conus-100kg"),
-        ("curve", "C_V"),
+        ("curve", "a_M"),
         ("templates", ("a_M", "C_S", "C_V", "C_T")),
     ],
 )
@@ -58,6 +58,6 @@ def test_old_names_are_for_pickles_only():
     with pytest.raises(ImportError):
         import cevns_fast.nothing_of_this_name  # noqa: F401
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        from cevns_fast.experiments import experiment
+        from cevns_fast import experiments
 
         experiment.Nothing  # noqa: B018
