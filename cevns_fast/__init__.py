@@ -6,6 +6,8 @@ A source, a detector and an interaction become templates; templates become count
 from importlib import import_module
 from typing import Any
 
+from cevns_fast import _moved
+
 __version__ = "0.1.0"
 
 # Public names and their homes. The façade is lazy: what they need is loaded when they are asked for.
@@ -19,11 +21,11 @@ _HOMES = {
         "scattering_angle_extremum",
         "threshold_energy",
     ),
-    "nuclear.nuclei": ("HelmFormFactor", "Nuclide", "PointNucleus", "Target", "helm_form_factor", "nuclide"),
+    "nuclear.nuclei": ("Nuclide", "Target", "nuclide"),
+    "nuclear.form_factors": ("HelmFormFactor", "PointNucleus", "helm_form_factor"),
     "experiments.spectra": ("TabulatedSpectrum",),
     "experiments.sources": ("FluxComponent", "PionDecayAtRest", "Reactor", "TabulatedSource"),
-    "experiments.detectors": (
-        "Detector",
+    "experiments.responses": (
         "GammaSmearing",
         "GaussianSmearing",
         "LogisticAcceptance",
@@ -31,6 +33,7 @@ _HOMES = {
         "Response",
         "Table",
     ),
+    "experiments.detectors": ("Detector",),
     "experiments.backgrounds": ("Background", "BackgroundRate", "StandardModelFraction"),
     "experiments.experiment": ("Experiment", "available_experiments", "load"),
     "interactions.standard_model": ("StandardModel",),
@@ -73,6 +76,9 @@ def __getattr__(name: str) -> Any:
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+_moved.install()
 
 
 def __dir__() -> list[str]:

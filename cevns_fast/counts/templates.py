@@ -171,6 +171,14 @@ def checked_interactions(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: An
     return found
 
 
+def checked_batch(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: Any = 1) -> list[Interaction]:
+    """The interactions as a list, of one kind; `ValueError` for arguments of the wrong kind."""
+    batch = checked_interactions(interaction, rtol, threads)
+    if len(set(map(type, batch))) > 1:
+        raise ValueError("interaction: all interactions of a list must be of one kind")
+    return batch
+
+
 def templates(
     experiment: Experiment,
     interaction: Interaction | Sequence[Interaction],
@@ -217,10 +225,8 @@ def templates(
     (10, (10, 12))
     """
     check_experiment(experiment)
-    batch = checked_interactions(interaction, rtol, threads)
+    batch = checked_batch(interaction, rtol, threads)
     kind = type(batch[0])
-    if any(type(each) is not kind for each in batch):
-        raise ValueError("interaction: all interactions of a list must be of one kind")
     names = kind.default_couplings if couplings is None else tuple(couplings)
     polynomial = count_polynomial(experiment, batch, names, phases, rtol=rtol, threads=threads)
     include = False if kind is StandardModel else standard_model

@@ -1,12 +1,10 @@
 """Detectors: how much of what material, what it measures of a recoil, and how it bins it.
 
-A recoil T becomes an observable x (photoelectrons, or keV) with mean x̄(T) = light_yield · quenching(T) · T / keV,
-is smeared around it or not, and is kept with probability acceptance(x). The response of bin [a, b) is
-R(T) = ∫_a^b p(x | x̄(T)) acceptance(x) dx, or acceptance(x̄(T)) inside the bin and 0 outside without smearing.
+The response of bin [a, b) is R(T) = ∫_a^b p(x | x̄(T)) acceptance(x) dx, or acceptance(x̄(T)) inside the bin and 0
+outside without smearing.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -19,197 +17,17 @@ from scipy import special
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.constants import KEV
-from cevns_fast.nuclear.nuclei import FormFactor, HelmFormFactor, Target
-
-Function = Callable[[Floats], ArrayLike]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A function given by points, linear between them and constant beyond the first and the last.
-
-    Attributes
-    ----------
-    x, y : tuple of float
-        Increasing abscissae and the values there.
-    """
-
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        validate.increasing("x", self.x)
-        validate.vector("y", self.y, length=len(self.x))
-        object.__setattr__(self, "x", tuple(map(float, self.x)))
-        object.__setattr__(self, "y", tuple(map(float, self.y)))
-
-    @property
-    def breakpoints(self) -> tuple[float, ...]:
-        """Where the slope jumps."""
-        return self.x
-
-    def __call__(self, x: ArrayLike) -> Floats:
-        return np.interp(np.asarray(x, dtype=np.float64), self.x, self.y)
-
-
-@dataclass(frozen=True)
-class LogisticAcceptance:
-    """Acceptance k₁ / (1 + exp(−k₂(x − x₀))) above a threshold, 0 below (CL Eq. 12).
-
-    Attributes
-    ----------
-    plateau, steepness, midpoint : float
-        k₁, k₂ and x₀.
-    threshold : float
-        Where the step function opens.
-    """
-
-    plateau: float
-    steepness: float
-    midpoint: float
-    threshold: float
-
-    def __post_init__(self) -> None:
-        for name in ("plateau", "steepness", "midpoint", "threshold"):
-            validate.number(name, getattr(self, name))
-        if not 0 <= self.plateau <= 1:
-            raise ValueError(f"plateau = {self.plateau!r}: must be an acceptance, from 0 to 1")
-
-    @property
-    def breakpoints(self) -> tuple[float, ...]:
-        """The threshold."""
-        return (self.threshold,)
-
-    def __call__(self, x: ArrayLike) -> Floats:
-        x = np.asarray(x, dtype=np.float64)
-        value = self.plateau * special.expit(self.steepness * (x - self.midpoint))
-        return np.asarray(np.where(x >= self.threshold, value, 0.0))
-
-
-@dataclass(frozen=True)
-class PoissonSmearing:
-    """The observable is a whole number, Poisson distributed around its mean."""
-
-
-@dataclass(frozen=True)
-class GaussianSmearing:
-    """The observable is Gaussian around its mean with σ² = constant² + statistical² x̄ + linear² x̄².
-
-    Attributes
-    ----------
-    statistical, constant, linear : float
-        In units of the observable; `statistical` = 1 is the width of counting photoelectrons.
-    """
-
-    statistical: float = 1.0
-    constant: float = 0.0
-    linear: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("statistical", "constant", "linear"):
-            validate.number(name, getattr(self, name), minimum=0.0)
-        if self.statistical == self.constant == self.linear == 0:
-            raise ValueError("statistical = 0.0: at least one of statistical, constant, linear must be > 0")
-
-    def width(self, mean: Floats) -> Floats:
-        """Standard deviation."""
-        return np.sqrt(self.constant**2 + mean * (self.statistical**2 + mean * self.linear**2))
-
-
-@dataclass(frozen=True)
-class GammaSmearing:
-    """The observable is gamma distributed around its mean x̄ with shape 1 + k x̄, variance x̄²/(1 + k x̄).
-
-    Attributes
-    ----------
-    shape_per_unit : float
-        k, per unit of the observable. COHERENT CsI 2021 (arXiv:2110.07730) has 9.56 per keV of
-        electron-equivalent energy.
-    """
-
-    shape_per_unit: float
-
-    def __post_init__(self) -> None:
-        validate.number("shape_per_unit", self.shape_per_unit, positive=True)
-
-    def width(self, mean: Floats) -> Floats:
-        """Standard deviation."""
-        return mean / np.sqrt(1 + self.shape_per_unit * mean)
-
-
-Smearing = PoissonSmearing | GaussianSmearing | GammaSmearing
-
-
-@dataclass(frozen=True)
-class Response:
-    """From a recoil energy to the observable and its acceptance.
-
-    Attributes
-    ----------
-    light_yield : float
-        Observable per keV of quenched recoil energy (1.17 photoelectrons per keV of recoil for CsI, say).
-    quenching : float or callable
-        Dimensionless; a callable takes recoil energies T (MeV, array). A `Table` or any object with
-        `breakpoints` (MeV) tells where it is not smooth.
-    acceptance : float or callable
-        Probability in [0, 1]; a callable takes observables (array).
-    smearing : PoissonSmearing, GaussianSmearing, GammaSmearing or None
-    observable : str
-        What x is, for axis labels.
-    recoil_threshold : float
-        Recoils below, MeV, are never seen.
-    """
-
-    light_yield: float = 1.0
-    quenching: float | Function = 1.0
-    acceptance: float | Function = 1.0
-    smearing: Smearing | None = None
-    observable: str = "recoil energy [keV]"
-    recoil_threshold: float = 0.0
-
-    def __post_init__(self) -> None:
-        validate.number("light_yield", self.light_yield, positive=True)
-        validate.number("recoil_threshold", self.recoil_threshold, minimum=0.0)
-        if not callable(self.quenching):
-            validate.number("quenching", self.quenching, positive=True)
-        if not callable(self.acceptance):
-            value = validate.number("acceptance", self.acceptance, minimum=0.0)
-            if value > 1:
-                raise ValueError(f"acceptance = {value!r}: must be at most 1")
-
-    def mean(self, T: ArrayLike) -> Floats:
-        """Mean observable x̄ at recoil energies T (MeV)."""
-        T = np.asarray(T, dtype=np.float64)
-        quenching = _evaluate("quenching", self.quenching, T)
-        if np.any(quenching < 0):
-            raise ValueError(f"quenching: returns {quenching.min():g}, must be >= 0")
-        return np.asarray(self.light_yield * quenching * T / KEV)
-
-    def accept(self, x: ArrayLike) -> Floats:
-        """Acceptance at observables x."""
-        values = _evaluate("acceptance", self.acceptance, np.asarray(x, dtype=np.float64))
-        if values.size and (values.min() < 0 or values.max() > 1):
-            worst = values.min() if values.min() < 0 else values.max()
-            raise ValueError(f"acceptance: returns {worst:g}, must be from 0 to 1")
-        return values
-
-
-def _evaluate(name: str, function: float | Function, argument: Floats) -> Floats:
-    """The values of a constant or callable, refused if they are not finite or have another shape."""
-    if not callable(function):
-        return np.full(argument.shape, float(function))
-    values = np.asarray(function(argument), dtype=np.float64)
-    if values.shape != argument.shape:
-        raise ValueError(f"{name}: returns shape {values.shape} for {argument.shape}; must be vectorised")
-    bad = ~np.isfinite(values)
-    if bad.any():
-        raise ValueError(f"{name}: returns {values[bad][0]} at {argument[bad][0]:g}, must be finite")
-    return values
-
-
-def _breakpoints(function: float | Function) -> tuple[float, ...]:
-    """Where a function says that it is not smooth."""
-    return tuple(getattr(function, "breakpoints", ()))
+from cevns_fast.experiments.responses import (
+    GammaSmearing,
+    GaussianSmearing,
+    PoissonSmearing,
+    Response,
+    breakpoints_of,
+    density,
+    probability,
+)
+from cevns_fast.nuclear.form_factors import FormFactor, HelmFormFactor
+from cevns_fast.nuclear.nuclei import Target
 
 
 @dataclass(frozen=True)
@@ -275,7 +93,7 @@ class Detector:
         elif callable(self.response.acceptance):
             result = self._smeared(mean, smearing)
         else:
-            between = _probability(smearing, np.array(self.bins)[:, None], mean)
+            between = probability(smearing, np.array(self.bins)[:, None], mean)
             result = self.response.acceptance * between
         return np.where(T >= self.response.recoil_threshold, result, 0.0)
 
@@ -298,7 +116,7 @@ class Detector:
         """Gauss–Legendre over each bin, in panels no wider than the smearing."""
         nodes, weights = np.polynomial.legendre.leggauss(32)
         nodes, weights = (nodes + 1) / 2, weights / 2
-        cuts = sorted({*self.bins, *(x for x in _breakpoints(self.response.acceptance))})
+        cuts = sorted({*self.bins, *(x for x in breakpoints_of(self.response.acceptance))})
         cuts = [x for x in cuts if self.bins[0] <= x <= self.bins[-1]]
         mean = np.maximum(mean, np.finfo(float).tiny)
         width = smearing.width(mean)
@@ -315,8 +133,8 @@ class Detector:
                 at_zero = panels[:-1] == 0
                 x = np.where(at_zero[..., None], panels[1:, :, None] * nodes**8, x)
                 dx = np.where(at_zero[..., None], panels[1:, :, None] * 8 * nodes**7 * weights, dx)
-            density = _density(smearing, x, mean[:, None], width[:, None]) * self.response.accept(x)
-            integral = np.sum(density * dx, axis=(0, 2))
+            weighted = density(smearing, x, mean[:, None], width[:, None]) * self.response.accept(x)
+            integral = np.sum(weighted * dx, axis=(0, 2))
             result[np.searchsorted(self.bins, low, side="right") - 1] += integral
         return result
 
@@ -354,41 +172,8 @@ LARGEST_RECOIL = 10.0
 def _response_breakpoints(detector: Detector) -> tuple[float, ...]:
     """Breakpoints of quenching, and images of bin edges and acceptance breakpoints if nothing smears."""
     response = detector.response
-    found = {*_breakpoints(response.quenching), response.recoil_threshold}
+    found = {*breakpoints_of(response.quenching), response.recoil_threshold}
     if response.smearing is None:
-        for x in (*detector.bins, *_breakpoints(response.acceptance)):
+        for x in (*detector.bins, *breakpoints_of(response.acceptance)):
             found.add(detector.recoil_at(x, LARGEST_RECOIL))
     return tuple(sorted(T for T in found if 0 < T < LARGEST_RECOIL))
-
-
-def _probability(smearing: GaussianSmearing | GammaSmearing, edges: Floats, mean: Floats) -> Floats:
-    """Probability between neighbouring edges [edges, 1], as a difference of the smaller tails."""
-    mean = np.maximum(mean, np.finfo(float).tiny)
-    if isinstance(smearing, GaussianSmearing):
-        z = (edges - mean) / smearing.width(mean)
-        below, above, upper = special.ndtr(z), special.ndtr(-z), z[:-1] > 0
-    else:
-        shape = 1 + smearing.shape_per_unit * mean
-        x = edges * shape / mean
-        below, above, upper = special.gammainc(shape, x), special.gammaincc(shape, x), x[:-1] > shape
-    return np.asarray(np.where(upper, -np.diff(above, axis=0), np.diff(below, axis=0)))
-
-
-def _density(smearing: GaussianSmearing | GammaSmearing, x: Floats, mean: Floats, width: Floats) -> Floats:
-    """Probability density of the observable at x."""
-    if isinstance(smearing, GaussianSmearing):
-        return np.asarray(np.exp(-0.5 * ((x - mean) / width) ** 2) / (math.sqrt(2 * math.pi) * width))
-    shape = 1 + smearing.shape_per_unit * mean
-    log_p = shape * np.log(shape / mean) + special.xlogy(shape - 1, x) - shape * x / mean - special.gammaln(shape)
-    return np.asarray(np.where(x > 0, np.exp(log_p), 0.0))
-
-
-__all__ = [
-    "Detector",
-    "GammaSmearing",
-    "GaussianSmearing",
-    "LogisticAcceptance",
-    "PoissonSmearing",
-    "Response",
-    "Table",
-]

@@ -61,6 +61,16 @@ class Source(Hashable, Protocol):
         """The unit of exposure: "protons on target" or "days"."""
 
 
+def kinks_of(source: Source) -> tuple[float, ...]:
+    """Energies (MeV), increasing, at which a flux is not smooth: breakpoints, ends of spectra, and lines."""
+    return tuple(sorted({E for c in source.components for E in (*c.breakpoints, *(line[0] for line in c.lines))}))
+
+
+def endpoint_of(source: Source) -> float:
+    """Highest neutrino energy, MeV."""
+    return kinks_of(source)[-1]
+
+
 MUON_ENDPOINT = M_MUON / 2
 PION_LINE = (M_PION**2 - M_MUON**2) / (2 * M_PION)
 

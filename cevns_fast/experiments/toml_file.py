@@ -12,10 +12,11 @@ import numpy as np
 from cevns_fast._validate import Floats, unknown
 from cevns_fast.constants import SIN2_THETA_W
 from cevns_fast.data import read_table
-from cevns_fast.experiments import detectors, sources, spectra
+from cevns_fast.experiments import detectors, responses, sources, spectra
 from cevns_fast.experiments.backgrounds import Background, BackgroundRate, StandardModelFraction
 from cevns_fast.interactions.standard_model import StandardModel
-from cevns_fast.nuclear.nuclei import FormFactor, HelmFormFactor, PointNucleus, Target
+from cevns_fast.nuclear.form_factors import FormFactor, HelmFormFactor, PointNucleus
+from cevns_fast.nuclear.nuclei import Target
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -88,9 +89,9 @@ class LogisticTable(_Strict, tag="logistic", tag_field="type"):
     midpoint: float
     threshold: float
 
-    def build(self, folder: Path) -> detectors.LogisticAcceptance:
+    def build(self, folder: Path) -> responses.LogisticAcceptance:
         """The acceptance."""
-        return detectors.LogisticAcceptance(self.plateau, self.steepness, self.midpoint, self.threshold)
+        return responses.LogisticAcceptance(self.plateau, self.steepness, self.midpoint, self.threshold)
 
 
 class PointsTable(_Strict, tag="table", tag_field="type"):
@@ -101,19 +102,19 @@ class PointsTable(_Strict, tag="table", tag_field="type"):
     y: str
     x_unit: float = 1.0
 
-    def build(self, folder: Path) -> detectors.Table:
+    def build(self, folder: Path) -> responses.Table:
         """The function."""
         columns = read_table(folder / self.file)
         x, y = (_column(columns, self.file, name) for name in (self.x, self.y))
-        return detectors.Table(tuple((x * self.x_unit).tolist()), tuple(y.tolist()))
+        return responses.Table(tuple((x * self.x_unit).tolist()), tuple(y.tolist()))
 
 
 class PoissonTable(_Strict, tag="poisson", tag_field="type"):
     """Counting photoelectrons."""
 
-    def build(self) -> detectors.Smearing:
+    def build(self) -> responses.Smearing:
         """The smearing."""
-        return detectors.PoissonSmearing()
+        return responses.PoissonSmearing()
 
 
 class GaussianTable(_Strict, tag="gaussian", tag_field="type"):
@@ -123,9 +124,9 @@ class GaussianTable(_Strict, tag="gaussian", tag_field="type"):
     constant: float = 0.0
     linear: float = 0.0
 
-    def build(self) -> detectors.Smearing:
+    def build(self) -> responses.Smearing:
         """The smearing."""
-        return detectors.GaussianSmearing(self.statistical, self.constant, self.linear)
+        return responses.GaussianSmearing(self.statistical, self.constant, self.linear)
 
 
 class GammaTable(_Strict, tag="gamma", tag_field="type"):
@@ -133,9 +134,9 @@ class GammaTable(_Strict, tag="gamma", tag_field="type"):
 
     shape_per_unit: float
 
-    def build(self) -> detectors.Smearing:
+    def build(self) -> responses.Smearing:
         """The smearing."""
-        return detectors.GammaSmearing(self.shape_per_unit)
+        return responses.GammaSmearing(self.shape_per_unit)
 
 
 class ResponseTable(_Strict):
@@ -148,10 +149,10 @@ class ResponseTable(_Strict):
     smearing: PoissonTable | GaussianTable | GammaTable | None = None
     recoil_threshold: float = 0.0
 
-    def build(self, folder: Path) -> detectors.Response:
+    def build(self, folder: Path) -> responses.Response:
         """The response."""
         quenching, acceptance = self.quenching, self.acceptance
-        return detectors.Response(
+        return responses.Response(
             light_yield=self.light_yield,
             quenching=quenching if isinstance(quenching, float | int) else quenching.build(folder),
             acceptance=acceptance if isinstance(acceptance, float | int) else acceptance.build(folder),

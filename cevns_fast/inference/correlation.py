@@ -18,7 +18,7 @@ from cevns_fast._validate import Floats
 from cevns_fast.counts.templates import (
     DEFAULT_RTOL,
     WithStandardModel,
-    checked_interactions,
+    checked_batch,
     count_polynomial,
     standard_model_counts,
 )
@@ -226,10 +226,8 @@ def correlation_scan(
     (101, 81)
     """
     listed = experiments_of(experiment)
-    batch = checked_interactions(interaction, rtol)
+    batch = checked_batch(interaction, rtol)
     kind = type(batch[0])
-    if any(type(each) is not kind for each in batch):
-        raise ValueError("interaction: all interactions of a list must be of one kind")
     names, free = _names(kind, couplings, profile, phases or {})
     if len(axes) != len(names):
         raise ValueError(f"axes: {len(axes)} grids are given for {len(names)} couplings {names}")

@@ -1,4 +1,4 @@
-/* Drives likelihood.c under the address and undefined-behaviour sanitizers: .ci/run and tests/kernels build it.
+/* Drives likelihood*.c under the address and undefined-behaviour sanitizers: .ci/run and tests/kernels build it.
  *
  * Each argument is a file as Likelihood.export writes it, or, after "--", a damaged one. What can be opened is
  * evaluated in every way, inside and outside its bounds. Prints how many files could be opened; exit status 0 is a

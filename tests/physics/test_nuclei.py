@@ -10,7 +10,7 @@ from scipy import special
 
 import cevns_fast as cf
 from cevns_fast.constants import AVOGADRO, HBAR_C
-from cevns_fast.nuclear.nuclei import helm, momentum_transfer
+from cevns_fast.nuclear.form_factors import helm, momentum_transfer
 
 # name: nuclear mass (MeV), charge radius (fm), R₀ "lewin-smith", R₀ "rms" (fm); computed apart from this library.
 KNOWN = {

@@ -9,8 +9,8 @@ import pytest
 from scipy import integrate
 
 import cevns_fast as cf
-from cevns_fast.counts import quadrature
 from cevns_fast.experiments import spectra
+from cevns_fast.experiments.sources import endpoint_of
 from cevns_fast.reference import event_rate, event_rate_terms
 
 BROKDORF = cf.Reactor(thermal_power=3.9, distance=17.0)
@@ -94,7 +94,7 @@ def test_nothing_is_ever_continued(reactor):
 def test_the_spectrum_ends_where_it_is_told():
     short = cf.Reactor(total_flux=1.0, endpoint=7.5)
     assert short.spectrum([7.5, 7.500001]).tolist() == [float(BROKDORF.spectrum(7.5)), 0.0]
-    assert short.breakpoints[-1] == quadrature.endpoint(short) == 7.5
+    assert short.breakpoints[-1] == endpoint_of(short) == 7.5
     assert short.antineutrinos_per_fission < BROKDORF.antineutrinos_per_fission
 
 

@@ -242,7 +242,7 @@ def test_the_dipole_curve_peaks_there(m_chi):
     eft = cf.SingletEFT(m_chi, a_M=1e-4, variant="published")
     peak = paper.dipole_peak(m_chi, paper.FIG2_E, CS.mass)
     T = peak * np.linspace(0.5, 2.0, 15001)
-    point = cf.differential_cross_section(eft, CS, paper.FIG2_E, T, form_factor=cf.nuclei.PointNucleus())
+    point = cf.differential_cross_section(eft, CS, paper.FIG2_E, T, form_factor=cf.PointNucleus())
     assert T[np.argmax(point)] == pytest.approx(peak, rel=2e-4)
     helm = T[np.argmax(cf.differential_cross_section(eft, CS, paper.FIG2_E, T))]
     assert 0.85 * peak < helm < peak
