@@ -60,4 +60,4 @@ def test_old_names_are_for_pickles_only():
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         from cevns_fast import experiments
 
-        experiment.Nothing  # noqa: B018
+        experiments.Nothing  # noqa: B018

@@ -10,6 +10,7 @@ import cevns_fast as cf
 from cevns_fast.constants import G_FERMI, M_PROTON, MEV2_CM2
 from cevns_fast.interactions.vector_mediator import LoopConvention
 from cevns_fast.reference import chi2, differential_cross_section
+from cevns_fast.reference.channel import Beam
 from cevns_fast.reference.cross_sections import brdar_21, channels, standard_model_22
 from cevns_fast.reference.kinematics import recoil_range
 from cevns_fast.reference.loop_functions import F_G, loop_functions
@@ -145,9 +146,9 @@ def test_interference_with_the_standard_model(antineutrino):
     E, T = 40.0, np.array([0.01])
     loops = channels(vector(case="B", m_chi=100.0, m_zprime=1000.0), CESIUM)[0]
     published = channels(vector(case="B", variant="published"), CESIUM)[0]
-    terms = loops.terms(np.array([E]), T[0], antineutrino)
+    terms = loops.terms(np.array([E]), T[0], Beam(antineutrino, None))
     assert terms.shape[0] == 5
-    assert published.terms(np.array([E]), T[0], antineutrino).shape[0] == 4
+    assert published.terms(np.array([E]), T[0], Beam(antineutrino, None)).shape[0] == 4
     # Q < 0: constructive for neutrinos with c2 > 0.
     assert np.sign(terms[4]) == (-1 if antineutrino else 1)
 
@@ -206,7 +207,7 @@ def test_bounds_of_chao_case_a(ratio, bound):
 def test_variant_by_single_choices():
     own = LoopConvention(F_G="corrected", phi_phi="published", momentum="nucleon", sm_interference=False)
     (found,) = channels(vector(case="B", variant=own), CESIUM)
-    assert found.terms(np.array([40.0]), 0.01, False).shape[0] == 4
+    assert found.terms(np.array([40.0]), 0.01, Beam(False, None)).shape[0] == 4
 
 
 def test_couplings_by_name_and_chirality():
@@ -218,7 +219,7 @@ def test_couplings_by_name_and_chirality():
     no_tree = vector(tree=False, loops=False)
     assert channels(no_tree, CESIUM) == []
     # Without g_χR only c2 is left.
-    terms = channels(vector(chi_couplings=(1.0, 0.0), tree=False), CESIUM)[0].terms(np.array([E]), T, False)
+    terms = channels(vector(chi_couplings=(1.0, 0.0), tree=False), CESIUM)[0].terms(np.array([E]), T, Beam(False, None))
     assert np.flatnonzero(terms[:, 0]).tolist() == [3, 4]
 
 

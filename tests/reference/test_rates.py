@@ -94,7 +94,7 @@ def test_coherent_csi():
 def test_pion_decay_at_rest():
     """CL Eq. (9): each species normalised to one, with mean energies of 3/10 and 7/20 of m_μ."""
     nu_mu, nu_e, anti_nu_mu = fluxes(CSI.source, 1.76e23)
-    assert [f.antineutrino for f in (nu_mu, nu_e, anti_nu_mu)] == [False, False, True]
+    assert [f.beam.antineutrino for f in (nu_mu, nu_e, anti_nu_mu)] == [False, False, True]
     for flux in (nu_mu, nu_e, anti_nu_mu):
         assert flux.fluence == approx(0.08 * 1.76e23 / (4 * math.pi * 1930.0**2), rel=1e-14)
     ((energy, intensity),) = nu_mu.lines
