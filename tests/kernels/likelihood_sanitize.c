@@ -1,4 +1,5 @@
-/* Drives likelihood*.c and coupling_limits.c under the address and undefined-behaviour sanitizers: .ci/run and tests/kernels build it.
+/* Drives likelihood*.c and coupling_limits.c under the address and undefined-behaviour sanitizers: .ci/run and
+ * tests/kernels build it.
  *
  * Each argument is a file as Likelihood.export writes it, or, after "--", a damaged one. What can be opened is
  * evaluated in every way, inside and outside its bounds. Prints how many files could be opened; exit status 0 is a
@@ -43,7 +44,8 @@ static void evaluate(const cevns_fast_likelihood *l, int damaged)
 
     for (size_t i = 0; i <= n; i++) {
         const char *name = cevns_fast_parameter(l, i);
-        check((name != NULL) == (i < n) && (!name || strlen(name) < NAME_SIZE), "a name for each parameter, and no more");
+        check((name != NULL) == (i < n) && (!name || strlen(name) < NAME_SIZE),
+              "a name for each parameter, and no more");
     }
     for (size_t i = 0; i < POINTS; i++)
         choose(l, i, thetas + i * n);
