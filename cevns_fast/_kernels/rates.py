@@ -1,7 +1,6 @@
 """The rate kernel of ``rates.c`` for arrays: ∫dT R(T) F²(T) P(T) T^j μ_k(E_min(T)) for every bin. No validation."""
 
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,9 +24,9 @@ _ROW_OF_POWER = [HALF - 1 - d if d < HALF else COEFFICIENTS + HALF - 1 - d for d
 def _struct(kind: str, arrays: Any, **sizes: int) -> Any:
     """A structure of the kernel's whose pointers are to the arrays of a dataclass, which must outlive it."""
     struct = ffi.new(f"{kind} *", sizes)
-    for field in fields(arrays):
-        if isinstance(array := getattr(arrays, field.name), np.ndarray):
-            setattr(struct, field.name, read(array))
+    for each in fields(arrays):
+        if isinstance(array := getattr(arrays, each.name, None), np.ndarray):
+            setattr(struct, each.name, read(array))
     return struct
 
 
@@ -40,6 +39,7 @@ class Flux:
     inverse_width: Floats
     coefficients: Floats  # [pieces, groups, COEFFICIENTS + 1, GROUP]
     has_high_powers: bool
+    struct: Any = field(init=False, repr=False)  # as the kernel sees it
 
     @classmethod
     def of(cls, breaks: Floats, kinks: Floats, value: Floats, coefficients: Floats) -> "Flux":
@@ -70,12 +70,11 @@ class Flux:
         found = (rows[:, :, -1] + t[:, None, None] * p).reshape(len(x), rows.shape[1] * GROUP).T
         return np.where(E > self.breaks[-1], 0.0, found)
 
-    @cached_property
-    def struct(self) -> Any:
-        """As the kernel sees it."""
+    def __post_init__(self) -> None:
         pieces, groups = self.coefficients.shape[:2]
         sizes = {"pieces": pieces, "groups": groups, "n_kinks": self.kinks.size}
-        return _struct("rates_flux", self, has_high_powers=self.has_high_powers, **sizes)
+        struct = _struct("rates_flux", self, has_high_powers=self.has_high_powers, **sizes)
+        object.__setattr__(self, "struct", struct)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +96,7 @@ class Panels:
     first_feed: Integers
     feed_breaks: Floats
     feed_coefficients: Floats  # [pieces, degree + 1, outputs]
+    struct: Any = field(init=False, repr=False)  # as the kernel sees it
 
     @classmethod
     def of(
@@ -143,12 +143,10 @@ class Panels:
         """Number of bins that the panels feed."""
         return int((self.first_bin + self.bin_count).max())
 
-    @cached_property
-    def struct(self) -> Any:
-        """As the kernel sees it."""
+    def __post_init__(self) -> None:
         pieces, coefficients, outputs = self.feed_coefficients.shape
         sizes = {"feed_pieces": pieces, "feed_degree": coefficients - 1, "feed_outputs": outputs}
-        return _struct("rates_plan", self, targets=self.mass.size, **sizes)
+        object.__setattr__(self, "struct", _struct("rates_plan", self, targets=self.mass.size, **sizes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,13 +161,13 @@ class Terms:
     mass_power: Integers
     coefficient: Floats  # [targets, masses or 1, entries]
     propagator_power: int
+    struct: Any = field(init=False, repr=False)  # as the kernel sees it
 
-    @cached_property
-    def struct(self) -> Any:
-        """As the kernel sees it."""
+    def __post_init__(self) -> None:
         sizes = {"cells": self.cell_power.size, "pairs": self.pair_row.size, "entries": self.mass_power.size}
-        rows = self.coefficient.shape[1]
-        return _struct("rates_terms", self, coefficient_rows=rows, propagator_power=self.propagator_power, **sizes)
+        rows, power = self.coefficient.shape[1], self.propagator_power
+        struct = _struct("rates_terms", self, coefficient_rows=rows, propagator_power=power, **sizes)
+        object.__setattr__(self, "struct", struct)
 
 
 def templates(

@@ -39,22 +39,30 @@ def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
             if component.spectrum is None:
                 continue
             inside = (E > component.breakpoints[0]) & (E < component.breakpoints[-1])
-            values = np.where(inside, component.spectrum(E), 0.0)
-            total += np.outer(sign, values) * E ** powers[:, None]
+            if inside.any():
+                total[:, inside] += np.outer(sign, component.spectrum(E[inside])) * E[inside] ** powers[:, None]
         return total
 
-    ends = kinks if len(kinks) > 1 else (0.5 * kinks[0], kinks[0])
-    fitted = piecewise.fit(density, ends, name="spectrum", degree=COEFFICIENTS - 1)
+    fitted = piecewise.fit(density, _ends(kinks), name="spectrum", degree=COEFFICIENTS - 1)
     lines = []
     for component, sign in zip(components, signs, strict=True):
         for energy, intensity in component.lines:
             lines.append((energy, intensity * np.array(sign) * energy**powers))
     found = piecewise.moments(fitted, lines)
     return FluxMoments(
-        Flux.of(found.breaks, np.array(ends, dtype=np.float64), found.value, found.coefficients),
+        Flux.of(found.breaks, np.array(kinks, dtype=np.float64), found.value, found.coefficients),
         lane=tuple(distinct.index(lane) for lane in kept),
         sign=tuple(-1.0 if odd and parities == {True} else 1.0 for odd, _ in lanes),
     )
+
+
+def _ends(kinks: tuple[float, ...]) -> list[float]:
+    """Ends of intervals on which the density is smooth, with one below the lowest kink.
+
+    There are no neutrinos there, but a line at the lowest kink counts below it and not above: it takes a piece on
+    either side to tell.
+    """
+    return [0.5 * kinks[0], *kinks] if kinks[0] > 0 else list(kinks)
 
 
 def moments_at(moments: FluxMoments, E: Floats) -> Floats:

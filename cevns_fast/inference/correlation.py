@@ -304,7 +304,9 @@ def _identity(
         "rtol": repr(rtol),
     }
     for name, axis in zip(problem.couplings, problem.axes, strict=True):
-        identity[f"grid of {name}"] = f"{axis.size} from {axis[0]!r} to {axis[-1]!r}, sha256 {chunks.digest(axis)}"
+        identity[f"grid of {name}"] = (
+            f"{axis.size} from {float(axis[0])!r} to {float(axis[-1])!r}, sha256 {chunks.digest(axis)}"
+        )
     identity["templates"] = "sha256 " + chunks.digest(*problem.numbers)
     return identity
 

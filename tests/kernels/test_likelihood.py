@@ -11,7 +11,7 @@ from scipy import optimize
 
 import cevns_fast as cf
 from cevns_fast._kernels.likelihood import FIXED_VARIANCE as FIXED
-from cevns_fast._kernels.likelihood import POISSON, Evaluator, Layout, System, pack
+from cevns_fast._kernels.likelihood import LONGEST_NAME, POISSON, Evaluator, Layout, System, pack
 from cevns_fast._kernels.likelihood import PREDICTED_VARIANCE as PREDICTED
 from cevns_fast.likelihood.likelihood import function_of
 
@@ -106,6 +106,24 @@ def test_minimise_leaves_a_maximum_without_slope():
     assert at[0] == 0.0 and value <= held < fit([0.0, 0.0])
 
 
+@pytest.mark.parametrize("side", [-1, 1])
+def test_minimise_leaves_a_maximum_on_either_side(side):
+    """The slope at a = 0 vanishes, χ² falls on both sides, and a bound closes one of them."""
+    exponents, bins = ((0,), (2,)), 4
+    layout = Layout(
+        names=["a"], lower=[min(0.0, 3.0 * side)], upper=[max(0.0, 3.0 * side)], coupling_at=[0], x_at=-1,
+        exponents=exponents, nuisance_at=[], centre=np.zeros(0), offset=np.zeros(0), mix=np.zeros((0, 0)),
+    )  # fmt: skip
+    system = System(
+        FIXED, 0.0, 0.0, np.full(bins, 5.0), np.ones(bins), np.zeros(bins), np.zeros(bins), factor=1.0,
+        scale=np.zeros(0), morph=[], shift=np.zeros((0, bins)), breaks=np.array([0.0, 1.0]),
+        coefficients=np.ones((1, 1, 1, 2, bins)),
+    )  # fmt: skip
+    value, at = Evaluator(pack(layout, [system])).minimise(np.zeros(1), [False])
+    assert at[0] == pytest.approx(2.0 * side, rel=1e-7)  # 1 + a² = 5
+    assert value == pytest.approx(0.0, abs=1e-12)
+
+
 def test_what_is_fixed_stays():
     evaluator = Evaluator(block(x=True))
     for fixed in ([True, False, False], [False, True, False], [False, False, True], [True, True, True]):
@@ -173,6 +191,79 @@ def test_sizes_that_are_none_are_refused():
             damaged = numbers.copy()
             damaged[i] = bad
             assert not opened(damaged), (head[i], bad)
+
+
+# Where a block keeps what, for a block of n parameters, c couplings, m monomials and k nuisances.
+def places(numbers):
+    """The first number of each part, by its name, up to the first experiment."""
+    n, c, m, k = (int(each) for each in numbers[1:5])
+    first_sizes = [("head", 6), ("lower", n), ("upper", n), ("names", n * (LONGEST_NAME + 1)), ("factors", 1)]
+    factors = int(numbers[sum(size for _, size in first_sizes) - 1])
+    sizes = [
+        *first_sizes, ("coupling_at", c), ("x_at", 1), ("first_factor", m + 1), ("factor", factors),
+        ("power", factors), ("nuisance_at", k), ("centre", k), ("offset", k), ("mix", k * k), ("statistic", 1),
+        ("bins", 1), ("rest", 3),
+    ]  # fmt: skip
+    ends = np.cumsum([size for _, size in sizes]).tolist()
+    found = dict(zip([name for name, _ in sizes], [0, *ends], strict=False))
+    bins = int(numbers[found["bins"]])
+    found["scale"] = found["rest"] + 3 + 4 * bins
+    found["morph"] = found["scale"] + k
+    found["tables"] = found["morph"] + k + k * bins
+    found["breaks"] = found["tables"] + 3
+    return found
+
+
+@pytest.mark.parametrize("name", ["fixed", "explicit", "x", "poisson"])
+def test_unknown_statistics_are_refused(name):
+    numbers = blocks()[name].numbers
+    at = places(numbers)["statistic"]
+    assert numbers[at] in (FIXED, PREDICTED, POISSON)
+    for bad in (max(FIXED, PREDICTED, POISSON) + 1, -1.0, 0.5, 1e9, 2.0**32, 2.0**32 + 1, np.nan, np.inf):
+        damaged = numbers.copy()
+        damaged[at] = bad
+        assert not opened(damaged), bad
+
+
+@pytest.mark.parametrize("name", ["fixed", "explicit", "x", "poisson"])
+@pytest.mark.parametrize(
+    "part", ["coupling_at", "x_at", "first_factor", "factor", "power", "nuisance_at", "morph"]
+)  # fmt: skip
+def test_indices_out_of_range_are_refused(name, part):
+    """Every one of them; −1 is only allowed where it says that there is none."""
+    numbers = blocks()[name].numbers
+    n, c, m, k = (int(each) for each in numbers[1:5])
+    at = places(numbers)
+    factors = int(numbers[at["factors"]])
+    size = {"coupling_at": c, "x_at": 1, "first_factor": m + 1, "factor": factors, "power": factors,
+            "nuisance_at": k, "morph": k}[part]  # fmt: skip
+    limit = {"coupling_at": n, "x_at": n, "first_factor": factors + 1, "factor": c, "power": 100,
+             "nuisance_at": n, "morph": numbers[at["tables"]]}[part]  # fmt: skip
+    never = [-2.0, -0.5, 0.5, limit, 1e9, 2.0**53, 2.0**64, -(2.0**64), np.nan, np.inf, -np.inf]
+    never += [] if part in ("x_at", "nuisance_at") else [-1.0]
+    never += [0.0] if part == "power" else []
+    for i in range(size):
+        for bad in never:
+            damaged = numbers.copy()
+            damaged[at[part] + i] = bad
+            assert not opened(damaged), (i, bad)
+
+
+def test_what_is_out_of_order_is_refused():
+    """Factors of a monomial that end before they begin, or belong to none; pieces of x that are empty."""
+    numbers = blocks()["x"].numbers
+    at = places(numbers)
+    first = numbers[at["first_factor"] : at["factor"]]
+    assert first.tolist() == [0.0, 0.0, 1.0, 3.0, 4.0, 5.0]
+    for bad in ([0, 0, 3, 1, 4, 5], [1, 1, 1, 3, 4, 5], [0, 0, 1, 3, 4, 4]):
+        damaged = numbers.copy()
+        damaged[at["first_factor"] : at["factor"]] = bad
+        assert not opened(damaged), bad
+    assert numbers[at["breaks"] : at["breaks"] + 3].tolist() == [0.0, 1.0, 2.0]
+    for bad in ([0, 0, 2], [0, 2, 1], [0, np.nan, 2]):
+        damaged = numbers.copy()
+        damaged[at["breaks"] : at["breaks"] + 3] = bad
+        assert not opened(damaged), bad
 
 
 def test_products_that_overflow_are_refused():

@@ -295,7 +295,7 @@ def test_round_trip(csi, tmp_path):
         one, other = getattr(again, name), getattr(scan, name)
         assert one.keys() == other.keys() and all(np.array_equal(one[k], other[k]) for k in one)
     single = cf.correlation_scan(csi, EFT, ("C_S",), grid("C_S"))
-    again = cf.open_scan(single.save(tmp_path / "scan.nc"))  # replaces
+    again = cf.open_scan(single.save(tmp_path / "scan.nc", overwrite=True))
     assert np.array_equal(again.chi2, single.chi2) and again.masses is None
     assert np.array_equal(again.chi2_min, single.chi2_min)
 
