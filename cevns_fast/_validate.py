@@ -111,6 +111,22 @@ def unknown(value: Any, options: Iterable[str]) -> str:
     return f"{hint}must be one of {', '.join(map(repr, known))}"
 
 
+def text(name: str, value: Any) -> str:
+    """A string."""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} = {value!r}: must be a string")
+    return value
+
+
+def unique(claims: Iterable[tuple[str, str]]) -> None:
+    """Refuse a name that two have; each claim is a name and who has it."""
+    owners: dict[str, str] = {}
+    for name, owner in claims:
+        if name in owners:
+            raise ValueError(f"name = {name!r}: is that of {owners[name]} and of {owner}, must be unique")
+        owners[name] = owner
+
+
 def array(name: str, value: ArrayLike, *, minimum: float = -math.inf) -> Floats:
     """A finite float64 array of any shape."""
     try:

@@ -73,6 +73,7 @@ class OfInteractions:
 
     def _block_of(self, interaction: Interaction, couplings: tuple[str, ...]) -> Block:
         """The function of an interaction's couplings: another's numbers, but for the coefficients."""
+        self.assembly.check_names(type(interaction))
         tables = self.assembly.constant_tables(interaction, couplings, {})
         exponents = tuple(dict.fromkeys([e for table in tables for e in table.exponents]))
         block = self._forms.get((couplings, exponents))

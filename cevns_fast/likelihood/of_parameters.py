@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from cevns_fast import __version__
-from cevns_fast._kernels.likelihood import Evaluator, Layout, System, pack
+from cevns_fast import _validate as validate
+from cevns_fast._kernels.likelihood import LONGEST_NAME, Evaluator, Layout, System, pack
 from cevns_fast._validate import Floats
 from cevns_fast.counts.count_table import CountTable, kinks_between
 from cevns_fast.likelihood.assembly import Assembly
@@ -44,8 +45,11 @@ class OfParameters:
             self._tables = self._make_tables()
         return self.assembly.packing(self._tables, self.model.couplings, self.model.parameters)
 
-    def reduced_numbers(self) -> Floats:
-        """All numbers of the function that the C interface evaluates."""
+    def exported(self) -> Floats:
+        """All numbers of the function that the C interface evaluates; its names are cut at their longest."""
+        names = [p.name for p in self.model.parameters]
+        cut = [name.encode()[:LONGEST_NAME].decode(errors="ignore") for name in names]
+        validate.unique((short, f"parameter {name!r} in C") for short, name in zip(cut, names, strict=True))
         return pack(*reduced(*self.systems())).numbers
 
     def identity(self) -> dict[str, str]:
@@ -53,7 +57,7 @@ class OfParameters:
         assembly, parameters = self.assembly, self.model.parameters
         return {
             "cevns_fast_version": __version__,
-            "experiments": ", ".join(e.name for e in assembly.experiments),
+            "experiments": ", ".join(assembly.labels),
             "statistic": assembly.statistic,
             "parameters": ", ".join(f"{p.name} in [{p.lower!r}, {p.upper!r}]" for p in parameters),
             "nuisances": ", ".join(assembly.nuisance_names),
