@@ -111,13 +111,6 @@ def unknown(value: Any, options: Iterable[str]) -> str:
     return f"{hint}must be one of {', '.join(map(repr, known))}"
 
 
-def text(name: str, value: Any) -> str:
-    """A string."""
-    if not isinstance(value, str):
-        raise ValueError(f"{name} = {value!r}: must be a string")
-    return value
-
-
 def unique(claims: Iterable[tuple[str, str]]) -> None:
     """Refuse a name that two have; each claim is a name and who has it."""
     owners: dict[str, str] = {}
