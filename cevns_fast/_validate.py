@@ -1,18 +1,25 @@
 """Checks at the façade: an error names the argument, its value and what is allowed."""
 
+import cmath
 import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+REAL = frozenset({float, np.float64})  # types of numbers that need no closer look
+PLAIN = REAL | {complex, np.complex128}
 
 
 def number(name: str, value: Any, *, minimum: float = -math.inf, positive: bool = False) -> float:
     """A finite real number in range, as `float`."""
+    if type(value) in REAL:
+        plain = float(value)
+        if minimum <= plain < math.inf and plain > (0.0 if positive else -math.inf):
+            return plain  # what is plain and right passes at once
     allowed = "a finite number"
     if positive:
         allowed += " > 0"
@@ -28,8 +35,55 @@ def number(name: str, value: Any, *, minimum: float = -math.inf, positive: bool 
     return result
 
 
+def whole(name: str, value: Any, *, minimum: int) -> int:
+    """A whole number, numpy's included, as `int`."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < minimum:
+        raise ValueError(f"{name} = {value!r}: must be a whole number >= {minimum}")
+    return int(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} = {value!r}: must be True or False")
+    return bool(value)
+
+
+def text(name: str, value: Any, *, empty: bool = False) -> str:
+    """A string."""
+    if not isinstance(value, str) or not (value or empty):
+        raise ValueError(f"{name} = {value!r}: must be a string" + ("" if empty else " that is not empty"))
+    return value
+
+
+def instance(name: str, value: Any, kinds: type | tuple[type, ...], example: str) -> None:
+    """An object of one of these classes; `example` says what to give."""
+    if not isinstance(value, kinds):
+        raise ValueError(f"{name} = {value!r}: must be {example}")
+
+
+def sequence(name: str, value: Any, kinds: type | tuple[type, ...], example: str) -> tuple[Any, ...]:
+    """A sequence of objects of one of these classes, as a tuple."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise ValueError(f"{name} = {value!r}: must be a sequence of {example}")
+    found = tuple(value)
+    for each in found:
+        if not isinstance(each, kinds):
+            raise ValueError(f"{name} = {each!r}: must be {example}")
+    return found
+
+
+def mapping(name: str, value: Any) -> Mapping[Any, Any]:
+    """A mapping."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} = {value!r}: must be a mapping")
+    return value
+
+
 def coupling(name: str, value: Any) -> complex:
     """A finite real or complex number, as `complex`."""
+    if type(value) in PLAIN and cmath.isfinite(value):
+        return complex(value)
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | complex | np.number):
         raise ValueError(f"{name} = {value!r}: must be a finite real or complex number")
     result = complex(value)
@@ -40,6 +94,8 @@ def coupling(name: str, value: Any) -> complex:
 
 def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
     """One of the allowed names; a near miss gets a suggestion."""
+    if type(value) is str and type(allowed) in (tuple, dict) and value in allowed:
+        return value
     options = list(allowed)
     if isinstance(value, str) and value in options:
         return value
@@ -53,6 +109,15 @@ def unknown(value: Any, options: Iterable[str]) -> str:
     close = same or difflib.get_close_matches(str(value), known, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}must be one of {', '.join(map(repr, known))}"
+
+
+def unique(claims: Iterable[tuple[str, str]]) -> None:
+    """Refuse a name that two have; each claim is a name and who has it."""
+    owners: dict[str, str] = {}
+    for name, owner in claims:
+        if name in owners:
+            raise ValueError(f"name = {name!r}: is that of {owners[name]} and of {owner}, must be unique")
+        owners[name] = owner
 
 
 def array(name: str, value: ArrayLike, *, minimum: float = -math.inf) -> Floats:
@@ -92,8 +157,10 @@ def increasing(name: str, value: ArrayLike, *, minimum: float = -math.inf) -> Fl
 
 def interval(name: str, value: Sequence[float], *, minimum: float = -math.inf) -> tuple[float, float]:
     """A pair low < high."""
-    low, high = increasing(name, list(value), minimum=minimum).tolist()
-    return low, high
+    pair = increasing(name, value, minimum=minimum).tolist()
+    if len(pair) != 2:
+        raise ValueError(f"{name} = {pair}: must be a pair low < high")
+    return pair[0], pair[1]
 
 
 def unknown_fields(owner: str, changes: Iterable[str], allowed: Iterable[str]) -> None:

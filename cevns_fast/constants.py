@@ -9,6 +9,7 @@ from typing import Final
 # --- masses, MeV: PDG 2022 (CODATA 2018 for e, p, n) ---------------------------------------
 M_ELECTRON: Final = 0.51099895
 M_MUON: Final = 105.6583755
+M_TAU: Final = 1776.86
 M_PION: Final = 139.57039  # charged pion
 M_PROTON: Final = 938.27209
 M_NEUTRON: Final = 939.56542

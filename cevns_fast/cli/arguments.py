@@ -134,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     _output_options(command, default=None, what="where figures and tables go; default results/PAPER, results for all")
 
     command = _command(commands, "c-interface", "write the C header and source that evaluate exported fits")
-    _output_options(command, default=".", what="where cevns_fast.h and likelihood.c go; default here")
+    _output_options(command, default=".", what="where the headers and sources go; default here")
     return parser
 
 

@@ -72,6 +72,8 @@ def _rate(args: argparse.Namespace) -> None:
 
     experiment = cf.load(args.experiment)
     paths = _paths(args, f"rate-{experiment.name}") if args.output else None
+    from cevns_fast.likelihood.measurement import measurement_of
+
     edges, observable = experiment.detector.bins, experiment.detector.response.observable
     about = {"bins": observable, "counts": "per bin, without backgrounds"}
     given = fixed_fields(args.model, args.parameters, _options(args))
@@ -83,7 +85,7 @@ def _rate(args: argparse.Namespace) -> None:
         about["interaction"] = repr(new)
     columns, points = {"low": edges[:-1], "high": edges[1:], **counts}, None
     if experiment.observed is not None:
-        statistic = cf.Likelihood(experiment).measurements[0]
+        statistic = measurement_of(experiment)
         columns["data"] = statistic.data
         about["data"] = "less steady-state and beam-related backgrounds"
         if not statistic.predicts_variance:

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
-from cevns_fast.counts import quadrature
+from cevns_fast.counts.flux import flux_moments, moments_at
 from cevns_fast.counts.templates import WithStandardModel, check_experiment, checked_interactions, standard_model_counts
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import AmplitudePolynomial, Interaction, Process
@@ -181,7 +181,7 @@ def _spectrum(experiment: Experiment, interaction: Interaction, nuclide: Nuclide
     ):
         lanes = tuple(dict.fromkeys((t.odd, t.E_power) for t in process.terms))
         E = np.asarray(minimum_neutrino_energy(T, process.final_mass, nuclide.mass))
-        moments = quadrature.moments_at(quadrature.flux_moments(experiment.source, lanes), E)
+        moments = moments_at(flux_moments(experiment.source, lanes), E)
         value = np.zeros(T.size)
         for term, (j, _, weights) in zip(process.terms, _weighted_terms(process, amplitudes, 1.0), strict=True):
             lane = lanes.index((term.odd, term.E_power))

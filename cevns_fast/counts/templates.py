@@ -112,6 +112,23 @@ def count_polynomial(
     return CountPolynomial(names, rows.exponents, out[:, :n], imaginary)
 
 
+def total_polynomial(
+    experiment: Experiment,
+    batch: Sequence[Interaction],
+    couplings: Sequence[str] = (),
+    phases: Mapping[str, complex] | None = None,
+    *,
+    standard_model: WithStandardModel,
+    rtol: float = DEFAULT_RTOL,
+    threads: int = 1,
+) -> CountPolynomial:
+    """Counts of interactions of one kind and, unless they are it, of the Standard Model, which is constant."""
+    polynomial = count_polynomial(experiment, batch, couplings, phases, rtol=rtol, threads=threads)
+    include = False if isinstance(batch[0], StandardModel) else standard_model
+    polynomial.values[:, 0] += standard_model_counts(experiment, include, rtol, batch)
+    return polynomial
+
+
 _DEFAULT_MODEL = StandardModel()
 
 
@@ -171,6 +188,14 @@ def checked_interactions(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: An
     return found
 
 
+def checked_batch(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: Any = 1) -> list[Interaction]:
+    """The interactions as a list, of one kind; `ValueError` for arguments of the wrong kind."""
+    batch = checked_interactions(interaction, rtol, threads)
+    if len(set(map(type, batch))) > 1:
+        raise ValueError("interaction: all interactions of a list must be of one kind")
+    return batch
+
+
 def templates(
     experiment: Experiment,
     interaction: Interaction | Sequence[Interaction],
@@ -217,15 +242,12 @@ def templates(
     (10, (10, 12))
     """
     check_experiment(experiment)
-    batch = checked_interactions(interaction, rtol, threads)
-    kind = type(batch[0])
-    if any(type(each) is not kind for each in batch):
-        raise ValueError("interaction: all interactions of a list must be of one kind")
-    names = kind.default_couplings if couplings is None else tuple(couplings)
-    polynomial = count_polynomial(experiment, batch, names, phases, rtol=rtol, threads=threads)
-    include = False if kind is StandardModel else standard_model
-    constant = np.broadcast_to(standard_model_counts(experiment, include, rtol, batch), (len(batch), experiment.n_bins))
-    constant = constant + polynomial.values[:, 0]
+    batch = checked_batch(interaction, rtol, threads)
+    names = type(batch[0]).default_couplings if couplings is None else tuple(couplings)
+    polynomial = total_polynomial(
+        experiment, batch, names, phases, standard_model=standard_model, rtol=rtol, threads=threads
+    )
+    constant = polynomial.values[:, 0].copy()
     pairs = [
         tuple(n for n, e in zip(names, exponents, strict=True) for _ in range(e))
         for exponents in polynomial.exponents[1:]
@@ -283,9 +305,7 @@ def event_rate(
     result = np.empty((len(batch), experiment.n_bins))
     for kind in dict.fromkeys(map(type, batch)):
         rows = [i for i, each in enumerate(batch) if type(each) is kind]
-        polynomial = count_polynomial(experiment, [batch[i] for i in rows], rtol=rtol, threads=threads)
-        include = False if kind is StandardModel else standard_model
-        result[rows] = polynomial.values[:, 0] + standard_model_counts(
-            experiment, include, rtol, [batch[i] for i in rows]
-        )
+        chosen = [batch[i] for i in rows]
+        polynomial = total_polynomial(experiment, chosen, standard_model=standard_model, rtol=rtol, threads=threads)
+        result[rows] = polynomial.values[:, 0]
     return result[0] if isinstance(interaction, Interaction) else result

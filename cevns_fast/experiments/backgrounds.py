@@ -24,6 +24,7 @@ class Background:
     uncertainty: float
 
     def __post_init__(self) -> None:
+        validate.text("name of a background", self.name)
         object.__setattr__(self, "counts", validate.vector(f"background {self.name!r}", self.counts, minimum=0.0))
         validate.number(f"uncertainty of {self.name!r}", self.uncertainty, minimum=0.0)
 

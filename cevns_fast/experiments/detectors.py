@@ -4,7 +4,7 @@ The response of bin [a, b) is R(T) = ∫_a^b p(x | x̄(T)) acceptance(x) dx, or 
 outside without smearing.
 """
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -60,7 +60,13 @@ class Detector:
     form_factor: FormFactor = field(default_factory=HelmFormFactor)
 
     def __post_init__(self) -> None:
+        validate.instance("target", self.target, Target, "a Target, e.g. cevns_fast.Target.of('Ge', {'Ge': 1})")
+        validate.instance("response", self.response, Response, "a Response, e.g. cevns_fast.Response(light_yield=1.0)")
         validate.number("mass", self.mass, positive=True)
+        if isinstance(self.form_factor, HelmFormFactor):
+            self.form_factor.check(self.target.nuclides)
+        elif not all(callable(getattr(self.form_factor, name, None)) for name in ("proton", "neutron")):
+            raise ValueError(f"form_factor = {self.form_factor!r}: must be a HelmFormFactor or PointNucleus")
         edges = validate.increasing("bins", self.bins, minimum=0.0)
         object.__setattr__(self, "bins", tuple(edges.tolist()))
         if isinstance(self.response.smearing, PoissonSmearing) and np.any(edges != np.round(edges)):
@@ -145,17 +151,18 @@ class Detector:
 
     def recoil_at(self, x: float, maximum: float) -> float:
         """Recoil energy (MeV) at which the mean observable is x; inf if that is beyond `maximum`."""
+        return float(self.recoils_at(np.array([x]), maximum)[0])
+
+    def recoils_at(self, x: Floats, maximum: float) -> Floats:
+        """The same for several observables."""
         if not callable(self.response.quenching):
             return x * KEV / (self.response.light_yield * float(self.response.quenching))
-        if x <= float(self.response.mean(np.array(0.0))):
-            return 0.0
-        if x > float(self.response.mean(np.array(maximum))):
-            return math.inf
-        from scipy import optimize  # a slow import, for callable quenching only
-
-        return float(
-            optimize.brentq(lambda T: float(self.response.mean(np.array(T))) - x, 0.0, maximum, xtol=1e-300, rtol=1e-15)
-        )
+        lowest, highest = self.response.mean(np.array([0.0, maximum]))
+        found = np.where(x <= lowest, 0.0, np.inf)
+        inside = (x > lowest) & (x <= highest)
+        if inside.any():
+            found[inside] = _roots(lambda T: self.response.mean(T) - x[inside], np.full(inside.sum(), maximum))
+        return found
 
     def replace(self, **changes: Any) -> "Detector":
         """A copy with other fields."""
@@ -174,6 +181,23 @@ def _response_breakpoints(detector: Detector) -> tuple[float, ...]:
     response = detector.response
     found = {*breakpoints_of(response.quenching), response.recoil_threshold}
     if response.smearing is None:
-        for x in (*detector.bins, *breakpoints_of(response.acceptance)):
-            found.add(detector.recoil_at(x, LARGEST_RECOIL))
+        observables = np.array([*detector.bins, *breakpoints_of(response.acceptance)])
+        found.update(detector.recoils_at(observables, LARGEST_RECOIL).tolist())
     return tuple(sorted(T for T in found if 0 < T < LARGEST_RECOIL))
+
+
+def _roots(rising: Callable[[Floats], Floats], high: Floats) -> Floats:
+    """Where functions that do not fall, from < 0 at 0 to >= 0 at `high`, become >= 0, to the last digit.
+
+    By halving ln T, then T: as many steps for all as one of them takes, and none is larger than 70.
+    """
+    low = 1e-3 * high
+    while np.any(above := (rising(low) >= 0) & (low > np.finfo(float).tiny)):
+        low, high = np.where(above, 1e-3 * low, low), np.where(above, low, high)
+    while True:
+        middle = np.where(high > 2 * low, np.sqrt(low) * np.sqrt(high), 0.5 * (low + high))
+        between = (low < middle) & (middle < high)
+        if not between.any():
+            return high
+        above = rising(middle) >= 0
+        low, high = np.where(between & ~above, middle, low), np.where(between & above, middle, high)

@@ -35,7 +35,12 @@ class FluxComponent:
     breakpoints : tuple of float
         Increasing energies, MeV: the ends of the spectrum and every point where it is not smooth.
     lines : tuple of (energy, intensity)
-        Monochromatic neutrinos: MeV, and neutrinos per unit of the source's fluence.
+        Monochromatic neutrinos, in any order: MeV, > 0, and neutrinos per unit of the source's fluence.
+
+    Raises
+    ------
+    ValueError
+        If there is neither a spectrum nor a line, or a number is out of range.
     """
 
     name: str
@@ -43,6 +48,19 @@ class FluxComponent:
     spectrum: Callable[[Floats], Floats] | None = None
     breakpoints: tuple[float, ...] = ()
     lines: tuple[tuple[float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.spectrum is not None:
+            validate.increasing("breakpoints", self.breakpoints, minimum=0.0)
+        elif len(self.breakpoints):
+            raise ValueError(f"breakpoints = {self.breakpoints!r}: must be left out where there is no spectrum")
+        elif not len(self.lines):
+            raise ValueError("spectrum = None: must be a function of energy where there is no line")
+        for line in self.lines:
+            if not isinstance(line, tuple | list) or len(line) != 2:
+                raise ValueError(f"lines = {line!r}: must be pairs of energy and intensity")
+            energy = validate.number("lines", line[0], positive=True)
+            validate.number(f"lines: intensity at {energy:g} MeV", line[1], minimum=0.0)
 
 
 class Source(Hashable, Protocol):
@@ -59,6 +77,16 @@ class Source(Hashable, Protocol):
     @property
     def exposure_unit(self) -> str:
         """The unit of exposure: "protons on target" or "days"."""
+
+
+def kinks_of(source: Source) -> tuple[float, ...]:
+    """Energies (MeV), increasing, at which a flux is not smooth: breakpoints, ends of spectra, and lines."""
+    return tuple(sorted({E for c in source.components for E in (*c.breakpoints, *(line[0] for line in c.lines))}))
+
+
+def endpoint_of(source: Source) -> float:
+    """Highest neutrino energy, MeV."""
+    return kinks_of(source)[-1]
 
 
 MUON_ENDPOINT = M_MUON / 2

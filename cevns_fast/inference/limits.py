@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from cevns_fast._kernels.likelihood import Evaluator, pack
 from cevns_fast._validate import Floats
-from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, checked_interactions
+from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, checked_batch
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference.confidence import threshold
 from cevns_fast.interactions.process import Interaction
-from cevns_fast.likelihood.likelihood import Likelihood
+from cevns_fast.likelihood.assembly import Assembly, Statistic
 from cevns_fast.likelihood.nuisances import Nuisance
 from cevns_fast.likelihood.whitening import whitened
 from cevns_fast.parallel.threads import in_ranges
@@ -59,7 +59,7 @@ def limit_scan(
     delta_chi2: float | None = None,
     phase: complex = 1.0,
     standard_model: WithStandardModel = True,
-    statistic: Literal["gaussian", "poisson"] = "gaussian",
+    statistic: Statistic = "gaussian",
     nuisances: Sequence[Nuisance] = (),
     rtol: float = DEFAULT_RTOL,
     threads: int = 1,
@@ -105,12 +105,9 @@ def limit_scan(
     >>> [float(f"{c:.3g}") for c in curve.upper]
     [0.109, 0.188, inf]
     """
-    batch = checked_interactions(interactions, rtol, threads)
-    kind = type(batch[0])
-    if any(type(each) is not kind for each in batch):
-        raise ValueError("interactions: all interactions of a list must be of one kind")
+    batch = checked_batch(interactions, rtol, threads)
     level = threshold(0.90 if cl is None and delta_chi2 is None else cl, delta_chi2, 1)
-    like = Likelihood(experiment, standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol)
+    like = Assembly(experiment, standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol)
     layout, systems, values = like.along(batch, coupling, phase, threads)
     nominal = [each[:, 0] for each in values]  # float64[n, powers, n_bins]
     units = [_units(p) for p in nominal]

@@ -1,10 +1,8 @@
 """The result of a scan: χ² on a grid, its minimum, its contours, and a file to keep it in."""
 
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,6 +11,7 @@ import numpy as np
 
 from cevns_fast._validate import Floats
 from cevns_fast.inference.confidence import threshold
+from cevns_fast.parallel.once import once
 
 if TYPE_CHECKING:
     import xarray
@@ -104,7 +103,7 @@ class Scan:
     masses: Floats | None
     provenance: Mapping[str, str]
 
-    @cached_property
+    @once
     def _minima(self) -> Minima:
         """What the search finds."""
         return self.search(self.chi2)
@@ -124,7 +123,7 @@ class Scan:
         """Best-fit α and β there, dict of str to float64[n]."""
         return self._minima.nuisances
 
-    @cached_property
+    @once
     def delta_chi2(self) -> Floats:
         """χ² above its minimum, same shape as `chi2`; computed when first asked for."""
         extra = self.chi2.ndim - len(self.axes)
@@ -232,31 +231,36 @@ class Scan:
             variables[f"nuisance_{i}"] = (each, value(values), {"units": "1", "nuisance": name})
         return xarray.Dataset(variables, coordinates, attrs=dict(self.provenance))
 
-    def save(self, path: str | Path) -> Path:
-        """Write the scan as netCDF, aside first and renamed when complete.
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the scan as netCDF, which `open_scan` reads.
+
+        Parameters
+        ----------
+        path : str or Path
+        overwrite : bool
+            Replace a file that is there.
+
+        Returns
+        -------
+        Path
 
         Raises
         ------
+        FileExistsError
+            If there is such a file, unless `overwrite`.
         ImportError
             If xarray or h5netcdf is missing (extra ``scan``).
         """
-        target = Path(path)
-        dataset = self.to_xarray()
-        try:
-            import h5netcdf  # noqa: F401
-        except ImportError:
-            raise ImportError("save needs h5netcdf: pip install 'cevns_fast[scan]'") from None
-        aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            dataset.to_netcdf(aside, engine="h5netcdf")
-            aside.replace(target)
-        finally:
-            aside.unlink(missing_ok=True)
-        return target
+        from cevns_fast.inference import scan_file
+
+        return scan_file.save(self.to_xarray(), path, overwrite=overwrite)
 
 
 def open_scan(path: str | Path) -> Scan:
     """Read a scan that `Scan.save` wrote.
+
+    Everything is read by name, so the order of dimensions and of points along an axis does not matter. A checksum tells
+    whether the numbers, names and attributes are those that were saved.
 
     Parameters
     ----------
@@ -271,24 +275,13 @@ def open_scan(path: str | Path) -> Scan:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is not a saved scan.
+        If the file is not a saved scan, or was changed or damaged since.
     ImportError
         If xarray or h5netcdf is missing (extra ``scan``).
     """
-    try:
-        import h5netcdf  # noqa: F401
-        import xarray
-    except ImportError:
-        raise ImportError("open_scan needs xarray and h5netcdf: pip install 'cevns_fast[scan]'") from None
-    if not Path(path).exists():
-        raise FileNotFoundError(f"path = {str(path)!r}: there is no such file")
-    try:
-        with xarray.open_dataset(path, engine="h5netcdf") as opened:
-            dataset = opened.load()
-    except OSError as error:
-        raise ValueError(f"path = {str(path)!r}: is not a saved scan: {error}") from None
-    if "chi2" not in dataset or "couplings" not in dataset.attrs:
-        raise ValueError(f"path = {str(path)!r}: is not a saved scan: it has no chi2 or couplings")
+    from cevns_fast.inference import scan_file
+
+    dataset = scan_file.load(path)
     couplings = tuple(str(dataset.attrs["couplings"]).split(", "))
     return Scan(
         couplings=couplings,
@@ -305,6 +298,16 @@ def open_scan(path: str | Path) -> Scan:
 
 
 def _by_attribute(dataset: "xarray.Dataset", key: str) -> dict[str, Floats]:
-    """The variables that carry an attribute, by its value."""
-    found = (v for v in dataset.data_vars.values() if key in v.attrs)
-    return {str(v.attrs[key]): np.atleast_1d(v.values) for v in found}
+    """The variables that carry an attribute, by its value, as they were saved: couplings first, nuisances by number."""
+    found = {
+        str(v.attrs[key]): (name, np.atleast_1d(v.values)) for name, v in dataset.data_vars.items() if key in v.attrs
+    }
+    if key == "nuisance":
+        return {name: values for name, (_, values) in sorted(found.items(), key=lambda item: _number(str(item[1][0])))}
+    names = ", ".join(str(dataset.attrs[owner]) for owner in ("couplings", "profiled")).split(", ")
+    return {name: found[name][1] for name in names if name}
+
+
+def _number(variable: str) -> int:
+    """Of ``nuisance_3``."""
+    return int(variable.rpartition("_")[2])

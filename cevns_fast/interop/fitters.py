@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
-from cevns_fast.likelihood.likelihood import Likelihood
+from cevns_fast.likelihood.likelihood import Likelihood, function_of
 from cevns_fast.likelihood.parameters import Parameter
 
 if TYPE_CHECKING:
@@ -304,7 +304,10 @@ def to_inference_data(fit: Likelihood, samples: ArrayLike, log_likelihood: Array
     except ImportError:
         raise ImportError("to_inference_data needs arviz: pip install 'cevns_fast[fit]'") from None
     citations = "; ".join(e.citation for e in fit.experiments)
-    axes, attributes = ("chain", "draw"), {**fit.identity(), "citations": citations, "created_by": "cevns_fast"}
+    axes = ("chain", "draw")
+    attributes = {**function_of(fit).identity(), "citations": citations, "created_by": "cevns_fast"}
+    dimensions = [(axis, f"the dimension {axis!r} of InferenceData") for axis in axes]
+    validate.unique([*dimensions, *((p.name, f"parameter {p.name!r}") for p in parameters)])
     coordinates = {name: np.arange(n) for name, n in zip(axes, lp.shape, strict=True)}
     posterior = {
         p.name: (axes, values[..., i], {"units": p.unit or "1", "long_name": p.description})
@@ -321,9 +324,7 @@ def to_inference_data(fit: Likelihood, samples: ArrayLike, log_likelihood: Array
 
 def _parameters(fit: Any) -> tuple[Parameter, ...]:
     """The parameters of a likelihood that has some."""
-    if not isinstance(fit, Likelihood) or not fit.parameters:
-        raise ValueError(f"fit = {fit!r}: must be a Likelihood with model= and parameters=")
-    return fit.parameters
+    return function_of(fit).model.parameters
 
 
 def _width(fit: Likelihood, default: Floats, i: int) -> float:

@@ -10,6 +10,7 @@ from cevns_fast import _validate as validate
 from cevns_fast.counts.count_table import heaviest
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import Interaction
+from cevns_fast.likelihood.pulls import Pull
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def fit_model(
     fixed: Mapping[str, Any],
     phases: Mapping[str, complex],
     bounds: Mapping[str, tuple[float, float]],
-    nuisances: Sequence[str],
+    pulls: Sequence[Pull],
     experiments: Sequence[Experiment],
 ) -> FitModel:
     """Check everything and put it together; see `Likelihood` for what is allowed."""
@@ -79,7 +80,8 @@ def fit_model(
             raise ValueError(f"fixed: {name!r} is among the parameters")
     for name in bounds:
         validate.choice("bounds", name, names)
-    kind = _kind(model)
+    kind, nuisances = _kind(model), [pull.name for pull in pulls]
+    _check_names(model, kind, pulls)
     known = kind.couplings if kind else {}
     free = [name for name in names if name not in nuisances and name not in known]
     if kind is None:  # a function: its arguments are its parameters, and what it makes has the couplings
@@ -106,6 +108,8 @@ def fit_model(
     made = make(middle)
     if not isinstance(made, Interaction):
         raise ValueError(f"model = {model!r}: makes {made!r}, must make an interaction")
+    if kind is None:
+        _check_names(model, type(made), pulls)
     couplings = tuple(name for name in names if name not in nuisances and name != structure)
     type(made).check_couplings(couplings, phases)
     found = []
@@ -121,6 +125,21 @@ def fit_model(
             default = low if default < low else high
         found.append(Parameter(name, text, unit, default, low, high))
     return FitModel(tuple(found), couplings, dict(phases), structure, make)
+
+
+def claims_of(kind: type[Interaction]) -> list[tuple[str, str]]:
+    """The names of the couplings and other parameters of a kind of interaction, and whose they are."""
+    own = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    names = dict.fromkeys([*kind.couplings, *own])
+    return [(n, f"{'coupling' if n in kind.couplings else 'parameter'} {n} of {kind.__name__}") for n in names]
+
+
+def _check_names(model: Any, kind: type[Interaction] | None, pulls: Sequence[Pull]) -> None:
+    """Refuse a nuisance with the name of a parameter of the model."""
+    taken = dict(claims_of(kind)) if kind else {}
+    if not isinstance(model, type | Interaction):  # what a function takes is often a coupling of what it makes
+        taken |= {name: f"argument {name} of the model" for name in _arguments(model) or ()}
+    validate.unique([*taken.items(), *((pull.name, pull.owner) for pull in pulls)])
 
 
 def _arguments(function: Callable[..., Any]) -> list[str] | None:

@@ -1,7 +1,7 @@
 """How the charge of a nucleus is spread: the form factors of its protons and neutrons."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,18 +42,37 @@ class HelmFormFactor:
         if isinstance(self.neutron_radius, Mapping):  # a tuple keeps the form factor hashable
             object.__setattr__(self, "neutron_radius", tuple(self.neutron_radius.items()))
         if isinstance(self.neutron_radius, tuple):
-            for name, radius in self.neutron_radius:
-                validate.number(f"neutron_radius of {name}", radius, positive=True)
-                nuclide(name)
+            for pair in self.neutron_radius:
+                if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
+                    raise ValueError(f"neutron_radius = {pair!r}: must be a radius, or a mapping of nuclide to radius")
+                validate.number(f"neutron_radius of {pair[0]}", pair[1], positive=True)
         elif self.neutron_radius is not None:
             validate.number("neutron_radius", self.neutron_radius, positive=True)
+
+    def check(self, nuclides: Sequence[Nuclide]) -> None:
+        """`ValueError` unless each of a target's nuclides has its radii, and each radius a nuclide."""
+        if isinstance(self.neutron_radius, tuple):
+            for name, _ in self.neutron_radius:
+                if name not in [each.name for each in nuclides]:
+                    nuclide(name)
+        for each in nuclides:
+            self.proton_radius(each)
+            self.neutron_radius_of(each)
 
     def proton_radius(self, nuclide: Nuclide) -> float:
         """R₀ of the protons, fm."""
         if self.convention == "rms":
+            if nuclide.charge_radius is None:
+                raise ValueError(
+                    f"charge radius of {nuclide.name}: has not been measured; must be given, "
+                    "or the convention be 'lewin-smith'"
+                )
             return self._from_rms(f"charge radius of {nuclide.name}", nuclide.charge_radius)
         c, a = 1.23 * nuclide.A ** (1 / 3) - 0.60, 0.52
-        return math.sqrt(c * c + (7 / 3) * (math.pi * a) ** 2 - 5 * self.skin**2)
+        square = c * c + (7 / 3) * (math.pi * a) ** 2 - 5 * self.skin**2
+        if square <= 0:
+            raise ValueError(f"skin = {self.skin!r}: must be smaller, the radius R₀ of {nuclide.name} would vanish")
+        return math.sqrt(square)
 
     def neutron_radius_of(self, nuclide: Nuclide) -> float:
         """R₀ of the neutrons, fm."""

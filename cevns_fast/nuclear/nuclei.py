@@ -1,8 +1,9 @@
 """Nuclides and detector materials."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -14,20 +15,25 @@ from cevns_fast.data import data_path, read_table
 
 @dataclass(frozen=True)
 class Nuclide:
-    """A nuclide.
+    """A nuclide: a tabulated one (see `nuclide`), or one's own.
 
     Attributes
     ----------
     name : str
         Element symbol and mass number, e.g. ``"Cs133"``.
     Z, N : int
-        Protons and neutrons.
+        Protons and neutrons; Z >= 1.
     atomic_mass : float
         Mass of the neutral atom, u (AME2020).
     abundance : float
         Mole fraction in the natural element (CIAAW).
-    charge_radius : float
-        Root-mean-square charge radius, fm (Angeli & Marinova 2013).
+    charge_radius : float or None
+        Root-mean-square charge radius, fm (Angeli & Marinova 2013); None where it has not been measured.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range; the mass must be within 1% of A.
 
     Examples
     --------
@@ -36,14 +42,29 @@ class Nuclide:
     133
     >>> round(cf.nuclide("Cs133").mass, 2)
     123772.75
+    >>> cf.Nuclide("Cs137", Z=55, N=82, atomic_mass=136.907089).charge_radius is None
+    True
     """
 
     name: str
     Z: int
     N: int
     atomic_mass: float
-    abundance: float
-    charge_radius: float
+    abundance: float = 0.0
+    charge_radius: float | None = None
+
+    def __post_init__(self) -> None:
+        validate.text("name", self.name)
+        validate.whole("Z", self.Z, minimum=1)
+        validate.whole("N", self.N, minimum=0)
+        validate.number("atomic_mass", self.atomic_mass, positive=True)
+        # Binding costs less than 1% of a nucleon's mass; another unit, or another nuclide's mass, is far off.
+        if abs(self.atomic_mass / self.A - 1) > 0.01 and self.A > 3:
+            raise ValueError(f"atomic_mass = {self.atomic_mass!r}: must be in u, within 1% of A = {self.A}")
+        if validate.number("abundance", self.abundance, minimum=0.0) > 1:
+            raise ValueError(f"abundance = {self.abundance!r}: must be a mole fraction, from 0 to 1")
+        if self.charge_radius is not None:
+            validate.number("charge_radius", self.charge_radius, positive=True)
 
     @property
     def A(self) -> int:
@@ -65,8 +86,24 @@ def _nuclides() -> dict[str, Nuclide]:
     found = {}
     for element, z, n, mass, abundance, radius in zip(*table.values(), strict=True):
         name = f"{element}{int(z) + int(n)}"
-        found[name] = Nuclide(name, int(z), int(n), float(mass), float(abundance), float(radius))
+        charge_radius = float(radius) if radius else None
+        found[name] = Nuclide(name, int(z), int(n), float(mass), float(abundance), charge_radius)
     return found
+
+
+@cache
+def _elements() -> dict[str, tuple[Nuclide, ...]]:
+    """The isotopes of each element, lightest first."""
+    found: dict[str, tuple[Nuclide, ...]] = {}
+    for each in _nuclides().values():
+        symbol = _symbol(each.name)
+        found[symbol] = (*found.get(symbol, ()), each)
+    return found
+
+
+def _symbol(name: str) -> str:
+    """A nuclide's name without its mass number."""
+    return name.rstrip("0123456789")
 
 
 def nuclide(name: str) -> Nuclide:
@@ -75,7 +112,7 @@ def nuclide(name: str) -> Nuclide:
     Parameters
     ----------
     name : str
-        Element symbol and mass number, e.g. ``"Ar40"``; isotopes of Na, Si, Ar, Ge, I, Xe and Cs.
+        Element symbol and mass number, e.g. ``"Ar40"``; every naturally occurring nuclide from H1 to U238.
 
     Raises
     ------
@@ -89,8 +126,20 @@ def nuclide(name: str) -> Nuclide:
     >>> ar.Z, ar.N, ar.charge_radius
     (18, 22, 3.4274)
     """
-    table = _nuclides()
-    return table[validate.choice("nuclide", name, table)]
+    if isinstance(name, str) and name in _nuclides():
+        return _nuclides()[name]
+    raise ValueError(f"nuclide = {name!r}: {_unknown(name, _nuclides())}")
+
+
+def _unknown(name: Any, known: Iterable[str]) -> str:
+    """The second half of an error about a name that is not tabulated: hints, not all 289 names."""
+    isotopes = _elements().get(_symbol(str(name)))
+    if isotopes:
+        known = [each.name for each in isotopes]
+        return validate.unknown(name, known)
+    hint = validate.unknown(name, known)
+    hint = hint[: hint.index("must be one of")]
+    return f"{hint}must be one of the natural nuclides and elements, from H to U, or a Nuclide of one's own"
 
 
 @dataclass(frozen=True)
@@ -117,29 +166,64 @@ class Target:
     counts: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        validate.text("name", self.name)
+        validate.sequence("nuclides", self.nuclides, Nuclide, "cevns_fast.nuclide('Cs133')")
+        object.__setattr__(self, "nuclides", tuple(self.nuclides))
+        object.__setattr__(self, "counts", tuple(validate.vector("counts", self.counts, minimum=0.0).tolist()))
         if not self.nuclides or len(self.nuclides) != len(self.counts):
             raise ValueError(f"counts: has {len(self.counts)} entries, must have one for each nuclide")
         for each, count in zip(self.nuclides, self.counts, strict=True):
             validate.number(f"counts of {each.name}", count, positive=True)
 
     @classmethod
-    def of(cls, name: str, composition: Mapping[str, float]) -> "Target":
-        """Build from elements (natural isotopes) and nuclides with their counts per formula unit."""
-        table = _nuclides()
-        elements = list(dict.fromkeys(key.rstrip("0123456789") for key in table))
+    def of(cls, name: str, composition: Mapping[str, float], nuclides: Iterable[Nuclide] = ()) -> "Target":
+        """Build from elements (natural isotopes) and nuclides with their counts per formula unit.
+
+        Parameters
+        ----------
+        name : str
+            For reading only.
+        composition : mapping of str to float
+            Element symbols (``"Xe"``) and names of nuclides (``"Ge76"``), and how many a formula unit holds.
+        nuclides : iterable of Nuclide
+            Nuclides of one's own that `composition` names.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, a nuclide of one's own has the name of a tabulated one, or a number is not positive.
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> len(cf.Target.of("CaWO4", {"Ca": 1, "W": 1, "O": 4}).nuclides)
+        14
+        >>> cs137 = cf.Nuclide("Cs137", Z=55, N=82, atomic_mass=136.907089)
+        >>> cf.Target.of("Cs-137", {"Cs137": 1}, [cs137]).nuclides[0].N
+        82
+        """
+        validate.mapping("composition", composition)
         if not composition:
             raise ValueError(f"composition of {name} = {{}}: must name at least one element or nuclide")
-        nuclides: list[Nuclide] = []
+        own = {each.name: each for each in validate.sequence("nuclides", nuclides, Nuclide, "cevns_fast.Nuclide(...)")}
+        for each in own.values():
+            if each.name in _nuclides() or each.name in _elements():
+                raise ValueError(f"nuclide {each.name!r}: is tabulated, one's own must have another name")
+        single = _nuclides() | own
+        found: list[Nuclide] = []
         counts: list[float] = []
         for key, count in composition.items():
             validate.number(f"composition of {name}: {key}", count, positive=True)
-            validate.choice(f"composition of {name}", key, [*elements, *table])
-            isotopes = [n for n in table.values() if n.name == key or n.name.rstrip("0123456789") == key]
-            total = sum(n.abundance for n in isotopes)
-            for isotope in isotopes:
-                nuclides.append(isotope)
-                counts.append(float(count) * isotope.abundance / total)
-        return cls(name, tuple(nuclides), tuple(counts))
+            isotopes = _elements().get(key) or ((single[key],) if key in single else ())
+            if not isotopes:
+                raise ValueError(f"composition of {name} = {key!r}: {_unknown(key, [*_elements(), *single])}")
+            found += isotopes
+            if key in _elements():
+                total = sum(n.abundance for n in isotopes)
+                counts += [float(count) * isotope.abundance / total for isotope in isotopes]
+            else:
+                counts.append(float(count))
+        return cls(name, tuple(found), tuple(counts))
 
     @property
     def nuclei_per_kg(self) -> Floats:

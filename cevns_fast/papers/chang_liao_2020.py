@@ -20,7 +20,7 @@ from cevns_fast.inference.scan_result import Scan
 from cevns_fast.interactions.process import Interaction
 from cevns_fast.interactions.singlet_eft import SingletEFT
 from cevns_fast.interactions.standard_model import StandardModel
-from cevns_fast.likelihood.likelihood import Likelihood
+from cevns_fast.likelihood.measurement import measurement_of
 from cevns_fast.nuclear.nuclei import nuclide
 from cevns_fast.output import plotting
 from cevns_fast.output.plotting import Curve, Look, Panel, Plane, Region, coupling_symbol
@@ -223,7 +223,7 @@ def unlike_the_standard_model(experiment: Experiment, interactions: list[Singlet
     >>> unlike_the_standard_model(cf.load("conus-100kg"), signals).round(3).tolist()
     [0.264, 0.022]
     """
-    errors = np.sqrt(Likelihood(experiment).measurements[0].variance)
+    errors = np.sqrt(measurement_of(experiment).variance)
     weak = event_rate(experiment, StandardModel()) / errors
     weak /= np.linalg.norm(weak)
     new = event_rate(experiment, interactions, standard_model=False) / errors

@@ -16,7 +16,7 @@ from cevns_fast.inference.mass_scan import heaviest_mass
 from cevns_fast.interactions.process import Interaction
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.interactions.vector_mediator import LoopConvention, VectorMediator
-from cevns_fast.likelihood.likelihood import Likelihood
+from cevns_fast.likelihood.measurement import measurement_of
 from cevns_fast.output import plotting
 from cevns_fast.output.plotting import Curve, Panel
 from cevns_fast.output.tables import Column, Table
@@ -49,7 +49,7 @@ def fig3() -> Table:
     csi = load(EXPERIMENT)
     edges = csi.detector.bins
     counts = {name: event_rate(csi, interaction) for name, (_, interaction) in FIG3_CURVES.items()}
-    statistic = Likelihood(csi).measurements[0]
+    statistic = measurement_of(csi)
     columns: dict[str, Column] = {
         "low": edges[:-1], "high": edges[1:], **counts,
         "data": statistic.data, "error": np.sqrt(statistic.variance),

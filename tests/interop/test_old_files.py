@@ -20,7 +20,7 @@ SAVED = Path(__file__).parent / "saved_by_0.1.0"
         ("vector", cf.VectorMediator(m_chi=10.0, m_zprime=100.0, case="B")),
         ("experiment", "coherent-csi-2017"),
         ("reactor", "conus-100kg"),
-        ("curve", "C_V"),
+        ("curve", "a_M"),
         ("templates", ("a_M", "C_S", "C_V", "C_T")),
     ],
 )

@@ -289,7 +289,7 @@ def test_uncertainties(mine):
         ("acceptance = 0.8", "acceptance = 1.8", "acceptance = 1.8"),
         ("quenching = 0.5", "quenching = 0.0", "quenching = 0.0"),
         ("light_yield = 2.0", "light_yield = -2.0", "light_yield = -2.0"),
-        ("{ Na = 1, I = 1 }", "{ Na = 1, Te = 1 }", "composition of NaI = 'Te'"),
+        ("{ Na = 1, I = 1 }", "{ Na = 1, Tc = 1 }", "composition of NaI = 'Tc'"),
         ("{ Na = 1, I = 1 }", "{ Na = -1, I = 1 }", "composition of NaI: Na = -1"),
         ("{ Na = 1, I = 1 }", "{ }", "composition"),
         ("signal = 0.1", "signal = -0.1", "signal"),

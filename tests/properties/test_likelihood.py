@@ -11,14 +11,15 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from accuracy import slow_counts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cevns_fast as cf
 from cevns_fast._kernels.likelihood import Evaluator, pack
 from cevns_fast.counts.count_table import heaviest, mass_kinks
+from cevns_fast.likelihood.likelihood import function_of
 from cevns_fast.likelihood.whitening import reduced
-from cevns_fast.reference import event_rate as slow_event_rate
 from cevns_fast.reference.likelihood import Setup, joint_chi2
 
 CSI, LAR, CONUS4, CONUS100 = (
@@ -95,7 +96,7 @@ def test_counts(of, statistic, scale, tilt):
     ]
     expected = joint_chi2(setups(experiments, counts), statistic=statistic, shared=shared)
     agree(like.chi2_of_counts(counts if len(counts) > 1 else counts[0]), expected.chi2)
-    sigma = {pull.name: pull.sigma for pull in like._pulls}
+    sigma = {pull.name: pull.sigma for pull in like._assembly.pulls}
     best = {name: value / sigma[name] for name, value in like.nuisances_of_counts(counts).items()}
     assert best == pytest.approx(expected.pulls, rel=1e-6, abs=1e-6)
 
@@ -427,7 +428,7 @@ def test_mass_derivative_against_the_slow_rate(m_chi):
     h = 0.4 * np.abs(np.array(mass_kinks(CSI)) - m_chi).min()
 
     def slow(x):
-        counts = slow_event_rate(CSI, cf.SingletEFT(float(x[0]), C_S=0.02))
+        counts, _ = slow_counts(CSI, cf.SingletEFT(float(x[0]), C_S=0.02), standard_model=True)
         return joint_chi2(setups([CSI], [counts])).chi2
 
     assert function.gradient([m_chi, 0.02])[0] == pytest.approx(difference(slow, [m_chi], 0, h, levels=3), rel=1e-7)
@@ -441,7 +442,7 @@ def test_mass_derivative_against_the_slow_rate(m_chi):
 def test_reduced_is_complete(of, statistic):
     """Fewer rows and nuisances, the same χ² and derivatives."""
     function = fit(of, statistic)
-    one, other = function.evaluator(complete=False), function.evaluator(complete=True)
+    one, other = function_of(function).fast(), function_of(function).full()
     random = np.random.default_rng(3)
     for scale in (0.1, 1.0, 30.0):
         theta = np.array(typical(of)) * [random.uniform(0.5, 1.5), scale, -scale]
@@ -464,7 +465,7 @@ def test_reduced_with_one_background_explicit():
         frozen = {"beta: prompt neutrons": value}
         expected = joint_chi2(setups([experiment], [counts]), frozen=frozen).chi2
         agree(function([0.02, value]), expected, rel=1e-12)
-        agree(function.evaluator(complete=True).chi2([0.02, value]), expected, rel=1e-12)
+        agree(function_of(function).full().chi2([0.02, value]), expected, rel=1e-12)
 
 
 @cache
@@ -626,7 +627,10 @@ ERRORS = {
         "variance of bin 0 = 0: must be > 0",
     ),
     "no nuisance": ({"nuisances": ["flux"]}, "nuisances = 'flux': must be a ScaleNuisance or a ShapeNuisance"),
-    "nuisance twice": ({"nuisances": [FLUX, FLUX], "experiments": [CSI, LAR]}, "nuisances: 'flux' is there already"),
+    "nuisance twice": (
+        {"nuisances": [FLUX, FLUX], "experiments": [CSI, LAR]},
+        "name = 'flux': is that of ScaleNuisance 'flux' and",
+    ),
     "nuisance of another": (
         {"nuisances": [cf.ScaleNuisance("flux", 0.1, ("coherent-csi",))]},
         "experiments of 'flux' = 'coherent-csi': did you mean 'coherent-csi-2017'",
@@ -703,14 +707,14 @@ def test_threads_get_the_same_bits(make):
 
 
 def test_threads_with_more_interactions_than_are_remembered(monkeypatch):
-    monkeypatch.setattr("cevns_fast.likelihood._REMEMBERED", 4)
+    monkeypatch.setattr("cevns_fast.likelihood.of_interactions._REMEMBERED", 4)
     interactions = [cf.SingletEFT(float(m), C_S=0.01) for m in range(1, 30)]
     like = cf.Likelihood(CSI)
     expected = [cf.Likelihood(CSI).chi2(each) for each in interactions]
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: [like.chi2(each) for each in interactions], range(16)))
     assert all(each == expected for each in found)
-    assert len(like._remembered) <= 4 + 8
+    assert len(like._interactions._evaluators) <= 4 + 8
 
 
 def in_child(queue, function, typical):
@@ -737,7 +741,7 @@ def test_exported_is_the_same(tmp_path):
     function = fit("csi", "poisson")
     function.export(tmp_path / "fit.cevns")
     numbers = np.fromfile(tmp_path / "fit.cevns")
-    block = pack(*reduced(*function.systems()))
+    block = pack(*reduced(*function_of(function).systems()))
     assert numbers[0] == numbers.size - 1 == block.numbers.size
     again = Evaluator(block._replace(numbers=numbers[1:].copy()))
     theta = typical("csi")

@@ -2,17 +2,13 @@
 
 import numpy as np
 import pytest
+from accuracy import approx
 
 import cevns_fast as cf
 from cevns_fast.output.tables import Table
 from cevns_fast.papers import chao_2021 as paper
 
 SM = cf.StandardModel()
-
-
-def approx(expected, rel):
-    """pytest.approx without its absolute tolerance."""
-    return pytest.approx(expected, rel=rel, abs=0)
 
 
 def bound(case, ratio, m_chi, **options):
