@@ -11,8 +11,9 @@ import numpy as np
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
-from cevns_fast.constants import AGE_OF_UNIVERSE, ALPHA, G_FERMI, M_ELECTRON, OMEGA_DARK_MATTER_H2
+from cevns_fast.constants import AGE_OF_UNIVERSE, ALPHA, G_FERMI, M_ELECTRON, M_PLANCK, OMEGA_DARK_MATTER_H2
 from cevns_fast.cosmology.decays import DIPOLE_CHANNEL, decay_widths, maximal_mixing
+from cevns_fast.cosmology.degrees_of_freedom import degrees_of_freedom
 from cevns_fast.cosmology.n_eff import lightest_mass
 from cevns_fast.cosmology.relic_density import MOST_Y_CHI, relic_plane
 from cevns_fast.experiments.experiment import Experiment
@@ -36,6 +37,7 @@ N_MASSES: Final = (10.0, 1000.0)
 #: from one collision in ten seconds of flight, against a mean free path of metres, to being trapped like a neutrino.
 SUPERNOVA_ENERGY: Final = 100.0
 SUPERNOVA_RANGE: Final = (1e-9, 1.0)
+NEUTRINO_DECOUPLING: Final = 2.0  # MeV
 BOHR_MAGNETON: Final = float(np.sqrt(4 * np.pi * ALPHA)) / (2 * M_ELECTRON)  # MeV⁻¹
 
 
@@ -89,7 +91,10 @@ def scalar_plane(
             "largest mixing": np.array(stable),
             "supernova low": low,
             "supernova high": high,
-            "N_eff excluded": np.where(masses < thermal, 1.0, 0.0),
+            # S ↔ χν as fast as space expands at T = m_S: y²m_S/8π against H
+            "N_eff low": np.where(
+                masses < thermal, np.sqrt(8 * np.pi * _hubble(ratio * masses) / (ratio * masses)), np.nan
+            ),
         },
         {
             "plane": f"m_S = {ratio:g} m_chi, y_N/A = y_chi; {reading}",
@@ -130,6 +135,7 @@ def dipole_plane(experiments: Sequence[Experiment], masses: Floats, majorana: bo
     trapped = G_FERMI * SUPERNOVA_ENERGY / np.sqrt(np.pi * ALPHA) / (G_FERMI * HIGGS_VEV)
     low, high = (np.full(masses.size, trapped * part**0.5) for part in SUPERNOVA_RANGE)
     thermal = lightest_mass("majorana" if majorana else "dirac")
+    decoupling = np.maximum(masses, NEUTRINO_DECOUPLING)
     return Table(
         {
             "m_chi": masses,
@@ -140,7 +146,10 @@ def dipole_plane(experiments: Sequence[Experiment], masses: Floats, majorana: bo
             "seesaw high": seesaw[1],
             "supernova low": low,
             "supernova high": high,
-            "N_eff excluded": np.where(masses < thermal, 1.0, 0.0),
+            # α μ² T³ against H at T = max(m, 2 MeV), where neutrinos decouple
+            "N_eff low": np.where(
+                masses < thermal, np.sqrt(_hubble(decoupling) / (ALPHA * decoupling**3)) / (G_FERMI * HIGGS_VEV), np.nan
+            ),
         },
         {
             "plane": f"dipole a_M, {'Majorana' if majorana else 'Dirac'}, left-handed neutrinos; "
@@ -157,7 +166,7 @@ def draw_scalar_plane(table: Table) -> "Figure":
     """Bounds, dark matter, seesaw; below, the mixing with which χ is as old as the universe."""
     with plotting.style():
         figure, (axes, below) = _axes(2)
-        _hatched(axes, table, (1e-6, 1.0))
+        _hatched(axes, table, 1.0)
         masses = _column(table, "m_chi")
         axes.fill_between(
             masses, _column(table, "seesaw low"), _column(table, "seesaw high"), color="#F0E442", alpha=0.5, lw=0,
@@ -170,7 +179,7 @@ def draw_scalar_plane(table: Table) -> "Figure":
         axes.set(ylabel=r"$\bar{y} = y_\chi$", ylim=(1e-6, 1.0))
         below.plot(masses, _column(table, "largest mixing"), color="black")
         below.fill_between(masses, _column(table, "largest mixing"), 1e-3, color="0.92", lw=0)
-        below.text(0.04, 0.9, "χ decays", transform=below.transAxes, va="top", fontsize=8)
+        below.text(0.96, 0.9, "χ decays", transform=below.transAxes, ha="right", va="top", fontsize=8)
         below.set(ylabel=r"$\theta_{e\chi}$", ylim=(1e-13, 1e-4), xlabel=r"$m_\chi$  [MeV]")
         _finish(figure, (axes, below), masses)
     return figure
@@ -181,7 +190,7 @@ def draw_dipole_plane(table: Table) -> "Figure":
     with plotting.style():
         figure, (axes,) = _axes(1)
         limits = (1e-18, 1e-1)
-        _hatched(axes, table, limits)
+        _hatched(axes, table, limits[1])
         masses = _column(table, "m_chi")
         axes.fill_between(
             masses, _column(table, "seesaw low"), _column(table, "seesaw high"), color="#F0E442", alpha=0.6, lw=0,
@@ -202,6 +211,11 @@ def _bounds(
 ) -> dict[str, Floats]:
     """Bounds by the experiments' names."""
     return {f"bound {each.name}": limit_scan(each, batch, coupling, cl=0.90).upper for each in experiments}
+
+
+def _hubble(T: Floats) -> Floats:
+    """Expansion rate at the temperatures, MeV."""
+    return np.sqrt(4 * np.pi**3 / 45 * degrees_of_freedom(T).g_rho) * T**2 / M_PLANCK
 
 
 def _crossing(couplings: Floats, omega: Floats, dilution: float) -> Floats:
@@ -225,19 +239,18 @@ def _axes(rows: int) -> "tuple[Figure, Sequence[Axes]]":
     return figure, list(every)
 
 
-def _hatched(axes: "Axes", table: Table, limits: tuple[float, float]) -> None:
+def _hatched(axes: "Axes", table: Table, top: float) -> None:
     """Regions that are orders of magnitude."""
     masses = _column(table, "m_chi")
     axes.fill_between(
         masses, _column(table, "supernova low"), _column(table, "supernova high"), facecolor="none", edgecolor="0.6",
         hatch="////", lw=0, label="SN 1987A (rough)", zorder=0.2,
     )  # fmt: skip
-    light = masses[_column(table, "N_eff excluded") > 0]
-    if light.size:
-        axes.fill_between(
-            [masses[0], light[-1]], *limits, facecolor="none", edgecolor="0.8", hatch="\\\\\\", lw=0,
-            label=r"$N_\mathrm{eff}$, if thermal (rough)", zorder=0.1,
-        )  # fmt: skip
+    low = _column(table, "N_eff low")
+    axes.fill_between(
+        masses, low, np.where(np.isfinite(low), top, np.nan), facecolor="none", edgecolor="0.8", hatch="\\\\\\", lw=0,
+        label=r"$N_\mathrm{eff}$, if thermal (rough)", zorder=0.1,
+    )  # fmt: skip
 
 
 def _draw_bounds(axes: "Axes", table: Table) -> None:
