@@ -382,7 +382,7 @@ class _Universe:
             out[two], share[two] = self._coupled(y[two], threads)
         failed = np.isnan(out[:, -1])
         if failed.any():
-            raise ArithmeticError(f"y_chi = {y[failed][0]!r}: the Boltzmann equation could not be solved")
+            raise ArithmeticError(f"y_chi = {y[failed].tolist()[0]!r}: the Boltzmann equation could not be solved")
         N = np.exp(out)
         shape = couplings.shape
         Y_chi, Y_S = ((1 - share) * N)[:, grid.keep], (share * N)[:, grid.keep]

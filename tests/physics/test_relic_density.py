@@ -118,6 +118,24 @@ def test_points_do_not_matter_where_others_are_asked_for():
     assert some.Y_chi == pytest.approx(grid.Y_chi[[100, 250, -1]], rel=1e-7)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"m_chi": 1e-6, "m_S": 1.0},
+        {"m_S": 3.0001},
+        {"m_S": 3e4},
+        {"m_chi": 1e5, "m_S": 2e5, "T_qcd": 1e6},
+        {"m_chi": 1000.0, "m_S": 1500.0, "T_qcd": 20.0},
+        {"x_end": 1e8},
+        {"T_qcd": 1.0},
+    ],
+)
+def test_extremes_are_finite(changes):
+    y = np.array([3.5, 1e-2, 1e-6, 1e-14])
+    relic = relic_density(**{"m_chi": 3.0, "m_S": 10.0, "y_chi": y, "reading": "majorana", **changes})
+    assert (relic.omega_h2 > 0).all() and np.isfinite(relic.omega_h2).all()
+
+
 def test_shapes():
     relic = relic_density(3.0, 10.0, np.full((2, 3), 1e-3), x=[1.0, 2.0])
     assert relic.Y_chi.shape == (2, 3, 2) and relic.omega_h2.shape == (2, 3)
