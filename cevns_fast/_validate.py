@@ -22,7 +22,10 @@ def number(name: str, value: Any, *, minimum: float = -math.inf, positive: bool 
         raise ValueError(f"{name} = {value!r}: must be {allowed}")
     if isinstance(value, complex | np.complexfloating):
         raise ValueError(f"{name} = {value!r}: must be real, {allowed}")
-    result = float(value)
+    try:
+        result = float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        result = math.inf
     if not math.isfinite(result) or result < minimum or (positive and result <= 0):
         raise ValueError(f"{name} = {value!r}: must be {allowed}")
     return result
@@ -77,7 +80,10 @@ def coupling(name: str, value: Any) -> complex:
     """A finite real or complex number, as `complex`."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | complex | np.number):
         raise ValueError(f"{name} = {value!r}: must be a finite real or complex number")
-    result = complex(value)
+    try:
+        result = complex(value)
+    except OverflowError:
+        result = complex(math.inf)
     if not (math.isfinite(result.real) and math.isfinite(result.imag)):
         raise ValueError(f"{name} = {value!r}: must be a finite real or complex number")
     return result

@@ -57,7 +57,8 @@ class Likelihood:
         What experiments share, and what changes shapes, beside the nuisances that experiments state.
     model : kind of interaction, interaction or callable, optional
         What `parameters` are parameters of: ``cf.SingletEFT``; one interaction, whose other values then stay;
-        or a function of one parameter and of `fixed` that makes an interaction, for ties like m_Z' = 10 m_χ.
+        or a function of one parameter and of `fixed` that makes an interaction, for ties like m_Z' = 10 m_χ. It is
+        called once for each of some values: what it reads, globals included, must not change afterwards.
     parameters : sequence of str
         The free parameters in their order: couplings, nuisances by name (see `nuisance_names`; the others
         are profiled), and at most one that is neither, such as ``m_chi``.
@@ -142,6 +143,11 @@ class Likelihood:
         elif parameters or fixed or phases or bounds:
             raise ValueError("model: must be given with parameters, fixed, phases or bounds")
         self.parameters: tuple[Parameter, ...] = self._model.parameters if self._model else ()
+        variants = [e for pull in self._pulls for pair in pull.shapes if pair for e in pair]
+        #: What holds functions of the user's own: compiled once, so they must not change.
+        self._can_change: list[Any] = [e for e in (*self.experiments, *variants) if e.can_change]
+        if self._model is not None and self._model.read is not None:
+            self._can_change.append(self._model)
         self._tables: list[CountTable] | None = None
         self._fast: Evaluator | None = None
         self._full: Evaluator | None = None
@@ -328,6 +334,7 @@ class Likelihood:
 
     def evaluator(self, *, complete: bool) -> Evaluator:
         """The kernel's function of the parameters, with all bins and nuisances or with what χ² needs."""
+        self.check_unchanged()
         if complete:
             if self._full is None:
                 self._full = Evaluator(pack(*self.systems()))
@@ -335,6 +342,12 @@ class Likelihood:
         if self._fast is None:
             self._fast = Evaluator(pack(*reduced(*self.systems())))
         return self._fast
+
+    def check_unchanged(self) -> None:
+        """`ValueError` if a function of the user's own, of an experiment or the model, reads what has changed."""
+        if self._can_change:
+            for each in self._can_change:
+                each.check_unchanged()
 
     def systems(self) -> tuple[Layout, list[System]]:
         """The function of the parameters as the kernel's arrays, with all bins and nuisances."""
@@ -348,6 +361,7 @@ class Likelihood:
         self, batch: Sequence[Interaction], couplings: tuple[str, ...], phases: Mapping[str, complex], threads: int
     ) -> list[tuple[Layout, list[System]]]:
         """The function of couplings as the kernel's arrays, for each of several interactions of one kind."""
+        self.check_unchanged()
         parameters = [Parameter(name, "", "", 0.0, -math.inf, math.inf) for name in couplings]
         found = [self._counts(i, couplings, phases).of(batch, threads) for i in range(len(self.experiments))]
         unit = np.array([0.0, 1.0])
@@ -363,6 +377,7 @@ class Likelihood:
 
         The systems hold zeros where the third result has each experiment's float64[n, tables, powers, bins].
         """
+        self.check_unchanged()
         phases = {} if phase == 1 else {coupling: phase}
         found = [self._counts(i, (coupling,), phases).of(batch, threads) for i in range(len(self.experiments))]
         powers = range(1 + max(e for exponents, _ in found for (e,) in exponents))
@@ -446,6 +461,7 @@ class Likelihood:
         """The evaluator of interactions that differ from this one in real couplings, and their values here."""
         if not isinstance(interaction, Interaction):
             raise ValueError(f"interaction = {interaction!r}: must be an interaction, e.g. cevns_fast.SingletEFT(...)")
+        self.check_unchanged()
         kind = type(interaction)
         names, values_of, structure_of = _fields(kind)
         opened, values, rest = [], [], []
@@ -480,6 +496,7 @@ class Likelihood:
 
     def _counts_evaluator(self) -> Evaluator:
         """An evaluator for counts given by hand."""
+        self.check_unchanged()
         evaluator = self._remembered.get("counts")
         if evaluator is None:
             tables = []

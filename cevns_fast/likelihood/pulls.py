@@ -57,8 +57,8 @@ def pulls_of(experiments: Sequence[Experiment], signals: Sequence[Floats], share
             continue
         for variant in (*each.up, *each.down):
             validate.choice(f"experiments of {each.name!r}", variant.name, names)
-            bins = experiments[names.index(variant.name)].detector.bins
-            if variant.detector.bins != bins:
+            nominal = experiments[names.index(variant.name)]
+            if (variant.detector.bins, variant.excluded) != (nominal.detector.bins, nominal.excluded):
                 raise ValueError(f"{each.name!r}: {variant.name} must keep its bins")
         found.append(Pull(each.name, 1.0, None, np.zeros(n), nothing, tuple(map(each.pair, names))))
     return found

@@ -131,6 +131,13 @@ def nuclide(name: str) -> Nuclide:
     raise ValueError(f"nuclide = {name!r}: {_unknown(name, _nuclides())}")
 
 
+def isotopes_of(argument: str, symbol: Any) -> tuple[Nuclide, ...]:
+    """The natural isotopes of an element, lightest first."""
+    if isinstance(symbol, str) and symbol in _elements():
+        return _elements()[symbol]
+    raise ValueError(f"{argument} = {symbol!r}: {_unknown(symbol, _elements())}")
+
+
 def _unknown(name: Any, known: Iterable[str]) -> str:
     """The second half of an error about a name that is not tabulated: hints, not all 289 names."""
     isotopes = _elements().get(_symbol(str(name)))
