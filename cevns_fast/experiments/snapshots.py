@@ -53,7 +53,7 @@ class Snapshot:
                 return path
         with np.errstate(invalid="ignore"):
             same = np.isclose(self.values, later.values, rtol=_RTOL, atol=0.0, equal_nan=True)
-        return None if same.all() else "its values"
+        return None if same.all() else "what it returns"
 
 
 def snapshot(thing: Any, sample: Callable[[], ArrayLike]) -> Snapshot | None:
@@ -169,28 +169,29 @@ def _read_function(function: types.FunctionType, path: str, seen: dict[int, Any]
     """A function's code, defaults, closure and the globals that it names."""
     if _is_trusted(function.__module__):
         return
+    lead = f"{path} → " if path else ""
     codes, names = [function.__code__], set[str]()
     for code in codes:  # grows: functions within the function
         codes += [each for each in code.co_consts if isinstance(each, types.CodeType)]
         names |= set(code.co_names)
     digest = hashlib.sha256(b"".join(code.co_code for code in codes)).hexdigest()
     constants = [each for code in codes for each in code.co_consts if isinstance(each, _PLAIN)]
-    yield f"{path}the code of {function.__qualname__}", f"{digest} {constants!r}"
+    yield f"{lead}the code of {function.__qualname__}", f"{digest} {constants!r}"
     cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
     for name, cell in cells:
         try:
             content = cell.cell_contents
         except ValueError:  # not filled yet
             continue
-        yield from _read(content, f"{path}{name}", seen, depth + 1)
-    yield from _read(function.__defaults__, f"{path} defaults", seen, depth + 1)
-    yield from _read(function.__kwdefaults__, f"{path} keyword defaults", seen, depth + 1)
+        yield from _read(content, f"{lead}{name}", seen, depth + 1)
+    yield from _read(function.__defaults__, f"{lead}defaults", seen, depth + 1)
+    yield from _read(function.__kwdefaults__, f"{lead}keyword defaults", seen, depth + 1)
     for name in sorted(names & function.__globals__.keys()):
         value = function.__globals__[name]
-        yield from _read(value, f"{path}{name}", seen, depth + 1)
+        yield from _read(value, f"{lead}{name}", seen, depth + 1)
         if isinstance(value, types.ModuleType) and not _is_trusted(value.__name__):
             for inner in sorted(names & vars(value).keys()):
-                yield from _read(vars(value)[inner], f"{path}{name}.{inner}", seen, depth + 1)
+                yield from _read(vars(value)[inner], f"{lead}{name}.{inner}", seen, depth + 1)
 
 
 def values_of(*functions: Callable[[Floats], ArrayLike], at: ArrayLike) -> Callable[[], Floats]:

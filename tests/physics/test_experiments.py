@@ -224,7 +224,8 @@ def test_acceptance_and_quenching_tables(mine):
         ),
         (
             "quenching = 0.5",
-            'quenching = { type = "table", file = "q.csv", energy_column = "keV", energy_unit = "keV", value_column = "Q" }',
+            'quenching = { type = "table", file = "q.csv", energy_column = "keV", energy_unit = "keV", '
+            'value_column = "Q" }',
         ),
         acceptance="pe,value\n0,0.0\n6,0.5\n20,1.0\n",
         q="# measured\nkeV,Q\n0,0.1\n10,0.2\n50,0.3\n",
