@@ -31,10 +31,12 @@ def number(name: str, value: Any, *, minimum: float = -math.inf, positive: bool 
     return result
 
 
-def whole(name: str, value: Any, *, minimum: int) -> int:
+def whole(name: str, value: Any, *, minimum: int, maximum: int | None = None) -> int:
     """A whole number, numpy's included, as `int`."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < minimum:
-        raise ValueError(f"{name} = {value!r}: must be a whole number >= {minimum}")
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
+    if not whole or value < minimum or (maximum is not None and value > maximum):
+        allowed = f">= {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+        raise ValueError(f"{name} = {value!r}: must be a whole number {allowed}")
     return int(value)
 
 

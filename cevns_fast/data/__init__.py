@@ -26,14 +26,16 @@ def parse_table(lines: Iterable[str]) -> dict[str, list[str]]:
 
 def read_text(path: Path) -> str:
     """The text of a file, without a byte-order mark; `ValueError` for what is no file or no UTF-8."""
-    if path.exists() and not path.is_file():  # a folder, a device, or a pipe that nobody may ever write to
-        raise ValueError(f"{path.name}: is no regular file")
     try:
-        raw = path.read_bytes()
+        regular = path.is_file() or not path.exists()  # neither a folder nor a device, or a pipe that may stay silent
+        raw = path.read_bytes() if regular else b""
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:  # not to be read, or a name that no file can have
-        raise ValueError(f"{path.name[:60]}: cannot be read: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(f"{path.name[:60]!r}: cannot be read: {reason}") from None
+    if not regular:
+        raise ValueError(f"{path.name}: is no regular file")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

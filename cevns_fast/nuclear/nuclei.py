@@ -55,8 +55,8 @@ class Nuclide:
 
     def __post_init__(self) -> None:
         validate.text("name", self.name)
-        validate.whole("Z", self.Z, minimum=1)
-        validate.whole("N", self.N, minimum=0)
+        validate.whole("Z", self.Z, minimum=1, maximum=200)
+        validate.whole("N", self.N, minimum=0, maximum=400)
         validate.number("atomic_mass", self.atomic_mass, positive=True)
         # Binding costs less than 1% of a nucleon's mass; another unit, or another nuclide's mass, is far off.
         if abs(self.atomic_mass / self.A - 1) > 0.01 and self.A > 3:
