@@ -190,7 +190,7 @@ RESPONSES = {
     "poisson": dict(smearing=cf.PoissonSmearing(), acceptance=LOGISTIC),
     "poisson quenching table": dict(light_yield=13.348, quenching=LINDHARD, smearing=cf.PoissonSmearing()),
     "poisson recoil threshold": dict(smearing=cf.PoissonSmearing(), recoil_threshold=5e-3),
-    "gaussian": dict(smearing=cf.GaussianSmearing(), acceptance=LOGISTIC),
+    "gaussian": dict(smearing=cf.GaussianSmearing(1.0), acceptance=LOGISTIC),
     "gaussian narrow": dict(smearing=cf.GaussianSmearing(0.3, 0.2, 0.05), acceptance=TABLE),
     # Constant acceptances take the closed form of a bin's probability; a resolution of 1% of the energy wants panels
     # far narrower than a ratio of energies gives.
