@@ -89,7 +89,7 @@ class Experiment:
             object.__setattr__(self, "steady_state", counts)
         if isinstance(self.steady_state, BackgroundRate) and self.source.exposure_unit != "days":
             raise ValueError("steady_state: a rate per day needs a source whose exposure is counted in days")
-        validate.text("name", self.name)
+        validate.text("name", self.name, empty=True)
         validate.unique((b.name, f"background {i} of {self.name}") for i, b in enumerate(self.backgrounds))
         for background in self.backgrounds:
             validate.vector(f"background {background.name!r}", background.counts, length=n)

@@ -44,7 +44,7 @@ class Table:
         return self.x
 
     def __call__(self, x: ArrayLike) -> Floats:
-        return np.interp(np.asarray(x, dtype=np.float64), self.x, self.y)
+        return np.interp(validate.real("x", x), self.x, self.y)
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class LogisticAcceptance:
         return (self.threshold,)
 
     def __call__(self, x: ArrayLike) -> Floats:
-        x = np.asarray(x, dtype=np.float64)
+        x = validate.real("x", x)
         value = self.plateau * special.expit(self.steepness * (x - self.midpoint))
         return np.asarray(np.where(x >= self.threshold, value, 0.0))
 
@@ -174,7 +174,7 @@ class Response:
 
     def mean(self, T: ArrayLike) -> Floats:
         """Mean observable x̄ at recoil energies T (MeV)."""
-        T = np.asarray(T, dtype=np.float64)
+        T = validate.real("T", T)
         quenching = _evaluate("quenching", self.quenching, T)
         if np.any(quenching < 0):
             raise ValueError(f"quenching: returns {quenching.min():g}, must be >= 0")
@@ -182,7 +182,7 @@ class Response:
 
     def accept(self, x: ArrayLike) -> Floats:
         """Acceptance at observables x."""
-        values = _evaluate("acceptance", self.acceptance, np.asarray(x, dtype=np.float64))
+        values = _evaluate("acceptance", self.acceptance, validate.real("x", x))
         if values.size and (values.min() < 0 or values.max() > 1):
             worst = values.min() if values.min() < 0 else values.max()
             raise ValueError(f"acceptance: returns {worst:g}, must be from 0 to 1")
@@ -193,7 +193,7 @@ def _evaluate(name: str, function: float | Function, argument: Floats) -> Floats
     """The values of a constant or callable, refused if they are not finite or have another shape."""
     if not callable(function):
         return np.full(argument.shape, float(function))
-    values = np.asarray(function(argument), dtype=np.float64)
+    values = validate.real(f"values of {name}", function(argument))
     if values.shape != argument.shape:
         raise ValueError(f"{name}: returns shape {values.shape} for {argument.shape}; must be vectorised")
     bad = ~np.isfinite(values)
