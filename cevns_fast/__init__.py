@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 # Public names and their homes. The façade is lazy: what they need is loaded when they are asked for.
 _HOMES = {
     "constants": ("",),
+    "cosmology": ("",),
     "reference": ("",),
     "nuclear.kinematics": (
         "minimum_neutrino_energy",

@@ -96,7 +96,8 @@ static void guess_slopes(const cevns_fast_likelihood *l, const point *at)
         const experiment *e = l->experiment + i;
         for (size_t b = 0; b < e->bins; b++) {
             double off = e->statistic == POISSON ? e->weight[b] / e->off_on_ratio : 0;
-            at->slope[e->first_bin + b] = 2 * at->weight[e->first_bin + b] * (at->mu[e->first_bin + b] - e->data[b] + off);
+            size_t j = e->first_bin + b;
+            at->slope[j] = 2 * at->weight[j] * (at->mu[j] - e->data[b] + off);
         }
     }
 }
