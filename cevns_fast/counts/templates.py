@@ -147,7 +147,7 @@ def _standard_model(experiment: Experiment, model: StandardModel, rtol: float) -
 @lru_cache(maxsize=256)
 def _of_detector(source: Any, detector: Any, exposure: float, model: StandardModel, rtol: float) -> Floats:
     """Counts of the Standard Model, read-only."""
-    bare = Experiment("", source, detector, exposure, None, np.zeros(detector.n_bins))
+    bare = Experiment("bare", source, detector, exposure, None, np.zeros(detector.n_bins))
     counts: Floats = count_polynomial(bare, [model], rtol=rtol).values[0, 0].copy()
     counts.setflags(write=False)
     return counts
