@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 REAL = frozenset({float, np.float64})  # types of numbers that need no closer look
+_FLOAT64 = np.dtype(np.float64)
+_NO_UNIT = ("", "1", "dimensionless")
 PLAIN = REAL | {complex, np.complex128}
 
 
@@ -128,15 +130,44 @@ def unique(claims: Iterable[tuple[str, str]]) -> None:
         owners[name] = owner
 
 
-def array(name: str, value: ArrayLike, *, minimum: float = -math.inf) -> Floats:
-    """A finite float64 array of any shape."""
+def plain(name: str, value: Any) -> Any:
+    """Refuse an array that means more than its numbers: one that masks some of them, or that has a unit.
+
+    numpy would strip either without a word. What is in lists and tuples is looked at as well.
+    """
+    if type(value) is np.ndarray and value.dtype.kind != "O":
+        return value
+    if isinstance(value, list | tuple):
+        if not set(map(type, value)) <= REAL:
+            for each in value:
+                plain(name, each)
+        return value
+    if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
+        raise ValueError(f"{name} = {value!r}: has masked entries, must be plain numbers; leave out what is masked")
+    unit = getattr(value, "unit", getattr(value, "units", None))
+    if not (unit is None or callable(unit) or isinstance(unit, int | float | np.generic) or str(unit) in _NO_UNIT):
+        raise ValueError(f"{name}: has the unit {str(unit)!r}, must be plain numbers in the unit that is documented")
+    return value
+
+
+def real(name: str, value: Any) -> Floats:
+    """A float64 array of any shape, infinities and NaN included; the array itself if it is one."""
+    if type(value) is np.ndarray and value.dtype is _FLOAT64:
+        return value
+    plain(name, value)
     try:
         raw = np.asarray(value)
         result = np.asarray(raw, dtype=np.float64) if raw.dtype.kind in "iuf" else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         result = None
     if result is None:
         raise ValueError(f"{name} = {value!r}: must be real numbers")
+    return result
+
+
+def array(name: str, value: ArrayLike, *, minimum: float = -math.inf) -> Floats:
+    """A finite float64 array of any shape."""
+    result = real(name, value)
     bad = ~(np.isfinite(result) & (result >= minimum))
     if bad.any():
         allowed = "finite" if minimum == -math.inf else f"finite and >= {minimum:g}"

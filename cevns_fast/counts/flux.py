@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from cevns_fast import _validate as validate
 from cevns_fast._kernels.rates import COEFFICIENTS, Flux
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
@@ -40,7 +41,8 @@ def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
                 continue
             inside = (E > component.breakpoints[0]) & (E < component.breakpoints[-1])
             if inside.any():
-                total[:, inside] += np.outer(sign, component.spectrum(E[inside])) * E[inside] ** powers[:, None]
+                values = validate.real("values of a spectrum", component.spectrum(E[inside]))
+                total[:, inside] += np.outer(sign, values) * E[inside] ** powers[:, None]
         return total
 
     fitted = piecewise.fit(density, _ends(kinks), name="spectrum", degree=COEFFICIENTS - 1)

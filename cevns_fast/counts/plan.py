@@ -81,8 +81,8 @@ def plan_of(source: Source, detector: Detector, rtol: float) -> Plan:
     return coarse
 
 
-def _probe(source: Source, probed: FluxMoments, candidate: Plan) -> Floats:
-    """All cells for a few masses, without a propagator and with a massless mediator's."""
+def _probe(source: Source, probed: FluxMoments, candidate: Plan) -> list[Floats]:
+    """All cells for a few masses [masses, targets, powers of T, lanes, bins], for each power of a propagator."""
     panels = candidate.panels
     limit = endpoint_of(source) * (1 - endpoint_of(source) / (2 * panels.mass.min()))
     masses = np.array([0.0, 1e-3 / limit, *_PROBE_MASSES]) * limit
@@ -111,17 +111,23 @@ def _probe(source: Source, probed: FluxMoments, candidate: Plan) -> Floats:
         if power > 0:  # no interaction multiplies a propagator by 1/T
             sums[:, :, :-LOWEST_T_POWER] = 0.0
         results.append(sums)
-    return np.concatenate(results)
+    return results
 
 
-def _difference(coarse: Floats, fine: Floats) -> float:
-    """Largest difference, relative to the sum without cancellation, floored."""
-    even = np.abs(fine[:, :, :, : len(_EVEN_LANES)])
-    scale = np.concatenate([even, even[:, :, :, : len(_ODD_LANES)]], axis=3)
-    scale = np.maximum(scale, _BIN_FLOOR * scale.max(axis=-1, keepdims=True))
-    by_power = scale.reshape(len(_PROPAGATOR_POWERS), -1, *scale.shape[1:])
-    scale = np.maximum(by_power, _MASS_FLOOR * by_power.max(axis=(1, -1), keepdims=True)).reshape(scale.shape)
-    return float(np.max(np.abs(coarse - fine) / np.where(scale > 0, scale, 1.0)))
+def _difference(coarse: Sequence[Floats], fine: Sequence[Floats]) -> float:
+    """Largest difference, relative to the sum without cancellation, floored; of many bins it takes little room."""
+    worst = 0.0
+    for one, other in zip(coarse, fine, strict=True):
+        scale = np.abs(other[:, :, :, : len(_EVEN_LANES)])
+        np.maximum(scale, _BIN_FLOOR * scale.max(axis=-1, keepdims=True), out=scale)
+        np.maximum(scale, _MASS_FLOOR * scale.max(axis=(0, -1), keepdims=True), out=scale)
+        scale[scale == 0] = 1.0
+        for lanes in (slice(len(_EVEN_LANES)), slice(len(_EVEN_LANES), None)):  # odd ones may cancel
+            error = one[:, :, :, lanes] - other[:, :, :, lanes]
+            np.abs(error, out=error)
+            error /= scale[:, :, :, : error.shape[3]]
+            worst = float(np.maximum(worst, error.max()))  # what is not a number stays none
+    return worst
 
 
 def _targets(detector: Detector) -> tuple[IntegrationTarget, ...]:
@@ -237,7 +243,8 @@ def _panel_edges(cuts: Sequence[float], ratio: float, refinement: int) -> Floats
     for low, high in pairwise(cuts):
         if low > 0:
             n = max(1, int(np.ceil(np.log(high / low) / np.log(ratio) - 1e-9)))
-            edges += np.geomspace(low, high, n + 1)[1:-1].tolist()
+            if n > 1:
+                edges += np.geomspace(low, high, n + 1)[1:-1].tolist()
         else:
             first = high / (8 * refinement) ** 2  # below it, analytic in √T for all that matters
             n = max(1, int(np.ceil(np.log(high / first) / np.log(ratio) - 1e-9)))

@@ -243,7 +243,7 @@ class Reactor:
 
     def spectrum(self, E: ArrayLike) -> Floats:
         """Antineutrinos per fission and MeV at energies E (MeV); 0 beyond the ends of the spectrum."""
-        E = np.asarray(E, dtype=np.float64)
+        E = validate.real("E", E)
         inside = E <= self.endpoint
         return np.where(E < spectra.JUNCTION, self._below(E), np.where(inside, self._above(E), 0.0))
 

@@ -342,6 +342,7 @@ def _target(out: Any, shape: tuple[int, ...]) -> Floats:
                 "pass a memory map (numpy.lib.format.open_memmap) as `out`"
             )
         return np.empty(shape)
+    validate.plain("out", out)
     if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != np.float64 or not out.flags.c_contiguous:
         described = f"{out.dtype}{list(out.shape)}" if isinstance(out, np.ndarray) else repr(out)
         raise ValueError(f"out = {described}: must be a C-contiguous float64 array of shape {shape}")

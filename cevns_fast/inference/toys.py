@@ -178,7 +178,8 @@ def best_fit(fit: Likelihood, *, fixed: Mapping[str, float] | None = None) -> Be
     2.833
     """
     stays = _chosen(fit, fixed or {})
-    theta = np.array([(fixed or {}).get(p.name, p.default) for p in fit.parameters], dtype=np.float64)
+    values = {name: validate.number(name, value) for name, value in (fixed or {}).items()}
+    theta = np.array([values.get(p.name, p.default) for p in fit.parameters])
     value, where = minima.lowest(function_of(fit).full(), _starts(fit, theta, stays), stays)
     return BestFit(dict(zip((p.name for p in fit.parameters), where.tolist(), strict=True)), value)
 
@@ -346,10 +347,9 @@ def _throw(
     progress: Progress,
 ) -> Floats:
     """Values of toys at each of the vectors, float64[n, toys]."""
-    if not isinstance(toys, int) or isinstance(toys, bool) or toys < 1 or toys % _PER_ROW:
+    toys, seed = validate.whole("toys", toys, minimum=1), validate.whole("seed", seed, minimum=0)
+    if toys % _PER_ROW:
         raise ValueError(f"toys = {toys!r}: must be a positive multiple of {_PER_ROW}")
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise ValueError(f"seed = {seed!r}: must be a whole number >= 0")
     layout, systems = function_of(fit).systems()
     data = function_of(fit).full()
     truths = tuple(_truth(fit, data, systems, theta, fixed) for theta in at)

@@ -96,7 +96,7 @@ def _structure(terms: tuple[Term, ...]) -> Structure:
             ("T_power", term.T_power, T_POWERS),
             ("mass_power", term.mass_power, MASS_POWERS),
         ):
-            if not isinstance(value, int) or value not in allowed:
+            if not isinstance(value, int | np.integer) or value not in allowed:
                 raise ValueError(f"{name} = {value!r}: must be a whole number from {allowed[0]} to {allowed[-1]}")
     each = [(t.first, t.second, t.T_power, t.odd, t.E_power, t.mass_power) for t in terms]
     shape = tuple(dict.fromkeys(each))

@@ -138,8 +138,9 @@ def starting_points(fit: Likelihood, n: int, *, seed: int | None = None) -> Floa
     (32, 3)
     """
     parameters = _parameters(fit)
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"n = {n!r}: must be a whole number >= 1")
+    n = validate.whole("n", n, minimum=1)
+    if seed is not None:
+        seed = validate.whole("seed", seed, minimum=0)
     default = np.array([p.default for p in parameters])
     if not math.isfinite(fit(default)):
         raise ValueError(
@@ -188,15 +189,19 @@ class PriorTransform:
 
     def __call__(self, cube: ArrayLike) -> Floats:
         """Parameters of one point or many of the unit cube, the parameters along the last axis."""
-        points = np.asarray(cube, dtype=np.float64)
+        points = validate.real("cube", cube)
+        if points.shape[-1:] != (len(self.quantiles),):
+            raise ValueError(f"cube: has shape {points.shape}, must be (..., {len(self.quantiles)})")
         return np.stack([quantile(points[..., i]) for i, quantile in enumerate(self.quantiles)], axis=-1)
 
     def log_likelihood(self, theta: ArrayLike) -> float | Floats:
         """ln L without the constraints of nuisances, which are priors here; −1e300 where it is −inf."""
-        thetas = np.asarray(theta, dtype=np.float64)
-        constraint = 0.5 * np.sum(thetas[..., list(self.nuisances)] ** 2, axis=-1)
-        found = np.maximum(self.fit.log_likelihood(thetas) + constraint, IMPOSSIBLE)
-        return float(found) if thetas.ndim == 1 else np.asarray(found)
+        thetas = validate.real("theta", theta)
+        found = np.asarray(self.fit.log_likelihood(thetas))
+        possible = found > -math.inf
+        nuisances = np.where(possible[..., None], thetas[..., list(self.nuisances)], 0.0)
+        found = np.where(possible, found + 0.5 * np.sum(nuisances**2, axis=-1), IMPOSSIBLE)
+        return float(found) if thetas.ndim == 1 else found
 
 
 def prior_transform(fit: Likelihood, priors: Mapping[str, Any] | None = None) -> PriorTransform:
@@ -293,7 +298,7 @@ def to_inference_data(fit: Likelihood, samples: ArrayLike, log_likelihood: Array
     if log_likelihood is None:
         lp = -0.5 * fit.batch(values.reshape(-1, len(parameters))).reshape(values.shape[:2])
     else:
-        lp = np.asarray(log_likelihood, dtype=np.float64)
+        lp = validate.real("log_likelihood", log_likelihood)
         if lp.shape != values.shape[:2]:
             raise ValueError(f"log_likelihood: has shape {lp.shape}, must be {values.shape[:2]}")
     try:
@@ -349,7 +354,7 @@ def _quantile(parameter: Parameter, prior: Any) -> Callable[[Any], Any]:
         quantile = prior
     else:
         quantile = _Uniform(*validate.interval(f"prior of {parameter.name}", prior))
-    ends = np.asarray(quantile(np.array([0.0, 0.5, 1.0])), dtype=np.float64)
+    ends = validate.real(f"prior of {parameter.name}", quantile(np.array([0.0, 0.5, 1.0])))
     if not math.isfinite(ends[1]) or ends[0] < parameter.lower or ends[2] > parameter.upper:
         raise ValueError(
             f"prior of {parameter.name}: reaches from {ends[0]:g} to {ends[2]:g}, "

@@ -627,10 +627,7 @@ ERRORS = {
         "variance of bin 0 = 0: must be > 0",
     ),
     "no nuisance": ({"nuisances": ["flux"]}, "nuisances = 'flux': must be a ScaleNuisance or a ShapeNuisance"),
-    "nuisance twice": (
-        {"nuisances": [FLUX, FLUX], "experiments": [CSI, LAR]},
-        "name = 'flux': is that of ScaleNuisance 'flux' and",
-    ),
+    "nuisance twice": ({"nuisances": [FLUX, FLUX], "experiments": [CSI, LAR]}, "is that of ScaleNuisance 'flux' and"),
     "nuisance of another": (
         {"nuisances": [cf.ScaleNuisance("flux", 0.1, ("coherent-csi",))]},
         "experiments of 'flux' = 'coherent-csi': did you mean 'coherent-csi-2017'",
