@@ -11,7 +11,7 @@ import numpy as np
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.counts.rows import integrate, rows_of, setting_of
-from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.experiments.experiment import Experiment, without_data
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.parallel.threads import checked
@@ -147,7 +147,7 @@ def _standard_model(experiment: Experiment, model: StandardModel, rtol: float) -
 @lru_cache(maxsize=256)
 def _of_detector(source: Any, detector: Any, exposure: float, model: StandardModel, rtol: float) -> Floats:
     """Counts of the Standard Model, read-only."""
-    bare = Experiment("bare", source, detector, exposure, None, np.zeros(detector.n_bins))
+    bare = without_data(source, detector, exposure)
     counts: Floats = count_polynomial(bare, [model], rtol=rtol).values[0, 0].copy()
     counts.setflags(write=False)
     return counts

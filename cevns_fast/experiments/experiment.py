@@ -204,7 +204,7 @@ class Experiment:
     @property
     def whole(self) -> "Experiment":
         """The same source and detector with all bins, and without data and backgrounds."""
-        return Experiment(self.name, self.source, self.detector, self.exposure, None, np.zeros(self.detector.n_bins))
+        return without_data(self.source, self.detector, self.exposure)
 
     def mask(self, bins: ArrayLike) -> "Experiment":
         """A copy that leaves bins out, of counts, data and backgrounds.
@@ -318,6 +318,20 @@ class Experiment:
             if inside:
                 outside[part] = replace(outside.get(part, parts[part]), **inside)
         return replace(self, **outside)
+
+
+def without_data(source: Source, detector: Detector, exposure: float) -> Experiment:
+    """An experiment for rates alone, of parts of another that have been checked: nothing is checked again."""
+    parts = {"source": source, "detector": detector, "exposure": exposure, "observed": None, "name": ""}
+    found = object.__new__(Experiment)
+    for each in fields(Experiment):
+        value = parts.get(each.name, each.default)
+        if each.name == "simulated_truth":
+            value = StandardModel()
+        elif each.name == "steady_state":
+            value = np.zeros(detector.n_bins)
+        object.__setattr__(found, each.name, value)
+    return found
 
 
 def bins_of(name: str, bins: Any, n: int) -> tuple[int, ...]:

@@ -218,7 +218,7 @@ class GaussianSmearing:
 
     def width(self, mean: ArrayLike) -> Floats:
         """Standard deviation."""
-        mean = np.asarray(mean, dtype=np.float64)
+        mean = validate.real("mean", mean)
         return np.sqrt(self.constant**2 + mean * (self.statistical**2 + mean * self.linear**2))
 
 
@@ -240,7 +240,7 @@ class GammaSmearing:
 
     def width(self, mean: ArrayLike) -> Floats:
         """Standard deviation."""
-        mean = np.asarray(mean, dtype=np.float64)
+        mean = validate.real("mean", mean)
         return mean / np.sqrt(1 + self.shape_per_unit * mean)
 
 
@@ -329,10 +329,11 @@ def _evaluate(name: str, function: float | Function, argument: Floats) -> Floats
     if not callable(function):
         return np.full(argument.shape, float(function))
     try:
-        values = validate.real(f"values of {name}", function(argument))
+        returned = function(argument)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         ends = f"{argument.min():g} … {argument.max():g}" if argument.size else "nothing"
         raise ValueError(f"{name}: fails for an array, {ends}, with {type(error).__name__}: {error}") from error
+    values = validate.real(f"values of {name}", returned)
     if values.shape != argument.shape:
         raise ValueError(f"{name}: returns shape {values.shape} for {argument.shape}; must be vectorised")
     bad = ~np.isfinite(values)

@@ -102,5 +102,5 @@ def test_n_eff_near_the_entropy_estimate():
 def test_n_eff_outside_the_table(mass):
     with pytest.raises(ValueError, match=r"mass = .*: must be in \[1, 15\] MeV"):
         cosmology.n_eff("scalar", mass)
-    with pytest.raises(ValueError, match="particle = .*did you mean"):
+    with pytest.raises(ValueError, match=r"particle = .*did you mean"):
         cosmology.n_eff("z'", 5.0)

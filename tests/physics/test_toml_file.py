@@ -11,6 +11,7 @@ import pytest
 
 import cevns_fast as cf
 from cevns_fast.experiments import toml_file
+from cevns_fast.likelihood.measurement import measurement_of
 
 SM = cf.StandardModel()
 DOCS = Path(__file__).parents[2] / "docs" / "toml.md"
@@ -62,7 +63,8 @@ def numbers(experiment):
     """Everything that the file decides: counts of ν and ν̄ at two scales, data, and the χ²."""
     parts = [cf.event_rate(experiment, SM), cf.event_rate(experiment, cf.SingletEFT(0.5, C_S=0.3, C_T=0.3, a_M=1e-4))]
     like = cf.Likelihood(experiment)
-    parts += [like.measurements[0].data, like.measurements[0].steady_state]
+    measured = measurement_of(experiment)
+    parts += [measured.data, measured.steady_state]
     parts.append([like.chi2_of_counts(np.full(experiment.n_bins, size)) for size in (10.0, 1e3)])
     return np.concatenate([np.ravel(part) for part in parts])
 
@@ -418,7 +420,7 @@ def test_masks(csi):
 
 def test_a_mask_leaves_the_background_of_other_bins_alone():
     lar = cf.load("coherent-lar-610kg")
-    whole, part = (cf.Likelihood(e).measurements[0] for e in (lar, lar.mask([0, 1, 30])))
+    whole, part = (measurement_of(e) for e in (lar, lar.mask([0, 1, 30])))
     kept = list(lar.mask([0, 1, 30]).kept)
     assert np.array_equal(part.steady_state, whole.steady_state[kept])
     assert np.array_equal(part.variance, whole.variance[kept])

@@ -23,8 +23,8 @@ class Anything:
 
 
 WRONG = (None, True, "text", b"bytes", 1j, float("nan"), -1, 10**400, [], {}, {"x": object()}, object(), Anything, len,
-         [[1.0], [1.0, 2.0]], ["a"], [None], np.array([1j]), np.array(["x"]), np.array([object()]), {1, 2}, (), range(0),
-         lambda: None)  # fmt: skip
+         [[1.0], [1.0, 2.0]], ["a"], [None], np.array([1j]), np.array(["x"]), np.array([object()]),
+         {1, 2}, (), range(0), lambda: None)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
