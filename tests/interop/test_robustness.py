@@ -13,6 +13,7 @@ import pytest
 
 import cevns_fast as cf
 from cevns_fast import integrands, likelihood
+from cevns_fast._kernels.loop_functions import loop_functions
 
 GRIDS = np.linspace(-0.05, 0.05, 60), np.linspace(-1e-3, 1e-3, 70)
 PACKAGE = Path(cf.__file__).parent
@@ -262,8 +263,8 @@ def full(*_):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 jit._SealedFiles._open_for_write = full
 """
-    expected = output(start(SMALL, NUMBA_CACHE_DIR=tmp_path / "sound"))
-    assert output(start(full + SMALL, NUMBA_CACHE_DIR=tmp_path / "full")) == expected
+    expected = loop_functions(np.array([1.0]), np.array([2.0]))[0, 0]
+    assert output(start(full + SMALL, NUMBA_CACHE_DIR=tmp_path / "full")) == f"{float(expected)!r} 0"
     assert not list((tmp_path / "full").rglob("*.nb?"))
 
 
