@@ -25,6 +25,7 @@ import numpy as np
 import cevns_fast as cf
 from cevns_fast import chunks, grids
 grids.PlaneProblem.points_per_chunk = 1000
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
 
 directory, event, when, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 finished = 0
