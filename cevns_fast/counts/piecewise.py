@@ -19,7 +19,7 @@ VectorFunction = Callable[[Floats], Floats]  # float64[m] -> float64[outputs, m]
 
 DEGREE = 20
 TOLERANCE = 5e-14
-MAX_PIECES = 2000
+MAX_PIECES = 2000  # beside those that breakpoints make
 
 
 @cache
@@ -123,11 +123,12 @@ def fit(
         series = values @ _to_chebyshev(degree).T
         tail = np.abs(series[..., -2:]).max(axis=2)
         converged = np.all(tail <= np.maximum(TOLERANCE * np.abs(values).max(axis=2), smallest[:, None]), axis=0)
-        narrow = (half < 1e-9 * np.maximum(np.abs(low), np.abs(high))) | (half < 1e-12 * (ends[-1] - ends[0]))
+        far, at_zero = np.maximum(np.abs(low), np.abs(high)), (low <= 0) & (high >= 0)
+        narrow = (half < 1e-9 * far) | at_zero & (half < 1e-12 * (ends[-1] - ends[0]))
         done = converged | narrow
-        if sum(map(len, starts)) + len(low) + np.count_nonzero(~done) > MAX_PIECES:
+        if sum(map(len, starts)) + len(low) + np.count_nonzero(~done) > MAX_PIECES + len(ends):
             done[:] = True
-        rough |= not converged[done].all()
+        rough |= not (converged | (half < 1e-14 * far))[done].all()  # between neighbouring numbers nothing is smooth
         starts.append(low[done])
         found.append(series[:, done])
         low, middle, high = low[~done], middle[~done], high[~done]
@@ -195,6 +196,9 @@ def moments(density: Piecewise, lines: Sequence[tuple[float, Floats]]) -> Moment
     whole = np.polynomial.polynomial.polyval(1 - 2 * v, by_power)
     beyond = np.cumsum((width[..., 0] * (whole @ w))[:0:-1], axis=0)[::-1]
     value = np.concatenate([beyond, np.zeros((1, outputs))])
-    for x, weight in lines:
-        value += np.where(x >= breaks[1:, None], weight, 0.0)
+    if lines:
+        at = np.zeros_like(value)  # the last interval that ends at or below each line
+        place = np.searchsorted(breaks[1:], [x for x, _ in lines], side="right") - 1
+        np.add.at(at, place[place >= 0], np.array([weight for _, weight in lines])[place >= 0])
+        value += np.cumsum(at[::-1], axis=0)[::-1]
     return Moments(breaks, value, _monomials(width * (inner @ w) @ _to_chebyshev(degree).T))
