@@ -19,6 +19,7 @@ VectorFunction = Callable[[Floats], Floats]  # float64[m] -> float64[outputs, m]
 
 DEGREE = 20
 TOLERANCE = 5e-14
+ROUNDING = 1e-15
 MAX_PIECES = 2000  # beside those that breakpoints make
 
 
@@ -121,14 +122,16 @@ def fit(
         x = middle[:, None] + half[:, None] * _nodes(degree)
         values = _finite(function, x.ravel(), name).reshape(-1, *x.shape)  # [outputs, intervals, nodes]
         series = values @ _to_chebyshev(degree).T
-        tail = np.abs(series[..., -2:]).max(axis=2)
-        converged = np.all(tail <= np.maximum(TOLERANCE * np.abs(values).max(axis=2), smallest[:, None]), axis=0)
+        tail, largest = np.abs(series[..., -2:]).max(axis=2), np.abs(values).max(axis=2)
         far, at_zero = np.maximum(np.abs(low), np.abs(high)), (low <= 0) & (high >= 0)
+        # Neighbouring numbers differ by ε x: a function that rises on a short interval is no smoother than that.
+        grain = ROUNDING * far / half * (values.max(axis=2) - values.min(axis=2))
+        converged = np.all(tail <= np.maximum(np.maximum(TOLERANCE * largest, grain), smallest[:, None]), axis=0)
         narrow = (half < 1e-9 * far) | at_zero & (half < 1e-12 * (ends[-1] - ends[0]))
         done = converged | narrow
         if sum(map(len, starts)) + len(low) + np.count_nonzero(~done) > MAX_PIECES + len(ends):
             done[:] = True
-        rough |= not (converged | (half < 1e-14 * far))[done].all()  # between neighbouring numbers nothing is smooth
+        rough |= not converged[done].all()
         starts.append(low[done])
         found.append(series[:, done])
         low, middle, high = low[~done], middle[~done], high[~done]
