@@ -311,11 +311,11 @@ def test_as_a_program(tmp_path):
 # --- reproduce --------------------------------------------------------------------------------
 
 FIGURES = {
-    "brdar-2018": {"fig2", "fig3", "fig4", "fig5"},
+    "brdar-2018": {"fig2", "fig3", "fig4", "fig5", "seesaw", "fig7"},
     "chang-liao-2020": {"fig2", "fig3", "fig3-nu-mu-line", "fig3-conus-kink", "fig4"},
     "chao-2021": {"fig3", "fig4", "switches"},
 }
-TABLES = {"chao-2021": {"table", "switch-by-switch"}}
+TABLES = {"brdar-2018": {"table", "statements"}, "chao-2021": {"table", "switch-by-switch"}}
 
 
 @pytest.mark.slow
