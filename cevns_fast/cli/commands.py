@@ -74,7 +74,7 @@ def _rate(args: argparse.Namespace) -> None:
     paths = _paths(args, f"rate-{experiment.name}") if args.output else None
     from cevns_fast.likelihood.measurement import measurement_of
 
-    edges, observable = experiment.detector.bins, experiment.detector.response.observable
+    (low, high), observable = experiment.bin_edges, experiment.detector.response.observable
     about = {"bins": observable, "counts": "per bin, without backgrounds"}
     given = fixed_fields(args.model, args.parameters, _options(args))
     new = interaction(args.model, given) if args.parameters else None
@@ -83,19 +83,32 @@ def _rate(args: argparse.Namespace) -> None:
         counts["new physics"] = cf.event_rate(experiment, new, standard_model=False)
         counts["total"] = counts["Standard Model"] + counts["new physics"]
         about["interaction"] = repr(new)
-    columns, points = {"low": edges[:-1], "high": edges[1:], **counts}, None
+    columns, points = {"low": low, "high": high, **counts}, None
     if experiment.observed is not None:
         statistic = measurement_of(experiment)
         columns["data"] = statistic.data
         about["data"] = "less steady-state and beam-related backgrounds"
         if not statistic.predicts_variance:
             points = ("data less backgrounds", statistic.data, np.sqrt(statistic.variance))
+    if experiment.excluded:  # gaps in the figure
+        counts = {name: _with_gaps(experiment, values) for name, values in counts.items()}
+        points = points and (points[0], *(_with_gaps(experiment, values) for values in points[1:]))
     table = tables.Table(columns, {**_provenance([experiment]), **about})
     print(f"{experiment.name}: counts per bin of {observable}")
     print(table.text())
     print("sum: " + ", ".join(f"{name} {np.sum(columns[name]):.4g}" for name in [*columns][2:]))
+    edges = experiment.detector.bins
     if paths is not None:
         _write(args, table, lambda: plotting.histogram(edges, counts, x_label=observable, data=points), paths)
+
+
+def _with_gaps(experiment: Any, values: Any) -> Any:
+    """Counts of all bins of the detector, NaN where one is left out."""
+    import numpy as np
+
+    found = np.full(experiment.detector.n_bins, np.nan)
+    found[list(experiment.kept)] = values
+    return found
 
 
 def _limit(args: argparse.Namespace) -> None:
@@ -245,6 +258,30 @@ def _require(extra: str, *modules: str) -> None:
         raise ImportError(f"needs {' and '.join(missing)}: pip install 'cevns_fast[{extra}]'")
 
 
+def _dark_matter(args: argparse.Namespace) -> None:
+    """The plane of mass and coupling of χ."""
+    from cevns_fast import _validate as validate
+    from cevns_fast.inference.mass_scan import mass_grid
+    from cevns_fast.output import dark_matter
+
+    draw = dark_matter.PLANES[validate.choice("--model", args.model, dark_matter.PLANES)]
+    if args.experiment:
+        experiments = [cf.load(name) for name in args.experiment]
+    else:
+        known = map(cf.load, cf.available_experiments())
+        experiments = [each for each in known if each.observed is not None]
+    paths = _paths(args, f"dark-matter-{args.model}")
+    low, high = args.mass_range
+    masses = mass_grid(experiments, low, high, args.masses)
+    if args.model == "scalar":
+        table = dark_matter.scalar_plane(experiments, masses, args.ratio, args.reading, args.threads)
+    else:
+        table = dark_matter.dipole_plane(experiments, masses, majorana=args.reading.startswith("majorana"))
+    print(f"dark matter and recoils: {table.about['plane']}")
+    print(table.text(most=12))
+    _write(args, table, lambda: draw(table), paths)
+
+
 def _reproduce(args: argparse.Namespace) -> None:
     from cevns_fast import papers
     from cevns_fast.output import plotting
@@ -283,6 +320,7 @@ _COMMANDS = {
     "rate": _rate,
     "limit": _limit,
     "scan": _scan,
+    "dark-matter": _dark_matter,
     "reproduce": _reproduce,
     "c-interface": _c_interface,
 }

@@ -16,7 +16,7 @@ from cevns_fast._kernels.rates import LOWEST_T_POWER, NODES, T_POWERS, Panels, T
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
 from cevns_fast.counts.flux import FluxMoments, Lane, flux_moments
-from cevns_fast.experiments.detectors import LARGEST_RECOIL, Detector
+from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.sources import Source, endpoint_of
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
 from cevns_fast.nuclear.nuclei import Nuclide
@@ -159,8 +159,8 @@ def _cuts(detector: Detector, highest: float) -> list[float]:
     """Recoil energies between which every response is smooth, from the lowest to the highest that matter."""
     response = detector.response
     if response.smearing is None:
-        first = detector.recoil_at(detector.bins[0], LARGEST_RECOIL)
-        last = detector.recoil_at(detector.bins[-1], LARGEST_RECOIL)
+        first = detector.recoil_at(detector.bins[0], highest)
+        last = detector.recoil_at(detector.bins[-1], highest)
     else:
         grid = np.geomspace(1e-9, highest, 2000)
         seen = detector.bin_response(grid).max(axis=0)
@@ -171,7 +171,7 @@ def _cuts(detector: Detector, highest: float) -> list[float]:
     first, last = max(first, response.recoil_threshold), min(last, highest)
     if first >= last:
         return []
-    return [first, *(T for T in detector.response_breakpoints if first < T < last), last]
+    return [first, *(T for T in detector.response_breakpoints(highest) if first < T < last), last]
 
 
 @lru_cache(maxsize=256)

@@ -74,11 +74,18 @@ class Assembly:
         self.labels = labels_of(self.experiments)
         self.pulls = pulls_of(self.experiments, signals, nuisances)
         self.centre = np.zeros(len(self.pulls))
+        variants = [e for pull in self.pulls for pair in pull.shapes if pair for e in pair]
+        self._can_change = [e for e in (*self.experiments, *variants) if e.can_change]
 
     @property
     def nuisance_names(self) -> tuple[str, ...]:
         """All nuisances; those that are no parameters are profiled."""
         return tuple(pull.name for pull in self.pulls)
+
+    def check_unchanged(self) -> None:
+        """`ValueError` if a function of the user's own, of which counts are remembered, reads what has changed."""
+        for each in self._can_change:
+            each.check_unchanged()
 
     def check_names(self, kind: type[Interaction]) -> None:
         """Refuse a nuisance of the user's that has the name of a coupling or parameter of an interaction.
@@ -116,6 +123,7 @@ class Assembly:
         self, batch: Sequence[Interaction], couplings: tuple[str, ...], phases: Mapping[str, complex], threads: int
     ) -> list[tuple[Layout, list[System]]]:
         """The function of couplings as the kernel's arrays, for each of several interactions of one kind."""
+        self.check_unchanged()
         self.check_names(type(batch[0]))
         found = [self.counts(i, couplings, phases).of(batch, threads) for i in range(len(self.experiments))]
         return [
@@ -130,6 +138,7 @@ class Assembly:
 
         The systems hold zeros where the third result has each experiment's float64[n, tables, powers, bins].
         """
+        self.check_unchanged()
         self.check_names(type(batch[0]))
         phases = {} if phase == 1 else {coupling: phase}
         found = [self.counts(i, (coupling,), phases).of(batch, threads) for i in range(len(self.experiments))]

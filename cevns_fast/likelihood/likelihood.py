@@ -36,7 +36,8 @@ class Likelihood:
         must differ from those of all other nuisances, and of couplings and parameters of interactions.
     model : kind of interaction, interaction or callable, optional
         What `parameters` are parameters of: ``cf.SingletEFT``; one interaction, whose other values then stay;
-        or a function of one parameter and of `fixed` that makes an interaction, for ties like m_Z' = 10 m_χ.
+        or a function of one parameter and of `fixed` that makes an interaction, for ties like m_Z' = 10 m_χ. It is
+        called once for each of some values: what it reads, globals included, must not change afterwards.
     parameters : sequence of str
         The free parameters in their order: couplings, nuisances by name (see `nuisance_names`; the others
         are profiled), and at most one that is neither, such as ``m_chi``.

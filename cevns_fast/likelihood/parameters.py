@@ -3,12 +3,13 @@
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from cevns_fast import _validate as validate
 from cevns_fast.counts.count_table import heaviest
 from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.experiments.snapshots import Snapshot, snapshot
 from cevns_fast.interactions.process import Interaction
 from cevns_fast.likelihood.pulls import Pull
 
@@ -56,6 +57,21 @@ class FitModel:
     phases: Mapping[str, complex]
     structure: str | None
     make: Callable[[float], Interaction]
+    read: Snapshot | None = None  # what a function of the user's own read when it was given
+
+    def check_unchanged(self) -> None:
+        """`ValueError` if the function that makes interactions reads what has changed."""
+        now = self.snapshot()
+        path = self.read.difference(now) if self.read is not None and now is not None else None
+        if path is not None:
+            raise ValueError(
+                f"model: {path} has changed since the likelihood was made; what was computed is remembered, "
+                "so a function must not change: make a new likelihood"
+            )
+
+    def snapshot(self) -> Snapshot | None:
+        """What the function that makes interactions reads now."""
+        return snapshot(getattr(self.make, "build", self.make), list)
 
 
 Model = type[Interaction] | Interaction | Callable[..., Interaction]
@@ -124,7 +140,8 @@ def fit_model(
         if not low <= default <= high:
             default = low if default < low else high
         found.append(Parameter(name, text, unit, default, low, high))
-    return FitModel(tuple(found), couplings, dict(phases), structure, make)
+    model_of = FitModel(tuple(found), couplings, dict(phases), structure, make)
+    return replace(model_of, read=model_of.snapshot() if kind is None else None)
 
 
 def claims_of(kind: type[Interaction]) -> list[tuple[str, str]]:
