@@ -655,7 +655,7 @@ def test_errors_of_use():
         cf.Likelihood(CSI, nuisances=[SKIN]).chi2_of_counts(np.zeros(12))
     with pytest.raises(ValueError, match=re.escape("uncertainty of 'flux' = 0")):
         cf.ScaleNuisance("flux", 0)
-    with pytest.raises(ValueError, match="must be a tuple of names"):
+    with pytest.raises(ValueError, match="must be a sequence of names"):
         cf.ScaleNuisance("flux", 0.1, "coherent-csi-2017")
     with pytest.raises(ValueError, match="must keep its bins"):
         few = CSI.replace(bins=(5.0, 10.0), observed=None, steady_state=np.zeros(1), backgrounds=())
