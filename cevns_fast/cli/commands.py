@@ -258,6 +258,30 @@ def _require(extra: str, *modules: str) -> None:
         raise ImportError(f"needs {' and '.join(missing)}: pip install 'cevns_fast[{extra}]'")
 
 
+def _dark_matter(args: argparse.Namespace) -> None:
+    """The plane of mass and coupling of χ."""
+    from cevns_fast import _validate as validate
+    from cevns_fast.inference.mass_scan import mass_grid
+    from cevns_fast.output import dark_matter
+
+    draw = dark_matter.PLANES[validate.choice("--model", args.model, dark_matter.PLANES)]
+    if args.experiment:
+        experiments = [cf.load(name) for name in args.experiment]
+    else:
+        known = map(cf.load, cf.available_experiments())
+        experiments = [each for each in known if each.observed is not None]
+    paths = _paths(args, f"dark-matter-{args.model}")
+    low, high = args.mass_range
+    masses = mass_grid(experiments, low, high, args.masses)
+    if args.model == "scalar":
+        table = dark_matter.scalar_plane(experiments, masses, args.ratio, args.reading, args.threads)
+    else:
+        table = dark_matter.dipole_plane(experiments, masses, majorana=args.reading.startswith("majorana"))
+    print(f"dark matter and recoils: {table.about['plane']}")
+    print(table.text(most=12))
+    _write(args, table, lambda: draw(table), paths)
+
+
 def _reproduce(args: argparse.Namespace) -> None:
     from cevns_fast import papers
     from cevns_fast.output import plotting
@@ -296,6 +320,7 @@ _COMMANDS = {
     "rate": _rate,
     "limit": _limit,
     "scan": _scan,
+    "dark-matter": _dark_matter,
     "reproduce": _reproduce,
     "c-interface": _c_interface,
 }

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
+from cevns_fast.inference.toys import best_fit
 from cevns_fast.likelihood.likelihood import Likelihood, function_of
 from cevns_fast.likelihood.parameters import Parameter
 
@@ -23,12 +24,19 @@ if TYPE_CHECKING:
 # Samplers want finite numbers: this is ln L where it is −inf.
 IMPOSSIBLE = -1e300
 
+# Nearer to a bound than this part of what changes χ² by one, a minimum is at the bound.
+_AT_BOUND = 0.1
+
 # What scipy's methods use of a problem: gradient, Hessian, bounds. "dogleg" needs a convex function.
 _METHODS = {
     "L-BFGS-B": "gb", "TNC": "gb", "SLSQP": "gb", "trust-constr": "ghb",
     "Newton-CG": "gh", "trust-ncg": "gh", "trust-krylov": "gh", "trust-exact": "gh",
     "CG": "g", "BFGS": "g", "Nelder-Mead": "b", "Powell": "b", "COBYLA": "b", "COBYQA": "b",
 }  # fmt: skip
+
+
+class BoundWarning(UserWarning):
+    """χ² is smallest at a bound of a coupling, where Minuit's errors mean nothing."""
 
 
 def minuit_cost(fit: Likelihood) -> "LikelihoodCost":
@@ -50,6 +58,13 @@ def minuit_cost(fit: Likelihood) -> "LikelihoodCost":
     ImportError
         If iminuit is missing (extra ``fit``).
 
+    Warns
+    -----
+    BoundWarning
+        If χ² is smallest at a bound of a coupling. Minuit's limits stretch a parameter so that it cannot pass: at one,
+        HESSE has the error of the stretched parameter and MINOS ends there. Counts are even in couplings as a
+        whole, so that zero is nearly always the middle of an interval: leave both signs free.
+
     Examples
     --------
     >>> import cevns_fast as cf
@@ -65,6 +80,7 @@ def minuit_cost(fit: Likelihood) -> "LikelihoodCost":
         from cevns_fast.interop.minuit import LikelihoodCost
     except ImportError:
         raise ImportError("minuit_cost needs iminuit: pip install 'cevns_fast[fit]'") from None
+    _warn_of_bounds(fit)
     return LikelihoodCost(fit)
 
 
@@ -330,6 +346,26 @@ def to_inference_data(fit: Likelihood, samples: ArrayLike, log_likelihood: Array
 def _parameters(fit: Any) -> tuple[Parameter, ...]:
     """The parameters of a likelihood that has some."""
     return function_of(fit).model.parameters
+
+
+def _warn_of_bounds(fit: Likelihood) -> None:
+    """Warn if χ² is smallest at a bound of a coupling."""
+    model = function_of(fit).model
+    bounded = [p.name in model.couplings and (math.isfinite(p.lower) or math.isfinite(p.upper)) for p in fit.parameters]
+    if not any(bounded):
+        return
+    # At a free mass: the best one may be so large that nothing depends on couplings.
+    mass = {p.name: p.default for p in fit.parameters if p.name == model.structure}
+    best = np.array(list(best_fit(fit, fixed=mass).theta.values()))
+    for i in np.flatnonzero(bounded).tolist():
+        p, near = fit.parameters[i], _AT_BOUND * _width(fit, best, i)
+        if min(best[i] - p.lower, p.upper - best[i]) < near:
+            warnings.warn(
+                f"{p.name} = {best[i]:.3g}: is at its bounds {p.lower:g}, {p.upper:g}, where HESSE and MINOS give no "
+                "errors; give it both signs, or use limit_scan or feldman_cousins",
+                BoundWarning,
+                stacklevel=3,
+            )
 
 
 def _width(fit: Likelihood, default: Floats, i: int) -> float:

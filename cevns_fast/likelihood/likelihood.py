@@ -57,6 +57,8 @@ class Likelihood:
     parameters : tuple of Parameter
         Name, description, unit, default and bounds; empty without a `model`.
     nuisance_names : tuple of str
+    standard_model, statistic, rtol
+        As given.
 
     Raises
     ------

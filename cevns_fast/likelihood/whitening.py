@@ -18,7 +18,7 @@ _MOST_DENSE = 64
 
 
 def reduced(layout: Layout, systems: Sequence[System]) -> tuple[Layout, list[System]]:
-    """The same function of the parameters with fewer nuisances and rows; bins lose their meaning."""
+    """A function of parameters with fewer nuisances and rows and the same values; bins lose their meaning."""
     layout, found, _ = whitened(layout, systems)
     return layout, [_compressed(s) if s.statistic == FIXED_VARIANCE and len(s.breaks) == 2 else s for s in found]
 

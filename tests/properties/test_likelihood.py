@@ -199,6 +199,32 @@ def test_an_interaction_is_its_counts(of, statistic):
     agree(like.chi2(eft), expected.chi2)
 
 
+@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize("counts_scale", [0.3, 1.0, 3.0])
+def test_a_signal_uncertainty_of_the_standard_model_is_of_the_stated_one(statistic, counts_scale):
+    """Not of the truth behind simulated data, which is another model here."""
+    stated, truth = cf.StandardModel(sin2_theta_w=0.33), cf.StandardModel(sin2_theta_w=0.15)
+    experiment = CSI.replace(
+        observed=None, simulated_truth=truth, signal_uncertainty=0.5, signal_uncertainty_on="standard_model"
+    )
+    weak, true = counts_of(CSI, stated), counts_of(CSI, truth)
+    assert np.abs(true / weak - 1).min() > 0.2
+    counts = counts_scale * counts_of(CSI, cf.SingletEFT(10.0, C_V=0.1))
+    expected = joint_chi2([Setup(experiment, counts, weak, true, {})], statistic=statistic)
+    like = cf.Likelihood(experiment, standard_model=stated, statistic=statistic)
+    agree(like.chi2_of_counts(counts), expected.chi2)
+    # the same through the plane's kernel, and along a coupling
+    eft = cf.SingletEFT(10.0)
+    new = [counts_of(CSI, eft.replace(C_V=x), stated) for x in (0.05, 0.1)]
+    chi2 = [joint_chi2([Setup(experiment, n, weak, true, {})], statistic=statistic).chi2 for n in new]
+    scan = cf.correlation_scan(experiment, eft, ("C_V",), [0.05, 0.1], standard_model=stated, statistic=statistic)
+    assert scan.chi2 == pytest.approx(chi2, rel=1e-10)
+    curve = cf.limit_scan(experiment, eft, "C_V", standard_model=stated, statistic=statistic)
+    fit = cf.Likelihood(experiment, standard_model=stated, statistic=statistic, model=eft, parameters=("C_V",))
+    assert fit([float(curve.upper[0])]) - curve.chi2_min[0] == pytest.approx(curve.delta_chi2, rel=1e-8)
+    assert fit([0.1]) == pytest.approx(chi2[1], rel=1e-10)
+
+
 # --- a function of parameters is that of interactions -------------------------------------------------------
 
 
