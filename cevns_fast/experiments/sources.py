@@ -31,7 +31,8 @@ class FluxComponent:
     antineutrino : bool
         Interference terms that are odd under ν ↔ ν̄ change their sign.
     spectrum : callable or None
-        Neutrinos per MeV at energies E (MeV, array), per unit of the source's fluence.
+        Neutrinos per MeV at energies E (MeV, array), per unit of the source's fluence. It is compiled once: what it
+        reads, globals and attributes included, must not change while an experiment with it is in use.
     breakpoints : tuple of float
         Increasing energies, MeV: the ends of the spectrum and every point where it is not smooth.
     lines : tuple of (energy, intensity)
