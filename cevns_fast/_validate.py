@@ -3,7 +3,9 @@
 import cmath
 import difflib
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -78,6 +80,22 @@ def sequence(name: str, value: Any, kinds: type | tuple[type, ...], example: str
         if not isinstance(each, kinds):
             raise ValueError(f"{name} = {each!r}: must be {example}")
     return found
+
+
+def names(name: str, value: Any) -> tuple[str, ...]:
+    """A sequence of strings, as a tuple; not a single one, whose letters would be taken."""
+    found = sequence(name, value, object, "names")
+    for each in found:
+        if not isinstance(each, str):
+            raise ValueError(f"{name} = {value!r}: must be a sequence of names, and {each!r} is none")
+    return found
+
+
+def path(name: str, value: Any) -> Path:
+    """The path of a file."""
+    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str) or not str(value):
+        raise ValueError(f"{name} = {value!r}: must be a path")
+    return Path(value)
 
 
 def mapping(name: str, value: Any) -> Mapping[Any, Any]:

@@ -69,7 +69,7 @@ class Templates:
         ValueError
             If a coupling is not open, or not a finite number.
         """
-        for name, value in couplings.items():
+        for name, value in validate.mapping("couplings", couplings).items():
             validate.choice("coupling", name, self.couplings)
             validate.coupling(name, value)
         x = {name: complex(couplings.get(name, 0.0)) for name in self.couplings}
@@ -178,10 +178,16 @@ def check_experiment(experiment: Any) -> None:
     experiment.check_unchanged()
 
 
-def checked_interactions(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: Any = 1) -> list[Interaction]:
-    """The interactions as a list; `ValueError` for arguments of the wrong kind."""
+def checked_rtol(rtol: Any) -> float:
+    """An accuracy; `ValueError` otherwise."""
     if not 1e-14 <= validate.number("rtol", rtol) <= 1e-2:
         raise ValueError(f"rtol = {rtol!r}: must be from 1e-14 to 1e-2")
+    return float(rtol)
+
+
+def checked_interactions(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: Any = 1) -> list[Interaction]:
+    """The interactions as a list; `ValueError` for arguments of the wrong kind."""
+    checked_rtol(rtol)
     checked(threads)
     found = [interaction]
     if not isinstance(interaction, Interaction) and isinstance(interaction, Iterable):
@@ -250,7 +256,8 @@ def templates(
     """
     check_experiment(experiment)
     batch = checked_batch(interaction, rtol, threads)
-    names = type(batch[0]).default_couplings if couplings is None else tuple(couplings)
+    kind = type(batch[0])
+    names = kind.default_couplings if couplings is None else validate.sequence("couplings", couplings, object, "names")
     polynomial = total_polynomial(
         experiment, batch, names, phases, standard_model=standard_model, rtol=rtol, threads=threads
     )

@@ -45,6 +45,8 @@ class Detector:
         Increasing edges of the observable; bin i is [bins[i], bins[i+1]).
     response : Response
     form_factor : HelmFormFactor or PointNucleus
+        Or an object with `proton` and `neutron`, functions of a nuclide and recoil energies (MeV, array). They are
+        compiled once: what they read must not change while an experiment with them is in use.
 
     Raises
     ------

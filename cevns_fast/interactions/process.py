@@ -156,7 +156,7 @@ class Interaction(ABC):
     @classmethod
     def check_couplings(cls, couplings: Iterable[str], phases: Mapping[str, complex]) -> tuple[str, ...]:
         """The names, if all can be left open and the phases are theirs; `ValueError` otherwise."""
-        names = tuple(couplings)
+        names = validate.sequence("couplings", couplings, object, "names")
         for name in names:
             if not isinstance(name, str) or name not in cls.couplings:
                 validate.choice("coupling", name, cls.couplings)

@@ -253,7 +253,7 @@ def prior_transform(fit: Likelihood, priors: Mapping[str, Any] | None = None) ->
     """
     from scipy.special import ndtri
 
-    parameters, given = _parameters(fit), dict(priors or {})
+    parameters, given = _parameters(fit), dict(validate.mapping("priors", priors or {}))
     for name in given:
         validate.choice("priors", name, [p.name for p in parameters])
     quantiles: list[Callable[[Any], Any]] = []

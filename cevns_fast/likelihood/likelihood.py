@@ -316,8 +316,11 @@ class Likelihood:
         >>> with tempfile.TemporaryDirectory() as directory:
         ...     fit.export(pathlib.Path(directory) / "fit.cevns")
         """
+        path = validate.path("path", path)
+        if path.is_dir():
+            raise ValueError(f"path = {str(path)!r}: is a folder, must be a file")
         numbers = self._of_parameters().exported()
-        Path(path).write_bytes(np.concatenate([[float(numbers.size)], numbers]).tobytes())
+        path.write_bytes(np.concatenate([[float(numbers.size)], numbers]).tobytes())
 
     def _of_parameters(self) -> OfParameters:
         """The function of parameters, if this is one."""
