@@ -16,7 +16,7 @@ from cevns_fast._kernels.rates import LOWEST_T_POWER, NODES, T_POWERS, Panels, T
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
 from cevns_fast.counts.flux import FluxMoments, Lane, flux_moments
-from cevns_fast.experiments.detectors import LARGEST_RECOIL, Detector
+from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.sources import Source, endpoint_of
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
 from cevns_fast.nuclear.nuclei import Nuclide
@@ -25,6 +25,7 @@ from cevns_fast.nuclear.nuclei import Nuclide
 _EVEN_LANES: tuple[Lane, ...] = tuple((False, k) for k in range(-2, 3))
 _ODD_LANES: tuple[Lane, ...] = tuple((True, k) for k in range(-2, 1))
 _PROBE_LANES = _EVEN_LANES + _ODD_LANES
+_NEGATIVE = [i for i, (_, k) in enumerate(_PROBE_LANES) if k < 0]
 # Fractions of the heaviest mass, beside 0 and one that is nearly 0.
 _PROBE_MASSES = (0.1, 0.4, 0.7, 0.9, 0.99)
 _PROPAGATOR_POWERS = (0, 2)
@@ -81,8 +82,8 @@ def plan_of(source: Source, detector: Detector, rtol: float) -> Plan:
     return coarse
 
 
-def _probe(source: Source, probed: FluxMoments, candidate: Plan) -> Floats:
-    """All cells for a few masses, without a propagator and with a massless mediator's."""
+def _probe(source: Source, probed: FluxMoments, candidate: Plan) -> list[Floats]:
+    """All cells for a few masses [masses, targets, powers of T, lanes, bins], for each power of a propagator."""
     panels = candidate.panels
     limit = endpoint_of(source) * (1 - endpoint_of(source) / (2 * panels.mass.min()))
     masses = np.array([0.0, 1e-3 / limit, *_PROBE_MASSES]) * limit
@@ -107,21 +108,28 @@ def _probe(source: Source, probed: FluxMoments, candidate: Plan) -> Floats:
         sums = out.reshape(len(masses), n_targets, T_POWERS, n_lanes, -1)
         if panels.low[0] == 0:  # 1/T and steeper have no integral for a massless final state
             sums[0, :, : power - LOWEST_T_POWER] = 0.0
+            sums[0, :, power - LOWEST_T_POWER, _NEGATIVE] = 0.0  # and 1/E alone comes with a mass
             sums[1, :, power] = 0.0  # 1/T² comes with m⁴ or m², small where the response is not known as well
         if power > 0:  # no interaction multiplies a propagator by 1/T
             sums[:, :, :-LOWEST_T_POWER] = 0.0
         results.append(sums)
-    return np.concatenate(results)
+    return results
 
 
-def _difference(coarse: Floats, fine: Floats) -> float:
-    """Largest difference, relative to the sum without cancellation, floored."""
-    even = np.abs(fine[:, :, :, : len(_EVEN_LANES)])
-    scale = np.concatenate([even, even[:, :, :, : len(_ODD_LANES)]], axis=3)
-    scale = np.maximum(scale, _BIN_FLOOR * scale.max(axis=-1, keepdims=True))
-    by_power = scale.reshape(len(_PROPAGATOR_POWERS), -1, *scale.shape[1:])
-    scale = np.maximum(by_power, _MASS_FLOOR * by_power.max(axis=(1, -1), keepdims=True)).reshape(scale.shape)
-    return float(np.max(np.abs(coarse - fine) / np.where(scale > 0, scale, 1.0)))
+def _difference(coarse: Sequence[Floats], fine: Sequence[Floats]) -> float:
+    """Largest difference, relative to the sum without cancellation, floored; of many bins it takes little room."""
+    worst = 0.0
+    for one, other in zip(coarse, fine, strict=True):
+        scale = np.abs(other[:, :, :, : len(_EVEN_LANES)])
+        np.maximum(scale, _BIN_FLOOR * scale.max(axis=-1, keepdims=True), out=scale)
+        np.maximum(scale, _MASS_FLOOR * scale.max(axis=(0, -1), keepdims=True), out=scale)
+        scale[scale == 0] = 1.0
+        for lanes in (slice(len(_EVEN_LANES)), slice(len(_EVEN_LANES), None)):  # odd ones may cancel
+            error = one[:, :, :, lanes] - other[:, :, :, lanes]
+            np.abs(error, out=error)
+            error /= scale[:, :, :, : error.shape[3]]
+            worst = float(np.maximum(worst, error.max()))  # what is not a number stays none
+    return worst
 
 
 def _targets(detector: Detector) -> tuple[IntegrationTarget, ...]:
@@ -153,8 +161,8 @@ def _cuts(detector: Detector, highest: float) -> list[float]:
     """Recoil energies between which every response is smooth, from the lowest to the highest that matter."""
     response = detector.response
     if response.smearing is None:
-        first = detector.recoil_at(detector.bins[0], LARGEST_RECOIL)
-        last = detector.recoil_at(detector.bins[-1], LARGEST_RECOIL)
+        first = detector.recoil_at(detector.bins[0], highest)
+        last = detector.recoil_at(detector.bins[-1], highest)
     else:
         grid = np.geomspace(1e-9, highest, 2000)
         seen = detector.bin_response(grid).max(axis=0)
@@ -165,7 +173,7 @@ def _cuts(detector: Detector, highest: float) -> list[float]:
     first, last = max(first, response.recoil_threshold), min(last, highest)
     if first >= last:
         return []
-    return [first, *(T for T in detector.response_breakpoints if first < T < last), last]
+    return [first, *(T for T in detector.response_breakpoints(highest) if first < T < last), last]
 
 
 @lru_cache(maxsize=256)
@@ -237,7 +245,8 @@ def _panel_edges(cuts: Sequence[float], ratio: float, refinement: int) -> Floats
     for low, high in pairwise(cuts):
         if low > 0:
             n = max(1, int(np.ceil(np.log(high / low) / np.log(ratio) - 1e-9)))
-            edges += np.geomspace(low, high, n + 1)[1:-1].tolist()
+            if n > 1:
+                edges += np.geomspace(low, high, n + 1)[1:-1].tolist()
         else:
             first = high / (8 * refinement) ** 2  # below it, analytic in √T for all that matters
             n = max(1, int(np.ceil(np.log(high / first) / np.log(ratio) - 1e-9)))

@@ -231,6 +231,8 @@ def correlation_scan(
         raise ValueError(f"axes: {len(axes)} grids are given for {len(names)} couplings {names}")
     grids = tuple(_grid(name, axis) for name, axis in zip(names, axes, strict=True))
     n_threads = get_num_threads() if threads is None else checked(threads)
+    if checkpoint is not None:
+        checkpoint = validate.path("checkpoint", checkpoint)
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise ValueError(f"executor = {executor!r}: must be a concurrent.futures.Executor")
     single = isinstance(interaction, Interaction)
@@ -342,6 +344,7 @@ def _target(out: Any, shape: tuple[int, ...]) -> Floats:
                 "pass a memory map (numpy.lib.format.open_memmap) as `out`"
             )
         return np.empty(shape)
+    validate.plain("out", out)
     if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != np.float64 or not out.flags.c_contiguous:
         described = f"{out.dtype}{list(out.shape)}" if isinstance(out, np.ndarray) else repr(out)
         raise ValueError(f"out = {described}: must be a C-contiguous float64 array of shape {shape}")

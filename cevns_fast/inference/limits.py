@@ -115,9 +115,9 @@ def limit_scan(
     highest_unit = np.max([high for _, high in units], axis=0)
     even = not any(p[:, 1::2].any() for p in nominal)
     grid = _grid(float(np.log(highest_unit / nearest).max()), even)
-    layout, systems, matrices = whitened(layout, systems)
+    layout, systems, whiteners = whitened(layout, systems)
     evaluator, n = Evaluator(pack(layout, systems)), len(batch)
-    tables = np.concatenate([(v @ m.T).reshape(n, -1) for v, m in zip(values, matrices, strict=True)], axis=1)
+    tables = np.concatenate([whiten(v).reshape(n, -1) for v, whiten in zip(values, whiteners, strict=True)], axis=1)
     lows, highs = np.full((n, _MOST_INTERVALS), np.nan), np.full((n, _MOST_INTERVALS), np.nan)
     summary = np.empty((n, 3))
     in_ranges(

@@ -50,8 +50,7 @@ def mass_grid(experiments: Sequence[Experiment], low: float, high: float, n: int
     validate.number("highest mass", high, positive=True)
     if low >= high:
         raise ValueError(f"masses from {low!r} to {high!r} MeV: the first must be below the second")
-    if not isinstance(n, int) or n < 2:
-        raise ValueError(f"number of masses = {n!r}: must be a whole number >= 2")
+    n = validate.whole("number of masses", n, minimum=2)
     limit = heaviest_mass(experiments)
     even = np.linspace(0.1, 0.98, int(_EVEN * n), endpoint=False)
     near = limit * np.concatenate([even, 1 - np.geomspace(0.02, 1e-6, int(_APPROACHING * n))])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.inference.confidence import threshold
 from cevns_fast.parallel.once import once
@@ -133,7 +134,9 @@ class Scan:
         """Δχ² of one plane."""
         if len(self.axes) != 2:
             raise ValueError(f"couplings = {self.couplings}: contours and regions need exactly two")
-        return self.delta_chi2 if self.chi2.ndim == 2 else self.delta_chi2[interaction]
+        count = 1 if self.chi2.ndim == 2 else len(self.chi2)
+        chosen = validate.whole("interaction", interaction, minimum=0, maximum=count - 1)
+        return self.delta_chi2 if self.chi2.ndim == 2 else self.delta_chi2[chosen]
 
     def contours(self, cl: float | None = None, *, delta_chi2: float | None = None, interaction: int = 0) -> Contours:
         """The allowed region of a plane.
@@ -253,7 +256,8 @@ class Scan:
         """
         from cevns_fast.inference import scan_file
 
-        return scan_file.save(self.to_xarray(), path, overwrite=overwrite)
+        overwrite = validate.flag("overwrite", overwrite)
+        return scan_file.save(self.to_xarray(), validate.path("path", path), overwrite=overwrite)
 
 
 def open_scan(path: str | Path) -> Scan:
@@ -279,6 +283,7 @@ def open_scan(path: str | Path) -> Scan:
     ImportError
         If xarray or h5netcdf is missing (extra ``scan``).
     """
+    path = validate.path("path", path)
     from cevns_fast.inference import scan_file
 
     dataset = scan_file.load(path)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cevns_fast import _kernels
+from cevns_fast import _validate as validate
 from cevns_fast.output.tables import refuse_existing, write
 
 SOURCES = (
@@ -10,9 +11,8 @@ SOURCES = (
     "likelihood_batch.c",
     "likelihood_derivatives.c",
     "likelihood_minimise.c",
-    "likelihood_profile.c",
+    "likelihood_model.c",
     "likelihood_read.c",
-    "likelihood_signal.c",
 )
 FILES = ("cevns_fast.h", "likelihood.h", *SOURCES)
 COMPILE = f"cc -O3 -fPIC -shared {' '.join(SOURCES)} -lm -o libcevns_fast.so"
@@ -48,6 +48,9 @@ def write_c_interface(directory: str | Path, *, overwrite: bool = False) -> tupl
     ...     [path.name for path in cf.write_c_interface(directory)][:3]
     ['cevns_fast.h', 'likelihood.h', 'likelihood.c']
     """
+    directory, overwrite = validate.path("directory", directory), validate.flag("overwrite", overwrite)
+    if directory.exists() and not directory.is_dir():
+        raise ValueError(f"directory = {str(directory)!r}: is a file, must be a folder")
     source = Path(_kernels.__path__[0])
     paths = tuple(Path(directory) / name for name in FILES)
     refuse_existing(paths, overwrite=overwrite)

@@ -10,11 +10,11 @@ from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import Layout, System
 from cevns_fast._validate import Floats
 from cevns_fast.counts.count_table import Counts, CountTable
-from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, standard_model_counts
+from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, checked_rtol, standard_model_counts
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.likelihood.measurement import Measurement
-from cevns_fast.likelihood.nuisances import Nuisance
+from cevns_fast.likelihood.nuisances import Nuisance, ScaleNuisance, ShapeNuisance
 from cevns_fast.likelihood.parameters import Parameter, claims_of
 from cevns_fast.likelihood.pulls import labels_of, pulls_of, solved_for
 
@@ -66,19 +66,28 @@ class Assembly:
         self.experiments = experiments_of(experiments)
         self.standard_model = standard_model
         self.statistic = validate.choice("statistic", statistic, ("gaussian", "poisson"))
-        self.rtol = rtol
+        self.rtol = checked_rtol(rtol)
         signals = [standard_model_counts(e, standard_model) for e in self.experiments]
         self.measurements = tuple(Measurement(e, n) for e, n in zip(self.experiments, signals, strict=True))
         poisson = self.statistic == "poisson"
         self._observed = [each.poisson() if poisson else each.gaussian() for each in self.measurements]
         self.labels = labels_of(self.experiments)
-        self.pulls = pulls_of(self.experiments, signals, nuisances)
+        kinds = (ScaleNuisance, ShapeNuisance)
+        shared = validate.sequence("nuisances", nuisances, kinds, "a ScaleNuisance or a ShapeNuisance")
+        self.pulls = pulls_of(self.experiments, signals, shared)
         self.centre = np.zeros(len(self.pulls))
+        variants = [e for pull in self.pulls for pair in pull.shapes if pair for e in pair]
+        self._can_change = [e for e in (*self.experiments, *variants) if e.can_change]
 
     @property
     def nuisance_names(self) -> tuple[str, ...]:
         """All nuisances; those that are no parameters are profiled."""
         return tuple(pull.name for pull in self.pulls)
+
+    def check_unchanged(self) -> None:
+        """`ValueError` if a function of the user's own, of which counts are remembered, reads what has changed."""
+        for each in self._can_change:
+            each.check_unchanged()
 
     def check_names(self, kind: type[Interaction]) -> None:
         """Refuse a nuisance of the user's that has the name of a coupling or parameter of an interaction.
@@ -116,6 +125,7 @@ class Assembly:
         self, batch: Sequence[Interaction], couplings: tuple[str, ...], phases: Mapping[str, complex], threads: int
     ) -> list[tuple[Layout, list[System]]]:
         """The function of couplings as the kernel's arrays, for each of several interactions of one kind."""
+        self.check_unchanged()
         self.check_names(type(batch[0]))
         found = [self.counts(i, couplings, phases).of(batch, threads) for i in range(len(self.experiments))]
         return [
@@ -130,6 +140,7 @@ class Assembly:
 
         The systems hold zeros where the third result has each experiment's float64[n, tables, powers, bins].
         """
+        self.check_unchanged()
         self.check_names(type(batch[0]))
         phases = {} if phase == 1 else {coupling: phase}
         found = [self.counts(i, (coupling,), phases).of(batch, threads) for i in range(len(self.experiments))]

@@ -29,15 +29,23 @@ class OfParameters:
 
     def fast(self) -> Evaluator:
         """The kernel's function, of what χ² needs only: bins and most nuisances have lost their meaning."""
+        self.check_unchanged()
         if self._fast is None:
             self._fast = Evaluator(pack(*reduced(*self.systems())))
         return self._fast
 
     def full(self) -> Evaluator:
         """The kernel's function, with all bins and nuisances."""
+        self.check_unchanged()
         if self._full is None:
             self._full = Evaluator(pack(*self.systems()))
         return self._full
+
+    def check_unchanged(self) -> None:
+        """`ValueError` if a function of the user's own reads what has changed since it was compiled."""
+        self.assembly.check_unchanged()
+        if self.model.read is not None:
+            self.model.check_unchanged()
 
     def systems(self) -> tuple[Layout, list[System]]:
         """The function as the kernel's arrays, with all bins and nuisances."""

@@ -121,7 +121,7 @@ def _shape(nuisance: ShapeNuisance, experiments: Sequence[Experiment]) -> Pull:
                 f"{nuisance.name!r}: {variant.name!r} is the name of {len(copies)} experiments with different signals, "
                 "must be that of one: give the copies names of their own with replace(name=...)"
             )
-        if any(variant.detector.bins != e.detector.bins for e in copies):
+        if any((variant.detector.bins, variant.excluded) != (e.detector.bins, e.excluded) for e in copies):
             raise ValueError(f"{nuisance.name!r}: {variant.name} must keep its bins")
     n, nothing = len(experiments), tuple(np.zeros(e.n_bins) for e in experiments)
     shapes = tuple(nuisance.pair(e.name) for e in experiments)

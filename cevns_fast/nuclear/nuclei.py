@@ -55,8 +55,8 @@ class Nuclide:
 
     def __post_init__(self) -> None:
         validate.text("name", self.name)
-        validate.whole("Z", self.Z, minimum=1)
-        validate.whole("N", self.N, minimum=0)
+        validate.whole("Z", self.Z, minimum=1, maximum=200)
+        validate.whole("N", self.N, minimum=0, maximum=400)
         validate.number("atomic_mass", self.atomic_mass, positive=True)
         # Binding costs less than 1% of a nucleon's mass; another unit, or another nuclide's mass, is far off.
         if abs(self.atomic_mass / self.A - 1) > 0.01 and self.A > 3:
@@ -131,9 +131,18 @@ def nuclide(name: str) -> Nuclide:
     raise ValueError(f"nuclide = {name!r}: {_unknown(name, _nuclides())}")
 
 
+def isotopes_of(argument: str, symbol: Any) -> tuple[Nuclide, ...]:
+    """The natural isotopes of an element, lightest first."""
+    if isinstance(symbol, str) and symbol in _elements():
+        return _elements()[symbol]
+    raise ValueError(f"{argument} = {symbol!r}: {_unknown(symbol, _elements())}")
+
+
 def _unknown(name: Any, known: Iterable[str]) -> str:
     """The second half of an error about a name that is not tabulated: hints, not all 289 names."""
-    isotopes = _elements().get(_symbol(str(name)))
+    if not isinstance(name, str):
+        return "must be one of the names of natural nuclides and elements, from H to U"
+    isotopes = _elements().get(_symbol(name))
     if isotopes:
         known = [each.name for each in isotopes]
         return validate.unknown(name, known)
@@ -170,7 +179,9 @@ class Target:
         validate.sequence("nuclides", self.nuclides, Nuclide, "cevns_fast.nuclide('Cs133')")
         object.__setattr__(self, "nuclides", tuple(self.nuclides))
         object.__setattr__(self, "counts", tuple(validate.vector("counts", self.counts, minimum=0.0).tolist()))
-        if not self.nuclides or len(self.nuclides) != len(self.counts):
+        if not self.nuclides:
+            raise ValueError("nuclides = (): must hold at least one")
+        if len(self.nuclides) != len(self.counts):
             raise ValueError(f"counts: has {len(self.counts)} entries, must have one for each nuclide")
         for each, count in zip(self.nuclides, self.counts, strict=True):
             validate.number(f"counts of {each.name}", count, positive=True)
