@@ -1,6 +1,7 @@
 """What is left of χ: published anchors, conservation laws, and what is refused."""
 
 import math
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -163,6 +164,17 @@ def test_plane_is_its_points_on_any_executor_and_resumed(tmp_path):
     assert plain == pytest.approx(np.array(points), rel=1e-14)
     with pytest.raises(ValueError, match="checkpoint"):
         cf.cosmology.relic_plane(**{**arguments, "reading": "dirac"}, threads=1, checkpoint=tmp_path / "c")
+
+
+def test_rows_can_be_sent_elsewhere():
+    from cevns_fast.cosmology.relic_density import _Plane
+
+    m, y = np.array([1.0, 3.0, 20.0]), np.logspace(-5, -2, 4)
+    whole = cf.cosmology.relic_plane(m, 3 * m, y, threads=1)
+    part, first = pickle.loads(pickle.dumps(_Plane(m, 3 * m, y, "dirac", 200.0, 100.0).part(1, 3)))
+    out = np.empty((2, 4))
+    part.fill(first, first + 2, out)
+    assert (out == whole[1:]).all()
 
 
 @pytest.mark.parametrize(
