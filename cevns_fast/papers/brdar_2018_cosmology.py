@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from cevns_fast.constants import AGE_OF_UNIVERSE, NEUTRAL_HIGGS_VEV, M_PLANCK
+from cevns_fast.constants import AGE_OF_UNIVERSE, M_PLANCK, NEUTRAL_HIGGS_VEV
 from cevns_fast.cosmology.decays import decay_widths, maximal_mixing
 from cevns_fast.cosmology.degrees_of_freedom import degrees_of_freedom
 from cevns_fast.cosmology.relic_density import OMEGA_PER_MEV, RelicDensity, relic_density
