@@ -124,6 +124,12 @@ def k2e(z: Floats) -> Floats:
     return result
 
 
+def k1e_over_k2e(z: Floats) -> Floats:
+    """K₁(z)/K₂(z)."""
+    ratio: Floats = k1e(z) / k2e(z)
+    return ratio
+
+
 @lru_cache(maxsize=4)
 def _gauss_legendre(n: int) -> Floats:
     """Nodes and weights on (0, 1)."""

@@ -60,6 +60,41 @@ def test_earlier_QCD_transition_leaves_more():
     assert early / late == pytest.approx(1.47, abs=0.005)
 
 
+@pytest.mark.parametrize("fermion", [True, False])
+@pytest.mark.parametrize("z", [0.02, 1.0, 5.0])
+def test_quantum_statistics_and_counted_species_are_integrals_over_momenta(z, fermion):
+    from scipy.integrate import quad
+
+    from cevns_fast.cosmology.degrees_of_freedom import with_tilt
+    from cevns_fast.cosmology.expansion import Assumptions, Grid, Points, Species, _ideal_gas
+
+    T, species, sign = 2.0, Species(2.0 * z, 3.0, fermion), 1 if fermion else -1
+
+    def moment(power, statistics):
+        """∫ p² (E/T)^power f(E) dp over 2π²T³."""
+
+        def integrand(p):
+            E = math.hypot(p, z)
+            return p**2 * E**power / (math.exp(E) + statistics)
+
+        return species.g * quad(integrand, 0, 60 + z, limit=200)[0] / (2 * math.pi**2)
+
+    points = Points((species.mass / T * 1.5,), alone=True)
+    start = Grid(species.mass, T, points, Assumptions(quantum=True)).log_start(species)
+    entropy = 2 * math.pi**2 / 45 * with_tilt(np.array([T]))[1][0]
+    assert math.exp(start) * entropy == pytest.approx(moment(0, sign), rel=2e-4)
+    g_rho, _ = _ideal_gas(species, np.array([T]))
+    assert g_rho[0] == pytest.approx(30 / math.pi**2 * moment(1, 0), rel=1e-8)
+
+
+def test_systematics():
+    shifts = cf.cosmology.relic_systematics(3.0, 10.0, [1e-3, 1e-5])
+    assert shifts["T_qcd"][1] == pytest.approx(1.47, abs=0.005)
+    assert shifts["T_qcd"][0] == pytest.approx(1.0, abs=1e-4)  # thermal: no memory of the start
+    assert all(0.5 < ratio < 1.5 for each in shifts.values() for ratio in each)
+    assert abs(shifts["chi and S in g_*"][1] - 1) > 0.01
+
+
 @pytest.mark.parametrize("reading", READINGS)
 def test_detailed_balance(reading):
     """n_χ² ⟨σv⟩(χχ → SS) = n_S² ⟨σv⟩(SS → χχ), the latter from the integral with S in the beginning."""
@@ -167,7 +202,7 @@ def test_plane_is_its_points_on_any_executor_and_resumed(tmp_path):
 
 
 def test_rows_can_be_sent_elsewhere():
-    from cevns_fast.cosmology.relic_density import _Plane
+    from cevns_fast.cosmology.relic_plane import _Plane
 
     m, y = np.array([1.0, 3.0, 20.0]), np.logspace(-5, -2, 4)
     whole = cf.cosmology.relic_plane(m, 3 * m, y, threads=1)
