@@ -15,7 +15,7 @@ from cevns_fast._kernels import relic_density as kernels
 from cevns_fast._validate import Floats
 from cevns_fast.constants import OMEGA_DARK_MATTER_H2
 from cevns_fast.cosmology.expansion import RADAU, Assumptions, Grid, Points, Species
-from cevns_fast.cosmology.thermal_cross_section import LogTable, Reading, k1e_over_k2e, threshold
+from cevns_fast.cosmology.thermal_average import LogTable, Reading, k1e_over_k2e, threshold
 
 #: Ω h² of a yield of one per MeV, BRX Eq. (47); s₀ and ρ_c of the Particle Data Group give 2.744e5.
 OMEGA_PER_MEV: Final = 2.742e5

@@ -8,8 +8,8 @@ import numpy as np
 
 from cevns_fast._validate import Floats
 from cevns_fast.constants import M_PLANCK
-from cevns_fast.cosmology.degrees_of_freedom import SEAM, with_tilt
-from cevns_fast.cosmology.thermal_cross_section import k1e_over_k2e, k2e
+from cevns_fast.cosmology.radiation import SEAM, with_tilt
+from cevns_fast.cosmology.thermal_average import k1e_over_k2e, k2e
 
 # Radau IIA of order five: matrix and stages (E. Hairer and G. Wanner, Solving ODEs II, Table IV.5.6).
 _ROOT: Final = math.sqrt(6.0)

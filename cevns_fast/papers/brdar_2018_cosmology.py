@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from cevns_fast.constants import AGE_OF_UNIVERSE, M_PLANCK, NEUTRAL_HIGGS_VEV
+from cevns_fast.cosmology.abundance import relic_density
 from cevns_fast.cosmology.boltzmann import OMEGA_PER_MEV, RelicDensity
 from cevns_fast.cosmology.decays import decay_widths, maximal_mixing
-from cevns_fast.cosmology.degrees_of_freedom import degrees_of_freedom
-from cevns_fast.cosmology.relic_density import relic_density
+from cevns_fast.cosmology.radiation import degrees_of_freedom
 from cevns_fast.cosmology.seesaw import Seesaw, seesaw_limit
 from cevns_fast.experiments.experiment import load
 from cevns_fast.inference.limits import limit_scan

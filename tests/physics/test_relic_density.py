@@ -2,12 +2,14 @@
 
 import math
 import pickle
+import pkgutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import cevns_fast as cf
+from cevns_fast.cosmology import abundance, boltzmann
 
 relic_density, thermal_cross_section = cf.cosmology.relic_density, cf.cosmology.thermal_cross_section
 READINGS = ("dirac", "majorana", "majorana-lepton-conserving", "dirac-pair")
@@ -33,7 +35,7 @@ def test_degrees_of_freedom():
 
 
 def test_slope_of_the_entropy_is_its_derivative():
-    from cevns_fast.cosmology.degrees_of_freedom import with_tilt
+    from cevns_fast.cosmology.radiation import with_tilt
 
     T = np.array([0.02, 0.1, 1.0, 30.0, 119.0, 121.0, 300.0, 1e5])
     h = 1e-4
@@ -65,8 +67,8 @@ def test_earlier_QCD_transition_leaves_more():
 def test_quantum_statistics_and_counted_species_are_integrals_over_momenta(z, fermion):
     from scipy.integrate import quad
 
-    from cevns_fast.cosmology.degrees_of_freedom import with_tilt
     from cevns_fast.cosmology.expansion import Assumptions, Grid, Points, Species, _ideal_gas
+    from cevns_fast.cosmology.radiation import with_tilt
 
     T, species, sign = 2.0, Species(2.0 * z, 3.0, fermion), 1 if fermion else -1
 
@@ -148,6 +150,22 @@ def test_equilibrium_is_followed_while_annihilation_is_fast():
     assert relic.Y_chi == pytest.approx(relic.Y_eq, rel=1e-4)
 
 
+def test_both_equations_give_what_one_does_where_S_decays_fast(monkeypatch):
+    """At y = 1 conversion χχ ↔ SS is faster than the decay: its detailed balance keeps Y_S/Y_χ."""
+    y = [1e-4, 1e-2, 1.0]
+    one = relic_density(3.0, 4.5, y, "majorana", x=[0.1, 1.0, 10.0, 100.0])
+    monkeypatch.setattr(boltzmann, "NEGLIGIBLE", 0.0)
+    two = relic_density(3.0, 4.5, y, "majorana", x=[0.1, 1.0, 10.0, 100.0])
+    assert (one.method, two.method) == ("reduced", "coupled")
+    assert two.Y_chi == pytest.approx(one.Y_chi, rel=1e-6)
+    assert two.Y_S[:, :2] == pytest.approx(one.Y_S[:, :2], rel=1e-6)
+
+
+def test_no_module_has_the_name_of_what_the_package_gives():
+    modules = {module.name for module in pkgutil.iter_modules(cf.cosmology.__path__)}
+    assert not modules & set(cf.cosmology.__all__)
+
+
 def test_points_do_not_matter_where_others_are_asked_for():
     grid = relic_density(3.0, 10.0, 1e-3)
     some = relic_density(3.0, 10.0, 1e-3, x=grid.x[[100, 250, -1]])
@@ -181,9 +199,7 @@ def test_shapes():
 def test_threads_do_not_change_a_bit():
     y = np.logspace(-3, -1, 5)
     one = relic_density(3.0, 11.0, y)
-    from cevns_fast.cosmology.relic_density import _universe  # the tables are made anew
-
-    _universe.__globals__["_remembered"].clear()
+    abundance._remembered.clear()  # the tables are made anew
     two = relic_density(3.0, 11.0, y, threads=2)
     assert one.Y_chi.tobytes() == two.Y_chi.tobytes()
 
@@ -202,7 +218,7 @@ def test_plane_is_its_points_on_any_executor_and_resumed(tmp_path):
 
 
 def test_rows_can_be_sent_elsewhere():
-    from cevns_fast.cosmology.relic_plane import _Plane
+    from cevns_fast.cosmology.abundance_plane import _Plane
 
     m, y = np.array([1.0, 3.0, 20.0]), np.logspace(-5, -2, 4)
     whole = cf.cosmology.relic_plane(m, 3 * m, y, threads=1)

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 import cevns_fast
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
+from cevns_fast.cosmology.abundance import checked_couplings, checked_points, checked_start
 from cevns_fast.cosmology.boltzmann import Universe
 from cevns_fast.cosmology.expansion import Points
-from cevns_fast.cosmology.relic_density import checked_couplings, checked_points, checked_start
-from cevns_fast.cosmology.thermal_cross_section import READINGS, checked_masses
+from cevns_fast.cosmology.thermal_average import READINGS, checked_masses
 from cevns_fast.parallel import chunks
 from cevns_fast.parallel.threads import checked as checked_threads
 from cevns_fast.parallel.threads import get_num_threads

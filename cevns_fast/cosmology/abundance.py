@@ -13,9 +13,9 @@ from cevns_fast._kernels import relic_density as kernels
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2, SPEED_OF_LIGHT
 from cevns_fast.cosmology.boltzmann import NOTHING_MORE, OMEGA_PER_MEV, RelicDensity, Universe, species
-from cevns_fast.cosmology.degrees_of_freedom import checked
 from cevns_fast.cosmology.expansion import RADAU, Assumptions, Grid, Points, Species
-from cevns_fast.cosmology.thermal_cross_section import READINGS, Reading, checked_masses
+from cevns_fast.cosmology.radiation import checked
+from cevns_fast.cosmology.thermal_average import READINGS, Reading, checked_masses
 from cevns_fast.parallel.threads import checked as checked_threads
 
 #: cm³/s in MeV⁻².
