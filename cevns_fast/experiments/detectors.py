@@ -6,7 +6,6 @@ outside without smearing.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import KEV
 from cevns_fast.experiments.responses import (
@@ -214,7 +214,7 @@ class Detector:
         return replace(self, **changes)
 
 
-@lru_cache(maxsize=128)
+@remember(maxsize=128)
 def _response_breakpoints(detector: Detector, maximum: float) -> tuple[float, ...]:
     """Breakpoints of quenching, and images of bin edges and acceptance breakpoints if nothing smears."""
     response = detector.response
