@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import k1e, kve
+from scipy.special import k1e
 
 import cevns_fast
 from cevns_fast import _validate as validate
@@ -26,7 +26,7 @@ from cevns_fast._kernels import relic_density as kernels
 from cevns_fast._validate import Floats
 from cevns_fast.constants import M_PLANCK, MEV2_CM2, OMEGA_DARK_MATTER_H2, SPEED_OF_LIGHT
 from cevns_fast.cosmology.degrees_of_freedom import SEAM, checked, with_tilt
-from cevns_fast.cosmology.thermal_cross_section import READINGS, LogTable, Reading, checked_masses, threshold
+from cevns_fast.cosmology.thermal_cross_section import READINGS, LogTable, Reading, checked_masses, k2e, threshold
 from cevns_fast.parallel import chunks
 from cevns_fast.parallel.threads import checked as checked_threads
 from cevns_fast.parallel.threads import get_num_threads
@@ -322,7 +322,7 @@ class _Grid:
 
 def _log_equilibrium(z: Floats, g: float, g_s: Floats) -> Floats:
     """ln of Y_eq = 45 g z² K₂(z)/(4π⁴ g_s), Maxwell and Boltzmann's."""
-    return np.log(45 * g / (4 * np.pi**4) * z**2 * kve(2, z) / g_s) - z
+    return np.log(45 * g / (4 * np.pi**4) * z**2 * k2e(z) / g_s) - z
 
 
 class _Universe:
@@ -354,7 +354,7 @@ class _Universe:
         # Γ_S = y²M/8π, exactly times (1 − m²/M²)², slowed by K₁/K₂ for S in motion
         width = m_S / (8 * np.pi) * (((m_S - m_chi) * (m_S + m_chi) / m_S**2) ** 2 if exact_width else 1.0)
         z = m_S / grid.T
-        self.decay = grid.tilt / grid.H * width * k1e(z) / kve(2, z)
+        self.decay = grid.tilt / grid.H * width * k1e(z) / k2e(z)
         relaxation = self.decay / (1 - self.share)  # (1 + Y_S/Y_χ)
         drift = np.abs(np.gradient(self.share[:, -1], grid.edges[1:]))
         self.change = np.abs(np.gradient(self.log_eq[:, -1], grid.edges[1:]))

@@ -13,6 +13,9 @@ from cevns_fast.experiments.sources import Source, kinks_of
 
 Lane = tuple[bool, int]  # odd under ν ↔ ν̄, power of E
 
+# Neutrinos below 10 to this power of a spectrum's first energy after 0 make recoils too small and rare to be seen.
+_LOWEST_DECADE = -12
+
 
 @dataclass(frozen=True, eq=False)
 class FluxMoments:
@@ -45,7 +48,7 @@ def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
                 total[:, inside] += np.outer(sign, values) * E[inside] ** powers[:, None]
         return total
 
-    fitted = piecewise.fit(density, _ends(kinks), name="spectrum", degree=COEFFICIENTS - 1)
+    fitted = piecewise.fit(density, _ends(kinks, density), name="spectrum", degree=COEFFICIENTS - 1)
     lines = []
     for component, sign in zip(components, signs, strict=True):
         for energy, intensity in component.lines:
@@ -58,13 +61,19 @@ def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
     )
 
 
-def _ends(kinks: tuple[float, ...]) -> list[float]:
+def _ends(kinks: tuple[float, ...], density: piecewise.VectorFunction) -> list[float]:
     """Ends of intervals on which the density is smooth, with one below the lowest kink.
 
     There are no neutrinos there, but a line at the lowest kink counts below it and not above: it takes a piece on
-    either side to tell.
+    either side to tell. A spectrum that begins at E = 0 with more than E² has poles there: decades approach it.
     """
-    return [0.5 * kinks[0], *kinks] if kinks[0] > 0 else list(kinks)
+    first, *others = kinks
+    if first > 0:
+        return [0.5 * first, *kinks]
+    near, far = np.abs(density(others[0] * np.array([1e-6, 1e-3]))).T
+    if np.all(near <= 2 * far):
+        return list(kinks)
+    return [*(others[0] * 10.0**k for k in range(_LOWEST_DECADE, 0)), *others]
 
 
 def moments_at(moments: FluxMoments, E: Floats) -> Floats:

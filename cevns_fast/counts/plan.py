@@ -25,6 +25,7 @@ from cevns_fast.nuclear.nuclei import Nuclide
 _EVEN_LANES: tuple[Lane, ...] = tuple((False, k) for k in range(-2, 3))
 _ODD_LANES: tuple[Lane, ...] = tuple((True, k) for k in range(-2, 1))
 _PROBE_LANES = _EVEN_LANES + _ODD_LANES
+_NEGATIVE = [i for i, (_, k) in enumerate(_PROBE_LANES) if k < 0]
 # Fractions of the heaviest mass, beside 0 and one that is nearly 0.
 _PROBE_MASSES = (0.1, 0.4, 0.7, 0.9, 0.99)
 _PROPAGATOR_POWERS = (0, 2)
@@ -107,6 +108,7 @@ def _probe(source: Source, probed: FluxMoments, candidate: Plan) -> list[Floats]
         sums = out.reshape(len(masses), n_targets, T_POWERS, n_lanes, -1)
         if panels.low[0] == 0:  # 1/T and steeper have no integral for a massless final state
             sums[0, :, : power - LOWEST_T_POWER] = 0.0
+            sums[0, :, power - LOWEST_T_POWER, _NEGATIVE] = 0.0  # and 1/E alone comes with a mass
             sums[1, :, power] = 0.0  # 1/T² comes with m⁴ or m², small where the response is not known as well
         if power > 0:  # no interaction multiplies a propagator by 1/T
             sums[:, :, :-LOWEST_T_POWER] = 0.0

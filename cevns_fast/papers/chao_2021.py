@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from cevns_fast._validate import Floats
+from cevns_fast.cosmology.n_eff import n_eff_of_energies
 from cevns_fast.counts.templates import event_rate
 from cevns_fast.experiments.experiment import load
 from cevns_fast.inference.limits import limit_scan
@@ -267,7 +268,17 @@ def numbers() -> list[PrintedNumber]:
             "Sec. IV B", "|g_chi g_q|, m_chi = 53 MeV", f"case B, {about[2.0]}", "1e-6",
             bound("B", 2.0, 53.0), "printed as an order of magnitude: up to three times counts", ORDER_OF_MAGNITUDE,
         ),
+        PrintedNumber(
+            "(33)", "exponent of 11/4 in N_eff", "cosmology", "3", n_eff_exponent(),
+            "misprint: as printed, three neutrinos count as 16", 0.0,
+        ),
     ]  # fmt: skip
+
+
+def n_eff_exponent() -> float:
+    """The exponent for which three neutrinos that decouple before e± annihilate count as three in (33)."""
+    three = 1 + 3 * (7 / 8) * (4 / 11) ** (4 / 3)
+    return float(np.log(3 / n_eff_of_energies(three, 1.0, 0.0)) / np.log(11 / 4))
 
 
 def _column(case: str, ratio: float, name: str) -> str:

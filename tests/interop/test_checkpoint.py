@@ -27,6 +27,7 @@ import cevns_fast as cf
 from cevns_fast.parallel import chunks
 from cevns_fast.inference import planes
 planes.PlaneProblem.points_per_chunk = 1000
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
 
 directory, event, when, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 finished = 0

@@ -341,13 +341,17 @@ def test_explicit_nuisances_pulls_and_counts(of, statistic):
     expected = joint_chi2(setups(experiments, counts, moves), statistic=statistic, shared=shared)
     agree(free(theta), expected.chi2)
     assert best == pytest.approx(expected.pulls, rel=1e-6, abs=1e-7)
+    at_mass = (("C_V", 0.01), ("m_chi", theta[0]))  # no table over masses for each of the nuisances
     for name in best:
-        explicit = fit(of, statistic, ("m_chi", name, "C_S", "a_M"))
-        agree(explicit([theta[0], best[name], *theta[1:]]), free(theta), rel=1e-11)
+        explicit = fit(of, statistic, (name, "C_S", "a_M"), fixed=at_mass)
+        agree(explicit([best[name], *theta[1:]]), free(theta))
         frozen = {name: -0.8}
         at = joint_chi2(setups(experiments, counts, moves), statistic=statistic, shared=shared, frozen=frozen)
-        agree(explicit([theta[0], -0.8, *theta[1:]]), at.chi2)
-        assert explicit.pulls([theta[0], -0.8, *theta[1:]]) == pytest.approx(at.pulls, rel=1e-6, abs=1e-6)
+        agree(explicit([-0.8, *theta[1:]]), at.chi2)
+        assert explicit.pulls([-0.8, *theta[1:]]) == pytest.approx(at.pulls, rel=1e-6, abs=1e-6)
+    # A nuisance beside a mass that is a parameter too.
+    explicit = fit(of, statistic, ("m_chi", name, "C_S", "a_M"))
+    agree(explicit([theta[0], best[name], *theta[1:]]), free(theta), rel=1e-11)
 
 
 # --- derivatives --------------------------------------------------------------------------------------------
