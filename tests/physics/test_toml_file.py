@@ -648,7 +648,7 @@ def test_the_examples_of_the_page_load(tmp_path):
     blocks = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     whole = [block for block in blocks if block.startswith("name = ")]
     assert len(whole) >= 2
-    for name, table in re.findall(r"^```csv\n# ([\w.-]+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+    for name, table in re.findall(r"^```text\n# ([\w.-]+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         (tmp_path / name).write_text(table)
     for block in whole:
         (tmp_path / "example.toml").write_text(block)
