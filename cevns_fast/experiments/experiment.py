@@ -421,3 +421,5 @@ def load(name: str | Path) -> Experiment:
         return Experiment(**experiment_file(text).build(path.parent))
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path.name}: {error}") from None

@@ -522,6 +522,9 @@ def _named(table: str, build: Callable[[], T]) -> T:
         return build()
     except ValueError as error:
         raise ValueError(f"{table} {error}") from None
+    except FileNotFoundError as error:
+        missing = f"{error.filename}: no such file" if error.filename else str(error)
+        raise FileNotFoundError(f"{table} {missing}") from None
 
 
 def _column(columns: dict[str, list[str]], file: str, name: str) -> Floats:
