@@ -336,7 +336,7 @@ def without_data(source: Source, detector: Detector, exposure: float) -> Experim
 
 def bins_of(name: str, bins: Any, n: int) -> tuple[int, ...]:
     """Numbers of bins, in order, from numbers or from a mask."""
-    raw = np.asarray(bins) if not isinstance(bins, str | bytes) else np.asarray(None)
+    raw = np.asarray(None if isinstance(bins, str | bytes) else validate.plain(name, bins))
     if raw.dtype == bool and raw.shape == (n,):
         return tuple(np.flatnonzero(raw).tolist())
     if raw.ndim != 1 or (raw.size and raw.dtype.kind not in "iu"):
