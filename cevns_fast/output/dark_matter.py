@@ -12,10 +12,11 @@ import numpy as np
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.constants import AGE_OF_UNIVERSE, ALPHA, G_FERMI, M_ELECTRON, M_PLANCK, OMEGA_DARK_MATTER_H2
+from cevns_fast.cosmology.abundance import MOST_Y_CHI
+from cevns_fast.cosmology.abundance_plane import relic_plane
 from cevns_fast.cosmology.decays import DIPOLE_CHANNEL, decay_widths, maximal_mixing
-from cevns_fast.cosmology.degrees_of_freedom import degrees_of_freedom
-from cevns_fast.cosmology.n_eff import lightest_mass
-from cevns_fast.cosmology.relic_density import MOST_Y_CHI, relic_plane
+from cevns_fast.cosmology.neutrino_number import lightest_mass
+from cevns_fast.cosmology.radiation import degrees_of_freedom
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference.limits import limit_scan
 from cevns_fast.interactions.scalar_mediator import ScalarMediator
