@@ -26,6 +26,7 @@ from cevns_fast.experiments.responses import (
     density,
     probability,
 )
+from cevns_fast.nuclear.electrons import BoundElectrons, electrons_of
 from cevns_fast.nuclear.form_factors import FormFactor, HelmFormFactor
 from cevns_fast.nuclear.nuclei import Target
 
@@ -43,7 +44,11 @@ class Detector:
     bins : tuple of float
         Increasing edges of the observable; bin i is [bins[i], bins[i+1]).
     response : Response
-    form_factor : HelmFormFactor or PointNucleus
+        To the recoil of a nucleus.
+    form_factor : HelmFormFactor, KleinNystrand, SymmetrisedFermi or PointNucleus
+    electron_response : Response or None
+        To the recoil of an electron, in the same observable; its energy is not quenched. None: electrons are not
+        counted.
 
     Examples
     --------
@@ -58,6 +63,7 @@ class Detector:
     bins: tuple[float, ...]
     response: Response = field(default_factory=Response)
     form_factor: FormFactor = field(default_factory=HelmFormFactor)
+    electron_response: Response | None = None
 
     def __post_init__(self) -> None:
         validate.instance("target", self.target, Target, "a Target, e.g. cevns_fast.Target.of('Ge', {'Ge': 1})")
@@ -164,6 +170,27 @@ class Detector:
             found[inside] = _roots(lambda T: self.response.mean(T) - x[inside], np.full(inside.sum(), maximum))
         return found
 
+    @property
+    def form_factor_breakpoints(self) -> tuple[float, ...]:
+        """Recoil energies (MeV) at which the target is another: where shells of bound electrons open."""
+        breakpoints = getattr(self.form_factor, "breakpoints", None)
+        if breakpoints is None:
+            return ()
+        return tuple(sorted({T for nuclide in self.target.nuclides for T in breakpoints(nuclide)}))
+
+    @property
+    def of_electrons(self) -> "Detector":
+        """The same as a detector of electrons: its target are those of the atoms.
+
+        Raises
+        ------
+        ValueError
+            If it does not count them, or shells of its elements are not tabulated.
+        """
+        if self.electron_response is None:
+            raise ValueError("electron_response = None: must be a Response where electrons are counted")
+        return _of_electrons(self)
+
     def replace(self, **changes: Any) -> "Detector":
         """A copy with other fields."""
         validate.unknown_fields("detector", changes, self.__dict__)
@@ -173,6 +200,14 @@ class Detector:
 # Recoils beyond this energy (MeV) do not occur at any source this library knows; inverting a quenching
 # function has to end somewhere.
 LARGEST_RECOIL = 10.0
+
+
+@lru_cache(maxsize=128)
+def _of_electrons(detector: Detector) -> Detector:
+    """The same, remembered."""
+    assert detector.electron_response is not None
+    target = electrons_of(detector.target)
+    return Detector(target, detector.mass, detector.bins, detector.electron_response, BoundElectrons())
 
 
 @lru_cache(maxsize=128)

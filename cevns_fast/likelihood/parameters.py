@@ -80,7 +80,7 @@ def fit_model(
     for name in bounds:
         validate.choice("bounds", name, names)
     kind = _kind(model)
-    known = kind.couplings if kind else {}
+    known = kind.open_couplings if kind else {}
     free = [name for name in names if name not in nuisances and name not in known]
     if kind is None:  # a function: its arguments are its parameters, and what it makes has the couplings
         arguments = _arguments(model)
@@ -116,7 +116,7 @@ def fit_model(
         elif name in nuisances:
             text, unit, default = f"nuisance {name}", "σ", 0.0
         else:
-            text, unit, default = type(made).couplings[name], "", 0.0
+            text, unit, default = type(made).open_couplings[name], "", 0.0
         if not low <= default <= high:
             default = low if default < low else high
         found.append(Parameter(name, text, unit, default, low, high))
