@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 # Public names and their homes. The façade is lazy: what they need is loaded when they are asked for.
 _HOMES = {
     "constants": ("",),
+    "cosmology": ("",),
     "reference": ("",),
     "nuclear.kinematics": (
         "minimum_neutrino_energy",
@@ -29,13 +30,17 @@ _HOMES = {
     "experiments.responses": (
         "GammaSmearing",
         "GaussianSmearing",
+        "LindhardQuenching",
+        "LinearQuenching",
         "LogisticAcceptance",
         "PoissonSmearing",
+        "PolynomialQuenching",
         "Response",
         "Table",
     ),
     "experiments.detectors": ("Detector",),
     "experiments.backgrounds": ("Background", "BackgroundRate", "StandardModelFraction"),
+    "experiments.reach": ("OutOfReachWarning",),
     "experiments.experiment": ("Experiment", "available_experiments", "load"),
     "interactions.standard_model": ("StandardModel",),
     "interactions.nsi": ("NSI",),

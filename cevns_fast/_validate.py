@@ -29,16 +29,21 @@ def number(name: str, value: Any, *, minimum: float = -math.inf, positive: bool 
         raise ValueError(f"{name} = {value!r}: must be {allowed}")
     if isinstance(value, complex | np.complexfloating):
         raise ValueError(f"{name} = {value!r}: must be real, {allowed}")
-    result = float(value)
+    try:
+        result = float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        result = math.inf
     if not math.isfinite(result) or result < minimum or (positive and result <= 0):
         raise ValueError(f"{name} = {value!r}: must be {allowed}")
     return result
 
 
-def whole(name: str, value: Any, *, minimum: int) -> int:
+def whole(name: str, value: Any, *, minimum: int, maximum: int | None = None) -> int:
     """A whole number, numpy's included, as `int`."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < minimum:
-        raise ValueError(f"{name} = {value!r}: must be a whole number >= {minimum}")
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
+    if not whole or value < minimum or (maximum is not None and value > maximum):
+        allowed = f">= {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+        raise ValueError(f"{name} = {value!r}: must be a whole number {allowed}")
     return int(value)
 
 
@@ -86,7 +91,10 @@ def coupling(name: str, value: Any) -> complex:
         return complex(value)
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | complex | np.number):
         raise ValueError(f"{name} = {value!r}: must be a finite real or complex number")
-    result = complex(value)
+    try:
+        result = complex(value)
+    except OverflowError:
+        result = complex(math.inf)
     if not (math.isfinite(result.real) and math.isfinite(result.imag)):
         raise ValueError(f"{name} = {value!r}: must be a finite real or complex number")
     return result
@@ -109,6 +117,15 @@ def unknown(value: Any, options: Iterable[str]) -> str:
     close = same or difflib.get_close_matches(str(value), known, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}must be one of {', '.join(map(repr, known))}"
+
+
+def unique(claims: Iterable[tuple[str, str]]) -> None:
+    """Refuse a name that two have; each claim is a name and who has it."""
+    owners: dict[str, str] = {}
+    for name, owner in claims:
+        if name in owners:
+            raise ValueError(f"name = {name!r}: is that of {owners[name]} and of {owner}, must be unique")
+        owners[name] = owner
 
 
 def array(name: str, value: ArrayLike, *, minimum: float = -math.inf) -> Floats:

@@ -52,6 +52,7 @@ static void set_tables(const cevns_fast_likelihood *from, const double *tables, 
         experiment *e = to->experiments + i;
         *e = from->experiment[i];
         e->coefficients = tables;
+        e->pieces = 1, e->degree = 0;
         tables += m * e->bins;
         if (from->plain && count < e->bins) {
             double *rows = to->rotated + i * count * count;

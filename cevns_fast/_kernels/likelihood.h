@@ -89,15 +89,12 @@ typedef struct {
 INTERNAL double cevns_fast_work_of(const cevns_fast_likelihood *l);
 INTERNAL void cevns_fast_place(const cevns_fast_likelihood *l, double *work, point *at);
 
-/* likelihood_signal.c: signal and responses at theta; then P_k, and mu without the profiled nuisances. */
-INTERNAL void cevns_fast_predict(const cevns_fast_likelihood *l, const double *theta, int order, point *at);
-INTERNAL void cevns_fast_respond(const cevns_fast_likelihood *l, const double *theta, int all_profiled, point *at);
-
-/* likelihood_profile.c: chi2 of what was predicted, chi2 at theta, half the slope of the penalty in c_k; and the
- * solution x of gram x = x. */
-INTERNAL double cevns_fast_profile(const cevns_fast_likelihood *l, int all_profiled, const point *at);
+/* likelihood_model.c: chi2 at theta, with everything that derivatives are made of. Of a signal alone: P_k, and mu
+ * without the profiled nuisances; then chi2. Half the slope of the penalty in c_k. The solution x of gram x = x. */
 INTERNAL double cevns_fast_evaluate(const cevns_fast_likelihood *l, const double *theta, size_t n, int order,
                                    point *at);
+INTERNAL void cevns_fast_respond(const cevns_fast_likelihood *l, const double *theta, int all_profiled, point *at);
+INTERNAL double cevns_fast_profile(const cevns_fast_likelihood *l, int all_profiled, const point *at);
 INTERNAL double cevns_fast_tension(const cevns_fast_likelihood *l, size_t k, const point *at);
 INTERNAL void cevns_fast_solve(size_t n, double *restrict gram, double *restrict x);
 

@@ -30,7 +30,8 @@ static int damped_step(size_t n, const int *is_free, const double *gradient, con
     return definite;
 }
 
-/* chi2 beside a maximum or saddle in one of the free parameters, where there is no slope to follow; trial gets where. */
+/* chi2 beside a maximum or saddle in one of the free parameters, where there is no slope to follow; trial gets the
+ * place. */
 static double beside(const cevns_fast_likelihood *l, const double *theta, size_t n, const int *is_free,
                      const double *hessian, double value, double *trial)
 {

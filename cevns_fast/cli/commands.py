@@ -74,7 +74,7 @@ def _rate(args: argparse.Namespace) -> None:
     paths = _paths(args, f"rate-{experiment.name}") if args.output else None
     from cevns_fast.likelihood.measurement import measurement_of
 
-    edges, observable = experiment.detector.bins, experiment.detector.response.observable
+    (low, high), observable = experiment.bin_edges, experiment.detector.response.observable
     about = {"bins": observable, "counts": "per bin, without backgrounds"}
     given = fixed_fields(args.model, args.parameters, _options(args))
     new = interaction(args.model, given) if args.parameters else None
@@ -83,19 +83,32 @@ def _rate(args: argparse.Namespace) -> None:
         counts["new physics"] = cf.event_rate(experiment, new, standard_model=False)
         counts["total"] = counts["Standard Model"] + counts["new physics"]
         about["interaction"] = repr(new)
-    columns, points = {"low": edges[:-1], "high": edges[1:], **counts}, None
+    columns, points = {"low": low, "high": high, **counts}, None
     if experiment.observed is not None:
         statistic = measurement_of(experiment)
         columns["data"] = statistic.data
         about["data"] = "less steady-state and beam-related backgrounds"
         if not statistic.predicts_variance:
             points = ("data less backgrounds", statistic.data, np.sqrt(statistic.variance))
+    if experiment.excluded:  # gaps in the figure
+        counts = {name: _with_gaps(experiment, values) for name, values in counts.items()}
+        points = points and (points[0], *(_with_gaps(experiment, values) for values in points[1:]))
     table = tables.Table(columns, {**_provenance([experiment]), **about})
     print(f"{experiment.name}: counts per bin of {observable}")
     print(table.text())
     print("sum: " + ", ".join(f"{name} {np.sum(columns[name]):.4g}" for name in [*columns][2:]))
+    edges = experiment.detector.bins
     if paths is not None:
         _write(args, table, lambda: plotting.histogram(edges, counts, x_label=observable, data=points), paths)
+
+
+def _with_gaps(experiment: Any, values: Any) -> Any:
+    """Counts of all bins of the detector, NaN where one is left out."""
+    import numpy as np
+
+    found = np.full(experiment.detector.n_bins, np.nan)
+    found[list(experiment.kept)] = values
+    return found
 
 
 def _limit(args: argparse.Namespace) -> None:

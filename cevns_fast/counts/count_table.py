@@ -134,7 +134,7 @@ def mass_kinks(experiment: Experiment) -> list[float]:
             if E == 0:
                 continue
             found.add(_at_threshold(E, M))
-            for T in experiment.detector.response_breakpoints:
+            for T in experiment.detector.response_breakpoints(experiment.largest_recoil):
                 square = 2 * M * T * (E / float(minimum_neutrino_energy(T, 0.0, M)) - 1)
                 if square > 0:
                     found.add(math.sqrt(square))

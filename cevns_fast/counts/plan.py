@@ -16,7 +16,7 @@ from cevns_fast._kernels.rates import LOWEST_T_POWER, NODES, T_POWERS, Panels, T
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
 from cevns_fast.counts.flux import FluxMoments, Lane, flux_moments
-from cevns_fast.experiments.detectors import LARGEST_RECOIL, Detector
+from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.sources import Source, endpoint_of
 from cevns_fast.interactions.process import Part
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
@@ -165,8 +165,8 @@ def _cuts(detector: Detector, highest: float) -> list[float]:
     """Recoil energies between which every response is smooth, from the lowest to the highest that matter."""
     response = detector.response
     if response.smearing is None:
-        first = detector.recoil_at(detector.bins[0], LARGEST_RECOIL)
-        last = detector.recoil_at(detector.bins[-1], LARGEST_RECOIL)
+        first = detector.recoil_at(detector.bins[0], highest)
+        last = detector.recoil_at(detector.bins[-1], highest)
     else:
         grid = np.geomspace(1e-9, highest, 2000)
         seen = detector.bin_response(grid).max(axis=0)
@@ -177,7 +177,7 @@ def _cuts(detector: Detector, highest: float) -> list[float]:
     first, last = max(first, response.recoil_threshold), min(last, highest)
     if first >= last:
         return []
-    inside = {*detector.response_breakpoints, *detector.form_factor_breakpoints}
+    inside = {*detector.response_breakpoints(highest), *detector.form_factor_breakpoints}
     return [first, *sorted(T for T in inside if first < T < last), last]
 
 

@@ -151,10 +151,12 @@ def _of_particles(
     sources = None if beams[0][0] is None else [source for source, _ in some]
     rows = rows_of(setting, processes, amplitudes, sources)
     n = len(rows.exponents)
-    out = np.zeros((len(batch), n + len(rows.complex_ones), experiment.n_bins))
+    out = np.zeros((len(batch), n + len(rows.complex_ones), experiment.detector.n_bins))
     for (_, each), integrand in zip(some, rows.of_process, strict=True):
         if integrand is not None:
             integrate(setting.plan, integrand, each.process, out, threads)
+    if experiment.excluded:  # the kernel fills all of the detector's bins
+        out = out[..., list(experiment.kept)]
     imaginary = np.zeros((len(batch), n, experiment.n_bins))
     for i, place in enumerate(rows.complex_ones):
         imaginary[:, place] = out[:, n + i]
@@ -209,7 +211,11 @@ _DEFAULT_MODEL = StandardModel()
 @lru_cache(maxsize=256)
 def _standard_model(experiment: Experiment, model: StandardModel, rtol: float, target: TargetParticles) -> Floats:
     """Counts of the Standard Model, remembered for this object and for all that differ in data only."""
-    return _of_detector(experiment.source, experiment.detector, experiment.exposure, model, rtol, target)
+    counts = _of_detector(experiment.source, experiment.detector, experiment.exposure, model, rtol, target)
+    if experiment.excluded:
+        counts = counts[list(experiment.kept)]
+        counts.setflags(write=False)
+    return counts
 
 
 @lru_cache(maxsize=256)
@@ -244,6 +250,7 @@ def check_experiment(experiment: Any) -> None:
     """`ValueError` unless it is an experiment."""
     if not isinstance(experiment, Experiment):
         raise ValueError(f"experiment = {experiment!r}: must be an Experiment, e.g. cevns_fast.load(...)")
+    experiment.check_unchanged()
 
 
 def checked_interactions(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: Any = 1) -> list[Interaction]:

@@ -5,7 +5,7 @@ outside without smearing.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -26,6 +26,7 @@ from cevns_fast.experiments.responses import (
     density,
     probability,
 )
+from cevns_fast.experiments.snapshots import Snapshot, snapshot
 from cevns_fast.nuclear.electrons import BoundElectrons, electrons_of
 from cevns_fast.nuclear.form_factors import FormFactor, HelmFormFactor
 from cevns_fast.nuclear.nuclei import Target
@@ -50,6 +51,12 @@ class Detector:
         To the recoil of an electron, in the same observable; its energy is not quenched. None: electrons are not
         counted.
 
+    Raises
+    ------
+    ValueError
+        If an argument is refused, an acceptance is not one in the bins, or a nuclide lacks the radius that the form
+        factor needs.
+
     Examples
     --------
     >>> import cevns_fast as cf
@@ -64,6 +71,8 @@ class Detector:
     response: Response = field(default_factory=Response)
     form_factor: FormFactor = field(default_factory=HelmFormFactor)
     electron_response: Response | None = None
+    #: What the user's own functions read when the detector was made: another makes it another detector.
+    snapshots: tuple[tuple[str, Snapshot], ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
         validate.instance("target", self.target, Target, "a Target, e.g. cevns_fast.Target.of('Ge', {'Ge': 1})")
@@ -73,15 +82,19 @@ class Detector:
             self.form_factor.check(self.target.nuclides)
         elif not all(callable(getattr(self.form_factor, name, None)) for name in ("proton", "neutron")):
             raise ValueError(f"form_factor = {self.form_factor!r}: must be a HelmFormFactor or PointNucleus")
+        if self.electron_response is not None:
+            validate.instance("electron_response", self.electron_response, Response, "a Response or None")
         edges = validate.increasing("bins", self.bins, minimum=0.0)
         object.__setattr__(self, "bins", tuple(edges.tolist()))
         if isinstance(self.response.smearing, PoissonSmearing) and np.any(edges != np.round(edges)):
             raise ValueError(f"bins = {self.bins}: must be whole numbers for a Poisson-smeared observable")
-        self.response.accept(np.linspace(edges[0], edges[-1], 257))  # a bad acceptance is refused at once
-        if callable(self.response.quenching):  # and so is a bad quenching
-            grid = np.geomspace(1e-6, LARGEST_RECOIL, 2000)
-            if np.any(np.diff(self.response.mean(grid)) < 0):
-                raise ValueError("quenching: the mean observable must not fall with recoil energy")
+        # A bad acceptance is refused at once; how far a quenching has to be valid is known with the source.
+        self.response.accept(np.linspace(edges[0], edges[-1], 257))
+        try:
+            hash(self.target), hash(self.response), hash(self.form_factor), hash(self.electron_response)
+        except TypeError as error:  # compiled responses are cached by value
+            raise ValueError(f"detector: must be hashable, with tuples for lists: {error}") from None
+        object.__setattr__(self, "snapshots", self.take_snapshots())
 
     @property
     def n_bins(self) -> int:
@@ -150,10 +163,41 @@ class Detector:
             result[np.searchsorted(self.bins, low, side="right") - 1] += integral
         return result
 
-    @property
-    def response_breakpoints(self) -> tuple[float, ...]:
-        """Recoil energies (MeV) at which a bin's response is not smooth."""
-        return _response_breakpoints(self)
+    def response_breakpoints(self, maximum: float) -> tuple[float, ...]:
+        """Recoil energies (MeV) below `maximum` at which a bin's response is not smooth."""
+        return _response_breakpoints(self, maximum)
+
+    def check_quenching(self, maximum: float) -> None:
+        """`ValueError` unless the mean observable is finite, >= 0 and does not fall up to a recoil of `maximum` MeV."""
+        if not callable(self.response.quenching):
+            return
+        grid = np.geomspace(1e-9 * maximum, maximum, 2000)
+        try:
+            mean = self.response.mean(grid)
+        except ValueError as error:
+            raise ValueError(f"{error} (recoils reach {maximum:.4g} MeV with this source)") from None
+        falls = np.diff(mean) < -1e-12 * mean[1:]
+        if falls.any():
+            raise ValueError(
+                f"quenching: the mean observable falls at a recoil of {grid[int(np.argmax(falls))]:.4g} MeV: "
+                f"must not, up to {maximum:.4g} MeV, the largest recoil of this source"
+            )
+
+    def take_snapshots(self) -> tuple[tuple[str, Snapshot], ...]:
+        """What the user's own functions read now."""
+        response, form_factor = self.response, self.form_factor
+        T, x = np.geomspace(1e-5, 0.02, 24), np.linspace(self.bins[0], self.bins[-1], 48)
+
+        def form_factors() -> Floats:
+            found = [f(n, T) for n in self.target.nuclides[:3] for f in (form_factor.proton, form_factor.neutron)]
+            return np.concatenate(found)
+
+        taken = {
+            "quenching": snapshot(response.quenching, lambda: response.quenching(T)),  # type: ignore[operator]
+            "acceptance": snapshot(response.acceptance, lambda: response.acceptance(x)),  # type: ignore[operator]
+            "form_factor": snapshot(form_factor, form_factors),
+        }
+        return tuple((name, each) for name, each in taken.items() if each is not None)
 
     def recoil_at(self, x: float, maximum: float) -> float:
         """Recoil energy (MeV) at which the mean observable is x; inf if that is beyond `maximum`."""
@@ -193,13 +237,8 @@ class Detector:
 
     def replace(self, **changes: Any) -> "Detector":
         """A copy with other fields."""
-        validate.unknown_fields("detector", changes, self.__dict__)
-        return type(self)(**{**self.__dict__, **changes})
-
-
-# Recoils beyond this energy (MeV) do not occur at any source this library knows; inverting a quenching
-# function has to end somewhere.
-LARGEST_RECOIL = 10.0
+        validate.unknown_fields("detector", changes, [f.name for f in fields(self) if f.init])
+        return replace(self, **changes)
 
 
 @lru_cache(maxsize=128)
@@ -211,14 +250,14 @@ def _of_electrons(detector: Detector) -> Detector:
 
 
 @lru_cache(maxsize=128)
-def _response_breakpoints(detector: Detector) -> tuple[float, ...]:
+def _response_breakpoints(detector: Detector, maximum: float) -> tuple[float, ...]:
     """Breakpoints of quenching, and images of bin edges and acceptance breakpoints if nothing smears."""
     response = detector.response
     found = {*breakpoints_of(response.quenching), response.recoil_threshold}
     if response.smearing is None:
         observables = np.array([*detector.bins, *breakpoints_of(response.acceptance)])
-        found.update(detector.recoils_at(observables, LARGEST_RECOIL).tolist())
-    return tuple(sorted(T for T in found if 0 < T < LARGEST_RECOIL))
+        found.update(detector.recoils_at(observables, maximum).tolist())
+    return tuple(sorted(T for T in found if 0 < T < maximum))
 
 
 def _roots(rising: Callable[[Floats], Floats], high: Floats) -> Floats:

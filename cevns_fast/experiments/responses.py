@@ -7,6 +7,7 @@ is smeared around it or not, and is kept with probability acceptance(x).
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +16,7 @@ from scipy import special
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.constants import KEV
+from cevns_fast.nuclear.nuclei import isotopes_of
 
 Function = Callable[[Floats], ArrayLike]
 
@@ -45,6 +47,108 @@ class Table:
 
     def __call__(self, x: ArrayLike) -> Floats:
         return np.interp(np.asarray(x, dtype=np.float64), self.x, self.y)
+
+
+@dataclass(frozen=True)
+class LindhardQuenching:
+    """Quenching k g(ε) / (1 + k g(ε)) with g = 3 ε^0.15 + 0.7 ε^0.6 + ε and ε = 11.5 Z^(−7/3) T/keV.
+
+    Attributes
+    ----------
+    element : str
+        Symbol of the element that recoils in itself, "Ge" say.
+    k : float or None
+        Strength of the electronic stopping; None: Lindhard's 0.133 Z^(2/3) A^(−1/2), with the mean A of the element
+        (0.157 for germanium).
+
+    Notes
+    -----
+    J. Lindhard et al., Mat. Fys. Medd. Dan. Vid. Selsk. 33 (1963) no. 10; in this form J. D. Lewin and P. F. Smith,
+    Astropart. Phys. 6 (1996) 87, Eqs. (4.3)–(4.5). CONUS has k = 0.162 for germanium (arXiv:2202.03754).
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> float(cf.LindhardQuenching("Ge", k=0.162)([0.001])[0].round(3))
+    0.175
+    """
+
+    element: str
+    k: float | None = None
+
+    def __post_init__(self) -> None:
+        isotopes_of("element", self.element)
+        if self.k is not None:
+            validate.number("k", self.k, positive=True)
+
+    def __call__(self, T: ArrayLike) -> Floats:
+        isotopes = isotopes_of("element", self.element)
+        Z = isotopes[0].Z
+        k = self.k
+        if k is None:
+            weight = sum(n.abundance * n.atomic_mass for n in isotopes) / sum(n.abundance for n in isotopes)
+            k = 0.133 * Z ** (2 / 3) / math.sqrt(weight)
+        epsilon = 11.5 * Z ** (-7 / 3) * np.asarray(T, dtype=np.float64) / KEV
+        g = 3 * epsilon**0.15 + 0.7 * epsilon**0.6 + epsilon
+        return np.asarray(k * g / (1 + k * g))
+
+
+@dataclass(frozen=True)
+class PolynomialQuenching:
+    """Quenching c₀ + c₁ T + c₂ T² + …, of the recoil energy T in MeV.
+
+    Where a paper gives the quenched energy itself as a polynomial, c₀ is its coefficient of T.
+
+    Attributes
+    ----------
+    coefficients : tuple of float
+        c₀ (dimensionless), c₁ (MeV⁻¹), …
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.PolynomialQuenching((0.0554628, 4.30681, -111.707, 840.384))  # COHERENT, arXiv:2111.02477
+    >>> float(csi([0.015])[0].round(4))
+    0.0978
+    """
+
+    coefficients: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "coefficients", tuple(validate.vector("coefficients", self.coefficients).tolist()))
+
+    def __call__(self, T: ArrayLike) -> Floats:
+        return np.asarray(np.polynomial.polynomial.polyval(np.asarray(T, dtype=np.float64), self.coefficients))
+
+
+@dataclass(frozen=True)
+class LinearQuenching:
+    """Quenching `intercept` + `slope` × T, of the recoil energy T in MeV.
+
+    Attributes
+    ----------
+    intercept : float
+        Dimensionless.
+    slope : float
+        MeV⁻¹.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> argon = cf.LinearQuenching(0.246, 0.78)  # COHERENT's liquid argon, arXiv:2003.10630
+    >>> float(argon([0.1])[0].round(3))
+    0.324
+    """
+
+    intercept: float
+    slope: float
+
+    def __post_init__(self) -> None:
+        validate.number("intercept", self.intercept)
+        validate.number("slope", self.slope)
+
+    def __call__(self, T: ArrayLike) -> Floats:
+        return np.asarray(self.intercept + self.slope * np.asarray(T, dtype=np.float64))
 
 
 @dataclass(frozen=True)
@@ -93,10 +197,16 @@ class GaussianSmearing:
     Attributes
     ----------
     statistical, constant, linear : float
-        In units of the observable; `statistical` = 1 is the width of counting photoelectrons.
+        In units of the observable, and zero unless stated; `statistical` = 1 is the width of counting photoelectrons.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> float(cf.GaussianSmearing(constant=0.03).width(0.5))
+    0.03
     """
 
-    statistical: float = 1.0
+    statistical: float = 0.0
     constant: float = 0.0
     linear: float = 0.0
 
@@ -106,8 +216,9 @@ class GaussianSmearing:
         if self.statistical == self.constant == self.linear == 0:
             raise ValueError("statistical = 0.0: at least one of statistical, constant, linear must be > 0")
 
-    def width(self, mean: Floats) -> Floats:
+    def width(self, mean: ArrayLike) -> Floats:
         """Standard deviation."""
+        mean = np.asarray(mean, dtype=np.float64)
         return np.sqrt(self.constant**2 + mean * (self.statistical**2 + mean * self.linear**2))
 
 
@@ -127,8 +238,9 @@ class GammaSmearing:
     def __post_init__(self) -> None:
         validate.number("shape_per_unit", self.shape_per_unit, positive=True)
 
-    def width(self, mean: Floats) -> Floats:
+    def width(self, mean: ArrayLike) -> Floats:
         """Standard deviation."""
+        mean = np.asarray(mean, dtype=np.float64)
         return mean / np.sqrt(1 + self.shape_per_unit * mean)
 
 
@@ -143,16 +255,27 @@ class Response:
     ----------
     light_yield : float
         Observable per keV of quenched recoil energy (1.17 photoelectrons per keV of recoil for CsI, say).
-    quenching : float or callable
+    quenching : float, LindhardQuenching, PolynomialQuenching, LinearQuenching, Table or callable
         Dimensionless; a callable takes recoil energies T (MeV, array). A `Table` or any object with
         `breakpoints` (MeV) tells where it is not smooth.
-    acceptance : float or callable
+    acceptance : float, LogisticAcceptance, Table or callable
         Probability in [0, 1]; a callable takes observables (array).
     smearing : PoissonSmearing, GaussianSmearing, GammaSmearing or None
     observable : str
         What x is, for axis labels.
     recoil_threshold : float
         Recoils below, MeV, are never seen.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, or something is neither a number nor a function.
+
+    Notes
+    -----
+    Callables are compiled once. What they read, globals and attributes included, must not change while an experiment
+    with them is in use: if it does, the experiment is refused, and a new one has to be made. They are tested up to the
+    largest recoil that the experiment's source can make.
     """
 
     light_yield: float = 1.0
@@ -165,9 +288,13 @@ class Response:
     def __post_init__(self) -> None:
         validate.number("light_yield", self.light_yield, positive=True)
         validate.number("recoil_threshold", self.recoil_threshold, minimum=0.0)
-        if not callable(self.quenching):
+        validate.text("observable", self.observable, empty=True)
+        if self.smearing is not None:
+            example = "None, or a PoissonSmearing, GaussianSmearing or GammaSmearing"
+            validate.instance("smearing", self.smearing, (PoissonSmearing, GaussianSmearing, GammaSmearing), example)
+        if not _is_function("quenching", self.quenching):
             validate.number("quenching", self.quenching, positive=True)
-        if not callable(self.acceptance):
+        if not _is_function("acceptance", self.acceptance):
             value = validate.number("acceptance", self.acceptance, minimum=0.0)
             if value > 1:
                 raise ValueError(f"acceptance = {value!r}: must be at most 1")
@@ -177,7 +304,8 @@ class Response:
         T = np.asarray(T, dtype=np.float64)
         quenching = _evaluate("quenching", self.quenching, T)
         if np.any(quenching < 0):
-            raise ValueError(f"quenching: returns {quenching.min():g}, must be >= 0")
+            at = T.ravel()[int(np.argmin(quenching))]
+            raise ValueError(f"quenching: returns {quenching.min():g} at {at:.4g} MeV, must be >= 0")
         return np.asarray(self.light_yield * quenching * T / KEV)
 
     def accept(self, x: ArrayLike) -> Floats:
@@ -189,11 +317,22 @@ class Response:
         return values
 
 
+def _is_function(name: str, value: Any) -> bool:
+    """Whether it is a function; `ValueError` for a class that should have been made into one."""
+    if isinstance(value, type):
+        raise ValueError(f"{name} = {value!r}: must be a number or a function, not a class")
+    return callable(value)
+
+
 def _evaluate(name: str, function: float | Function, argument: Floats) -> Floats:
     """The values of a constant or callable, refused if they are not finite or have another shape."""
     if not callable(function):
         return np.full(argument.shape, float(function))
-    values = np.asarray(function(argument), dtype=np.float64)
+    try:
+        values = np.asarray(function(argument), dtype=np.float64)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        ends = f"{argument.min():g} … {argument.max():g}" if argument.size else "nothing"
+        raise ValueError(f"{name}: fails for an array, {ends}, with {type(error).__name__}: {error}") from error
     if values.shape != argument.shape:
         raise ValueError(f"{name}: returns shape {values.shape} for {argument.shape}; must be vectorised")
     bad = ~np.isfinite(values)

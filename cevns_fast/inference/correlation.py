@@ -293,7 +293,7 @@ def _identity(
     """What the scan is, field by field: a checkpoint and a saved result carry it."""
     identity = {
         "cevns_fast_version": __version__,
-        "experiments": ", ".join(e.name for e in like.experiments),
+        "experiments": ", ".join(like.labels),
         "interactions": repr(list(batch)) if len(batch) <= 4 else f"{batch[0]!r} … {batch[-1]!r} ({len(batch)})",
         "couplings": ", ".join(problem.couplings),
         "profiled": ", ".join(problem.free),

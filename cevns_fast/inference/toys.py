@@ -323,7 +323,7 @@ def _starts(fit: Likelihood, theta: Floats, fixed: Sequence[bool]) -> Floats:
     """theta, and vectors that differ from it in the signs and sizes of couplings and along a free mass."""
     choices: list[list[float]] = []
     for i, parameter in enumerate(fit.parameters):
-        if fixed[i] or parameter.unit == "σ":
+        if fixed[i] or parameter.name in fit.nuisance_names:
             choices.append([theta[i]])
         elif parameter.name == function_of(fit).model.structure:
             choices.append(np.linspace(parameter.lower, parameter.upper, 7)[1:-1].tolist())

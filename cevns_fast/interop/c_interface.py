@@ -10,9 +10,8 @@ SOURCES = (
     "likelihood_batch.c",
     "likelihood_derivatives.c",
     "likelihood_minimise.c",
-    "likelihood_profile.c",
+    "likelihood_model.c",
     "likelihood_read.c",
-    "likelihood_signal.c",
 )
 FILES = ("cevns_fast.h", "likelihood.h", *SOURCES)
 COMPILE = f"cc -O3 -fPIC -shared {' '.join(SOURCES)} -lm -o libcevns_fast.so"

@@ -304,10 +304,10 @@ def to_inference_data(fit: Likelihood, samples: ArrayLike, log_likelihood: Array
     except ImportError:
         raise ImportError("to_inference_data needs arviz: pip install 'cevns_fast[fit]'") from None
     citations = "; ".join(e.citation for e in fit.experiments)
-    axes, attributes = (
-        ("chain", "draw"),
-        {**function_of(fit).identity(), "citations": citations, "created_by": "cevns_fast"},
-    )
+    axes = ("chain", "draw")
+    attributes = {**function_of(fit).identity(), "citations": citations, "created_by": "cevns_fast"}
+    dimensions = [(axis, f"the dimension {axis!r} of InferenceData") for axis in axes]
+    validate.unique([*dimensions, *((p.name, f"parameter {p.name!r}") for p in parameters)])
     coordinates = {name: np.arange(n) for name, n in zip(axes, lp.shape, strict=True)}
     posterior = {
         p.name: (axes, values[..., i], {"units": p.unit or "1", "long_name": p.description})

@@ -15,8 +15,8 @@ from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.likelihood.measurement import Measurement
 from cevns_fast.likelihood.nuisances import Nuisance
-from cevns_fast.likelihood.parameters import Parameter
-from cevns_fast.likelihood.pulls import pulls_of, solved_for
+from cevns_fast.likelihood.parameters import Parameter, claims_of
+from cevns_fast.likelihood.pulls import labels_of, pulls_of, solved_for
 
 Statistic = Literal["gaussian", "poisson"]
 
@@ -46,8 +46,10 @@ class Assembly:
     Attributes
     ----------
     experiments : tuple of Experiment
+    labels : tuple of str
+        Names of the experiments that tell copies apart.
     measurements : tuple of Measurement
-    pulls : tuple of Pull
+    pulls : list of Pull
     centre : float64[nuisances]
         Global observables: what auxiliary measurements say of the nuisances, in standard deviations.
     """
@@ -69,13 +71,30 @@ class Assembly:
         self.measurements = tuple(Measurement(e, n) for e, n in zip(self.experiments, signals, strict=True))
         poisson = self.statistic == "poisson"
         self._observed = [each.poisson() if poisson else each.gaussian() for each in self.measurements]
+        self.labels = labels_of(self.experiments)
         self.pulls = pulls_of(self.experiments, signals, nuisances)
         self.centre = np.zeros(len(self.pulls))
+        variants = [e for pull in self.pulls for pair in pull.shapes if pair for e in pair]
+        self._can_change = [e for e in (*self.experiments, *variants) if e.can_change]
 
     @property
     def nuisance_names(self) -> tuple[str, ...]:
         """All nuisances; those that are no parameters are profiled."""
         return tuple(pull.name for pull in self.pulls)
+
+    def check_unchanged(self) -> None:
+        """`ValueError` if a function of the user's own, of which counts are remembered, reads what has changed."""
+        for each in self._can_change:
+            each.check_unchanged()
+
+    def check_names(self, kind: type[Interaction]) -> None:
+        """Refuse a nuisance of the user's that has the name of a coupling or parameter of an interaction.
+
+        Nobody chooses the names of an experiment's own nuisances: they may be those of couplings where nothing is
+        asked for by name.
+        """
+        chosen = [(pull.name, pull.owner) for pull in self.pulls if pull.own is None]
+        validate.unique([*claims_of(kind), *chosen])
 
     def named(self, pulls: Floats) -> dict[str, float]:
         """Nuisances in units of what they scale."""
@@ -104,6 +123,8 @@ class Assembly:
         self, batch: Sequence[Interaction], couplings: tuple[str, ...], phases: Mapping[str, complex], threads: int
     ) -> list[tuple[Layout, list[System]]]:
         """The function of couplings as the kernel's arrays, for each of several interactions of one kind."""
+        self.check_unchanged()
+        self.check_names(type(batch[0]))
         found = [self.counts(i, couplings, phases).of(batch, threads) for i in range(len(self.experiments))]
         return [
             self.packing([CountTable(e, _UNIT, v[j][None, None]) for e, v in found], couplings)
@@ -117,6 +138,8 @@ class Assembly:
 
         The systems hold zeros where the third result has each experiment's float64[n, tables, powers, bins].
         """
+        self.check_unchanged()
+        self.check_names(type(batch[0]))
         phases = {} if phase == 1 else {coupling: phase}
         found = [self.counts(i, (coupling,), phases).of(batch, threads) for i in range(len(self.experiments))]
         powers = range(1 + max(e for exponents, _ in found for (e,) in exponents))
@@ -135,9 +158,10 @@ class Assembly:
         if parameters is None:
             parameters = couplings_alone(couplings)
         names = [p.name for p in parameters]
+        others = [name for name in names if name not in couplings]
         exponents: tuple[Exponents, ...] = tuple(dict.fromkeys(e for table in tables for e in table.exponents))
-        nuisance_at = [names.index(pull.name) if pull.name in names else -1 for pull in self.pulls]
-        structure = [i for i, name in enumerate(names) if name not in couplings and name not in self.nuisance_names]
+        nuisance_at = [names.index(pull.name) if pull.name in others else -1 for pull in self.pulls]
+        structure = [names.index(name) for name in others if name not in self.nuisance_names]
         scale = np.array([pull.scale for pull in self.pulls]).reshape(len(self.pulls), len(self.experiments)).T
         basis = solved_for(scale, [at < 0 for at in nuisance_at])
         layout = Layout(

@@ -32,10 +32,12 @@ class Likelihood:
         Gaussian χ² as in the papers, or Poisson counts: beam-on counts, and a steady-state background that
         is known (weight 1) or was counted as well (weight 1 + on time / off time) and is profiled bin by bin.
     nuisances : sequence of ScaleNuisance or ShapeNuisance
-        What experiments share, and what changes shapes, beside the nuisances that experiments state.
+        What experiments share, and what changes shapes, beside the nuisances that experiments state. Their names
+        must differ from those of all other nuisances, and of couplings and parameters of interactions.
     model : kind of interaction, interaction or callable, optional
         What `parameters` are parameters of: ``cf.SingletEFT``; one interaction, whose other values then stay;
-        or a function of one parameter and of `fixed` that makes an interaction, for ties like m_Z' = 10 m_χ.
+        or a function of one parameter and of `fixed` that makes an interaction, for ties like m_Z' = 10 m_χ. It is
+        called once for each of some values: what it reads, globals included, must not change afterwards.
     parameters : sequence of str
         The free parameters in their order: couplings, nuisances by name (see `nuisance_names`; the others
         are profiled), and at most one that is neither, such as ``m_chi``.
@@ -110,7 +112,7 @@ class Likelihood:
         self._function: OfParameters | None = None
         if model is not None:
             fitted = fit_model(
-                model, parameters, fixed or {}, phases or {}, bounds or {}, self.nuisance_names, self.experiments
+                model, parameters, fixed or {}, phases or {}, bounds or {}, self._assembly.pulls, self.experiments
             )
             self._function = OfParameters(self._assembly, fitted)
         elif parameters or fixed or phases or bounds:
@@ -288,7 +290,7 @@ class Likelihood:
         >>> with tempfile.TemporaryDirectory() as directory:
         ...     fit.export(pathlib.Path(directory) / "fit.cevns")
         """
-        numbers = self._of_parameters().reduced_numbers()
+        numbers = self._of_parameters().exported()
         Path(path).write_bytes(np.concatenate([[float(numbers.size)], numbers]).tobytes())
 
     def _of_parameters(self) -> OfParameters:

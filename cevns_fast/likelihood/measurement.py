@@ -7,6 +7,7 @@ import numpy as np
 from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VARIANCE
 from cevns_fast._validate import Floats
 from cevns_fast.counts.templates import standard_model_counts
+from cevns_fast.experiments.backgrounds import StandardModelFraction
 from cevns_fast.experiments.experiment import Experiment
 
 
@@ -37,7 +38,10 @@ class Measurement:
             measured = measured + beam
         self.beam = beam
         self.data = measured - beam
-        self.steady_state = experiment.steady_state_counts(truth)
+        everywhere = truth
+        if experiment.excluded and isinstance(experiment.steady_state, StandardModelFraction):
+            everywhere = standard_model_counts(experiment.whole, experiment.simulated_truth)
+        self.steady_state = experiment.steady_state_counts(everywhere)
         self.background_variance = experiment.steady_state_weight * self.steady_state + beam
         self.predicts_variance = experiment.variance == "prediction"
         scale_all = experiment.signal_uncertainty_on == "prediction"

@@ -17,7 +17,8 @@ class ScaleNuisance:
     uncertainty : float
         Relative standard deviation, > 0. An experiment's own `signal_uncertainty` should not contain it again.
     experiments : tuple of str or None
-        Names of those that share it; None for all.
+        Names of those that share it; None for all. The name of several copies of an experiment stands for all of
+        them, and with their number, ``"coherent-csi-2017 #2"``, for one.
 
     Examples
     --------
@@ -34,6 +35,7 @@ class ScaleNuisance:
     experiments: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        validate.text("name of a ScaleNuisance", self.name)
         validate.number(f"uncertainty of {self.name!r}", self.uncertainty, positive=True)
         if isinstance(self.experiments, str):
             raise ValueError(f"experiments = {self.experiments!r}: must be a tuple of names, or None for all")
@@ -50,7 +52,8 @@ class ShapeNuisance:
     name : str
     up, down : tuple of Experiment
         Experiments as they would be one standard deviation away. They replace those of the same name, whose
-        data, bins and uncertainties remain.
+        data, bins and uncertainties remain. Copies of an experiment that differ in more than those need names of
+        their own.
 
     Examples
     --------
@@ -67,10 +70,12 @@ class ShapeNuisance:
     down: tuple[Experiment, ...]
 
     def __post_init__(self) -> None:
+        validate.text("name of a ShapeNuisance", self.name)
         for side, given in (("up", self.up), ("down", self.down)):
             listed: Sequence[Experiment] = (given,) if isinstance(given, Experiment) else tuple(given)
             if not listed or any(not isinstance(each, Experiment) for each in listed):
                 raise ValueError(f"{side} of {self.name!r} = {given!r}: must be experiments")
+            validate.unique((e.name, f"entry {i} of {side} of {self.name!r}") for i, e in enumerate(listed))
             object.__setattr__(self, side, tuple(listed))
         if sorted(e.name for e in self.up) != sorted(e.name for e in self.down):
             raise ValueError(f"{self.name!r}: up and down must hold experiments of the same names")

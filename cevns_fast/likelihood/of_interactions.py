@@ -45,6 +45,7 @@ class OfInteractions:
 
     def of_counts(self, counts: Floats) -> tuple[Floats, Floats]:
         """χ² and nuisances of signal counts [points, bins of all experiments]."""
+        self.assembly.check_unchanged()
         evaluator = self._evaluators.get("counts")
         if evaluator is None:
             evaluator = Evaluator(pack(*self.assembly.packing(self.assembly.zero_tables(), ())))
@@ -55,6 +56,7 @@ class OfInteractions:
         """The evaluator of interactions that differ from this one in real couplings, and their values here."""
         if not isinstance(interaction, Interaction):
             raise ValueError(f"interaction = {interaction!r}: must be an interaction, e.g. cevns_fast.SingletEFT(...)")
+        self.assembly.check_unchanged()
         kind = type(interaction)
         names, values_of, structure_of = _fields(kind)
         opened, values, rest = [], [], []
@@ -73,6 +75,7 @@ class OfInteractions:
 
     def _block_of(self, interaction: Interaction, couplings: tuple[str, ...]) -> Block:
         """The function of an interaction's couplings: another's numbers, but for the coefficients."""
+        self.assembly.check_names(type(interaction))
         tables = self.assembly.constant_tables(interaction, couplings, {})
         exponents = tuple(dict.fromkeys([e for table in tables for e in table.exponents]))
         block = self._forms.get((couplings, exponents))

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from cevns_fast import __version__
-from cevns_fast._kernels.likelihood import Evaluator, Layout, System, pack
+from cevns_fast import _validate as validate
+from cevns_fast._kernels.likelihood import LONGEST_NAME, Evaluator, Layout, System, pack
 from cevns_fast._validate import Floats
 from cevns_fast.counts.count_table import CountTable, kinks_between
 from cevns_fast.likelihood.assembly import Assembly
@@ -28,15 +29,23 @@ class OfParameters:
 
     def fast(self) -> Evaluator:
         """The kernel's function, of what χ² needs only: bins and most nuisances have lost their meaning."""
+        self.check_unchanged()
         if self._fast is None:
             self._fast = Evaluator(pack(*reduced(*self.systems())))
         return self._fast
 
     def full(self) -> Evaluator:
         """The kernel's function, with all bins and nuisances."""
+        self.check_unchanged()
         if self._full is None:
             self._full = Evaluator(pack(*self.systems()))
         return self._full
+
+    def check_unchanged(self) -> None:
+        """`ValueError` if a function of the user's own reads what has changed since it was compiled."""
+        self.assembly.check_unchanged()
+        if self.model.read is not None:
+            self.model.check_unchanged()
 
     def systems(self) -> tuple[Layout, list[System]]:
         """The function as the kernel's arrays, with all bins and nuisances."""
@@ -44,8 +53,11 @@ class OfParameters:
             self._tables = self._make_tables()
         return self.assembly.packing(self._tables, self.model.couplings, self.model.parameters)
 
-    def reduced_numbers(self) -> Floats:
-        """All numbers of the function that the C interface evaluates."""
+    def exported(self) -> Floats:
+        """All numbers of the function that the C interface evaluates; its names are cut at their longest."""
+        names = [p.name for p in self.model.parameters]
+        cut = [name.encode()[:LONGEST_NAME].decode(errors="ignore") for name in names]
+        validate.unique((short, f"parameter {name!r} in C") for short, name in zip(cut, names, strict=True))
         return pack(*reduced(*self.systems())).numbers
 
     def identity(self) -> dict[str, str]:
@@ -53,7 +65,7 @@ class OfParameters:
         assembly, parameters = self.assembly, self.model.parameters
         return {
             "cevns_fast_version": __version__,
-            "experiments": ", ".join(e.name for e in assembly.experiments),
+            "experiments": ", ".join(assembly.labels),
             "statistic": assembly.statistic,
             "parameters": ", ".join(f"{p.name} in [{p.lower!r}, {p.upper!r}]" for p in parameters),
             "nuisances": ", ".join(assembly.nuisance_names),

@@ -55,8 +55,8 @@ class Nuclide:
 
     def __post_init__(self) -> None:
         validate.text("name", self.name)
-        validate.whole("Z", self.Z, minimum=1)
-        validate.whole("N", self.N, minimum=0)
+        validate.whole("Z", self.Z, minimum=1, maximum=200)
+        validate.whole("N", self.N, minimum=0, maximum=400)
         validate.number("atomic_mass", self.atomic_mass, positive=True)
         # Binding costs less than 1% of a nucleon's mass; another unit, or another nuclide's mass, is far off.
         if abs(self.atomic_mass / self.A - 1) > 0.01 and self.A > 3:
@@ -129,6 +129,13 @@ def nuclide(name: str) -> Nuclide:
     if isinstance(name, str) and name in _nuclides():
         return _nuclides()[name]
     raise ValueError(f"nuclide = {name!r}: {_unknown(name, _nuclides())}")
+
+
+def isotopes_of(argument: str, symbol: Any) -> tuple[Nuclide, ...]:
+    """The natural isotopes of an element, lightest first."""
+    if isinstance(symbol, str) and symbol in _elements():
+        return _elements()[symbol]
+    raise ValueError(f"{argument} = {symbol!r}: {_unknown(symbol, _elements())}")
 
 
 def _unknown(name: Any, known: Iterable[str]) -> str:

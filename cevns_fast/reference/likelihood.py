@@ -50,11 +50,16 @@ def steady_state_counts(experiment: Any, standard_model: Floats) -> Floats:
         """Of the bins, keV of recoil."""
         return np.diff([recoil_at(detector.response, x) for x in detector.bins]) / KEV
 
+    excluded = list(getattr(experiment, "excluded", ()))
     match type(steady).__name__:
-        case "BackgroundRate":  # CL below Eq. (20): counts per day, keV and kg; the exposure is in days
-            return np.asarray(steady.per_day_keV_kg * experiment.exposure * detector.mass * widths())
-        case "StandardModelFraction":  # uniform in energy
-            return np.asarray(steady.fraction * standard_model.sum() * widths() / widths().sum())
+        case "BackgroundRate":  # CL below Eq. (20): counts per day, keV and kg
+            days = experiment.exposure / (steady.exposure_per_day or 1.0)
+            if steady.per_day_keVee_kg is None:
+                return np.delete(steady.per_day_keV_kg * days * detector.mass * widths(), excluded)
+            quenched = np.diff(detector.bins) / detector.response.light_yield
+            return np.delete(steady.per_day_keVee_kg * days * detector.mass * quenched, excluded)
+        case "StandardModelFraction":  # uniform in energy; of all bins
+            return np.delete(steady.fraction * standard_model.sum() * widths() / widths().sum(), excluded)
         case _:
             return np.asarray(steady, dtype=np.float64)
 

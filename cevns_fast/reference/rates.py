@@ -206,7 +206,7 @@ def _windows(scatterer: Scatterer) -> list[Window]:
     return [of_bound(window) for window in found]
 
 
-def _contributions(experiment: Any, interaction: Any, standard_model: Any, target: str) -> list[list[Any]]:
+def _contributions(experiment: Any, interaction: Any, standard_model: Any, target: str = "all") -> list[list[Any]]:
     """For each bin its contributions, counts: one for each scatterer, species, channel and term."""
     detector = experiment.detector
     collected: list[list[Any]] = [[] for _ in range(len(detector.bins) - 1)]
@@ -250,7 +250,7 @@ def event_rate(experiment: Any, interaction: Any, *, standard_model: Any = True,
         If the rate diverges (a dipole with m_χ = 0 in a bin that reaches down to T = 0).
     """
     contributions = _contributions(experiment, interaction, standard_model, target)
-    return np.array([math.fsum(terms) for terms in contributions])
+    return _kept(experiment, [math.fsum(terms) for terms in contributions])
 
 
 def event_rate_terms(experiment: Any, interaction: Any, *, standard_model: Any = True, target: str = "all") -> Floats:
@@ -265,7 +265,13 @@ def event_rate_terms(experiment: Any, interaction: Any, *, standard_model: Any =
         float64[n_bins].
     """
     contributions = _contributions(experiment, interaction, standard_model, target)
-    return np.array([math.fsum(map(abs, terms)) for terms in contributions])
+    return _kept(experiment, [math.fsum(map(abs, terms)) for terms in contributions])
+
+
+def _kept(experiment: Any, values: list[float]) -> Floats:
+    """Without the bins that are left out."""
+    excluded = getattr(experiment, "excluded", ())
+    return np.array([value for i, value in enumerate(values) if i not in excluded])
 
 
 def recoil_spectrum(experiment: Any, interaction: Any, T: ArrayLike, *, standard_model: Any = True) -> Any:

@@ -47,9 +47,9 @@ def _parts(experiment, interaction):
     try:
         return _remembered(pickle.dumps((experiment, interaction)))
     except (pickle.PicklingError, AttributeError):  # a spectrum or a source that lives in a test has no name elsewhere
-        return _contributions(experiment, interaction, False)
+        return _contributions(experiment, interaction, False, "all")
 
 
 @cache
 def _remembered(content):
-    return _contributions(*pickle.loads(content), False)
+    return _contributions(*pickle.loads(content), False, "all")

@@ -460,15 +460,19 @@ def test_adapters_import_nothing_of_others():
 
 
 @pytest.mark.slow
-def test_global_fit(capsys):
-    """Minuit and emcee find the 90% regions of a grid."""
+def test_global_fit(tmp_path, monkeypatch, capsys):
+    """Minuit and emcee find the 90% regions of a grid. This is the only run of this example: it takes seconds."""
+    monkeypatch.chdir(tmp_path)
     package("emcee")
     package("iminuit")
-    spec = importlib.util.spec_from_file_location("global_fit", EXAMPLES / "global_fit.py")
+    script = EXAMPLES / "global_fit.py"
+    assert script.read_text(encoding="utf-8").endswith('if __name__ == "__main__":\n    main()\n')
+    spec = importlib.util.spec_from_file_location("global_fit", script)
     example = importlib.util.module_from_spec(spec)
     sys.modules["global_fit"] = example
     spec.loader.exec_module(example)
     found = example.main()
+    assert capsys.readouterr().out
     assert found["likelihood region, Minuit"] == pytest.approx(found["likelihood region, grid"], rel=0.01)
     assert found["credible region, emcee"] == pytest.approx(found["credible region, grid"], rel=0.01)
     assert found["samples in the grid's credible region"] == pytest.approx(0.90, abs=0.009)

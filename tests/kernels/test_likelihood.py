@@ -106,21 +106,28 @@ def test_minimise_leaves_a_maximum_without_slope():
     assert at[0] == 0.0 and value <= held < fit([0.0, 0.0])
 
 
-@pytest.mark.parametrize("side", [-1, 1])
-def test_minimise_leaves_a_maximum_on_either_side(side):
-    """The slope at a = 0 vanishes, χ² falls on both sides, and a bound closes one of them."""
+def even_block(excess, lower, upper):
+    """Of one coupling without nuisances: χ² = 4 (excess − a²)²."""
     exponents, bins = ((0,), (2,)), 4
     layout = Layout(
-        names=["a"], lower=[min(0.0, 3.0 * side)], upper=[max(0.0, 3.0 * side)], coupling_at=[0], x_at=-1,
+        names=["a"], lower=[lower], upper=[upper], coupling_at=[0], x_at=-1,
         exponents=exponents, nuisance_at=[], centre=np.zeros(0), offset=np.zeros(0), mix=np.zeros((0, 0)),
     )  # fmt: skip
     system = System(
-        FIXED, 0.0, 0.0, np.full(bins, 5.0), np.ones(bins), np.zeros(bins), np.zeros(bins), factor=1.0,
+        FIXED, 0.0, 0.0, np.full(bins, 1 + excess), np.ones(bins), np.zeros(bins), np.zeros(bins), factor=1.0,
         scale=np.zeros(0), morph=[], shift=np.zeros((0, bins)), breaks=np.array([0.0, 1.0]),
         coefficients=np.ones((1, 1, 1, 2, bins)),
     )  # fmt: skip
-    value, at = Evaluator(pack(layout, [system])).minimise(np.zeros(1), [False])
-    assert at[0] == pytest.approx(2.0 * side, rel=1e-7)  # 1 + a² = 5
+    return pack(layout, [system])
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+@pytest.mark.parametrize("excess, rel", [(4.0, 1e-7), (1e-4, 1e-2)], ids=["deep", "shallow"])
+def test_minimise_leaves_a_maximum_on_either_side(side, excess, rel):
+    """The slope at a = 0 vanishes, χ² falls on both sides, and a bound closes one of them."""
+    block = even_block(excess, min(0.0, 3.0 * side), max(0.0, 3.0 * side))
+    value, at = Evaluator(block).minimise(np.zeros(1), [False])
+    assert at[0] == pytest.approx(side * np.sqrt(excess), rel=rel)
     assert value == pytest.approx(0.0, abs=1e-12)
 
 
@@ -162,7 +169,7 @@ def test_minimise_from_nowhere():
 def blocks():
     return {
         "fixed": block(), "explicit": block(PREDICTED, explicit=True),
-        "x": block(x=True), "poisson": block(POISSON, x=True),
+        "x": block(x=True), "poisson": block(POISSON, x=True), "one": even_block(4.0, -3.0, 3.0),
     }  # fmt: skip
 
 
@@ -175,7 +182,7 @@ def opened(numbers):
     return True
 
 
-@pytest.mark.parametrize("name", ["fixed", "explicit", "x", "poisson"])
+@pytest.mark.parametrize("name", ["fixed", "explicit", "x", "poisson", "one"])
 def test_truncated_or_longer_is_refused(name):
     numbers = blocks()[name].numbers
     assert opened(numbers)
@@ -286,7 +293,7 @@ def sanitized(directory):
     program = Path(directory) / "likelihood_sanitize"
     command = [
         "gcc", "-std=c99", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined",
-        "-fno-sanitize-recover=all", f"-I{KERNELS}", *SOURCES,
+        "-fno-sanitize-recover=all", f"-I{KERNELS}", *SOURCES, str(KERNELS / "coupling_limits.c"),
         str(Path(__file__).parent / "likelihood_sanitize.c"), "-lm", "-o", str(program),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)

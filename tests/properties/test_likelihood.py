@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from accuracy import slow_counts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,6 @@ from cevns_fast._kernels.likelihood import Evaluator, pack
 from cevns_fast.counts.count_table import heaviest, mass_kinks
 from cevns_fast.likelihood.likelihood import function_of
 from cevns_fast.likelihood.whitening import reduced
-from cevns_fast.reference import event_rate as slow_event_rate
 from cevns_fast.reference.likelihood import Setup, joint_chi2
 
 CSI, LAR, CONUS4, CONUS100 = (
@@ -428,7 +428,7 @@ def test_mass_derivative_against_the_slow_rate(m_chi):
     h = 0.4 * np.abs(np.array(mass_kinks(CSI)) - m_chi).min()
 
     def slow(x):
-        counts = slow_event_rate(CSI, cf.SingletEFT(float(x[0]), C_S=0.02))
+        counts, _ = slow_counts(CSI, cf.SingletEFT(float(x[0]), C_S=0.02), standard_model=True)
         return joint_chi2(setups([CSI], [counts])).chi2
 
     assert function.gradient([m_chi, 0.02])[0] == pytest.approx(difference(slow, [m_chi], 0, h, levels=3), rel=1e-7)
@@ -627,7 +627,10 @@ ERRORS = {
         "variance of bin 0 = 0: must be > 0",
     ),
     "no nuisance": ({"nuisances": ["flux"]}, "nuisances = 'flux': must be a ScaleNuisance or a ShapeNuisance"),
-    "nuisance twice": ({"nuisances": [FLUX, FLUX], "experiments": [CSI, LAR]}, "nuisances: 'flux' is there already"),
+    "nuisance twice": (
+        {"nuisances": [FLUX, FLUX], "experiments": [CSI, LAR]},
+        "name = 'flux': is that of ScaleNuisance 'flux' and",
+    ),
     "nuisance of another": (
         {"nuisances": [cf.ScaleNuisance("flux", 0.1, ("coherent-csi",))]},
         "experiments of 'flux' = 'coherent-csi': did you mean 'coherent-csi-2017'",

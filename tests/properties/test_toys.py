@@ -27,13 +27,13 @@ def expected_data(fit, theta):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fraction", [0.0, 1 / 3, 2 / 3, 1.0])
+@pytest.mark.parametrize("fraction", [0.0, 2 / 3])
 def test_the_interval_covers_what_it_claims(csi, fraction):
     # Other toys than those of the critical value judge it. At C = 0 the rate is at its boundary: more may be allowed.
     truth = {"C_V": fraction * PUBLISHED_C_V}
     nominal = poisson_fit(expected_data(poisson_fit(csi), [truth["C_V"]]))
-    critical = cf.feldman_cousins(nominal, truth, toys=5000, seed=1).critical
-    judged = cf.feldman_cousins(nominal, truth, toys=5000, seed=2).toy_delta_chi2
+    critical = cf.feldman_cousins(nominal, truth, toys=3000, seed=1).critical
+    judged = cf.feldman_cousins(nominal, truth, toys=3000, seed=2).toy_delta_chi2
     coverage = float(np.mean(judged <= critical))
     assert coverage >= 0.885
     if fraction > 0:
@@ -59,8 +59,8 @@ def test_profiled_nuisances_cost_no_coverage(csi):
     truth = {"C_V": 2 / 3 * PUBLISHED_C_V}
     work, truth_of_toys = thrower(poisson_fit(expected_data(poisson_fit(csi), [truth["C_V"]])), truth["C_V"])
     random = np.random.default_rng(11)
-    covered = [is_covered(csi, truth, numbers(work._thrown(truth_of_toys, random)), i) for i in range(300)]
-    assert np.mean(covered) == pytest.approx(0.9, abs=3 * np.sqrt(0.09 / 300))
+    covered = [is_covered(csi, truth, numbers(work._thrown(truth_of_toys, random)), i) for i in range(150)]
+    assert np.mean(covered) == pytest.approx(0.9, abs=0.05)  # two standard deviations of the 150
 
 
 def thrower(fit, coupling):
