@@ -28,6 +28,13 @@ def number(name: str, value: Any, *, minimum: float = -math.inf, positive: bool 
     return result
 
 
+def whole(name: str, value: Any, *, minimum: int) -> int:
+    """A whole number in range, Python's or numpy's, as `int`."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < minimum:
+        raise ValueError(f"{name} = {value!r}: must be a whole number >= {minimum}")
+    return int(value)
+
+
 def coupling(name: str, value: Any) -> complex:
     """A finite real or complex number, as `complex`."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | complex | np.number):

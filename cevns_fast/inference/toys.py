@@ -20,7 +20,7 @@ from cevns_fast._validate import Floats
 from cevns_fast.inference import minima
 from cevns_fast.likelihood.likelihood import Likelihood
 from cevns_fast.parallel import chunks
-from cevns_fast.parallel.chunks import Progress
+from cevns_fast.parallel.progress import Progress
 
 _PER_ROW = 50
 
@@ -99,7 +99,7 @@ class _Truth:
 
 @dataclass(frozen=True, eq=False)
 class _Toys:
-    """Rows of toys, `chunks.Work`: `rows_per_truth` for each truth, each of as many toys as the result has columns."""
+    """Rows of toys, `chunks.Job`: `rows_per_truth` for each truth, each of as many toys as the result has columns."""
 
     block: Block
     kinds: tuple[tuple[int, float], ...]  # statistic and off/on ratio of each system

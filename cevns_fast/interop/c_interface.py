@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from cevns_fast import _kernels
-from cevns_fast.output.tables import refuse_existing, write
+from cevns_fast import _files, _kernels
 
 FILES = ("cevns_fast.h", "likelihood.c")
 COMPILE = "cc -O3 -fPIC -shared likelihood.c -lm -o libcevns_fast.so"
@@ -40,7 +39,6 @@ def write_c_interface(directory: str | Path, *, overwrite: bool = False) -> tupl
     """
     source = Path(_kernels.__path__[0])
     paths = tuple(Path(directory) / name for name in FILES)
-    refuse_existing(paths, overwrite=overwrite)
-    for path in paths:
-        write(path, (source / path.name).read_bytes(), overwrite=overwrite)
+    _files.refuse_existing(paths, overwrite=overwrite, how="overwrite=True (--force)")
+    _files.write({path: (source / path.name).read_bytes() for path in paths}, overwrite=overwrite)
     return paths

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cevns_fast import __version__
+from cevns_fast import __version__, _files
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import Block, Evaluator, Layout, System, pack
 from cevns_fast._validate import Floats
@@ -314,7 +314,8 @@ class Likelihood:
         ...     fit.export(pathlib.Path(directory) / "fit.cevns")
         """
         numbers = pack(*reduced(*self.systems())).numbers
-        Path(path).write_bytes(np.concatenate([[float(numbers.size)], numbers]).tobytes())
+        content = np.concatenate([[float(numbers.size)], numbers]).tobytes()
+        _files.write({Path(path): content}, overwrite=True)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_fast": None, "_full": None, "_remembered": {}}

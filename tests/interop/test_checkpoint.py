@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
+from cevns_fast import _files
 from cevns_fast.inference import planes
-from cevns_fast.parallel import chunks
-from cevns_fast.parallel.chunks import CheckpointWarning
+from cevns_fast.parallel.checkpoint import CheckpointWarning
 
 GRIDS = np.linspace(-0.05, 0.05, 90), np.linspace(-1e-3, 1e-3, 100)
 CHUNKS = 9
@@ -24,7 +24,7 @@ CHILD = """
 import os, signal, sys, time
 import numpy as np
 import cevns_fast as cf
-from cevns_fast.parallel import chunks
+from cevns_fast import _files
 from cevns_fast.inference import planes
 planes.PlaneProblem.points_per_chunk = 1000
 
@@ -40,15 +40,15 @@ def progress(done, total):
         print("chunk", flush=True)
         time.sleep(0.2)
 
-replace = chunks.Path.replace
+publish = _files.publish
 if event == "kill before rename":
-    def killed(self, target):
+    def killed(aside, target, *, overwrite):
         global finished
         finished += 1
         if finished == when:
             os.kill(os.getpid(), signal.SIGKILL)
-        return replace(self, target)
-    chunks.Path.replace = killed
+        publish(aside, target, overwrite=overwrite)
+    _files.publish = killed
 
 cf.correlation_scan(cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=40.0), ("C_S", "a_M"),
                     np.linspace(-0.05, 0.05, 90), np.linspace(-1e-3, 1e-3, 100),
@@ -237,7 +237,7 @@ def test_full_disk(csi, expected, tmp_path, monkeypatch):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fsync(descriptor)
 
-    monkeypatch.setattr(chunks.os, "fsync", full)
+    monkeypatch.setattr(_files.os, "fsync", full)
     with pytest.raises(OSError, match="No space left") as caught:
         scan(csi, checkpoint=tmp_path)
     assert caught.value.errno == errno.ENOSPC

@@ -88,8 +88,8 @@ def test_kinks_of_figure_3():
 @pytest.mark.parametrize("figure", brx.PAPER.figures, ids=lambda f: f.name)
 def test_figures(figure):
     pytest.importorskip("matplotlib")
-    from cevns_fast.output import plotting
+    from cevns_fast.output import drawing
 
     table = figure.data()
     assert table.csv().startswith("# ")
-    assert plotting.png(figure.draw(table)).startswith(b"\x89PNG")
+    assert drawing.png(figure.draw(table)).startswith(b"\x89PNG")
