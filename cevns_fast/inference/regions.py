@@ -24,6 +24,7 @@ FEWEST, TOO_FEW = 12.0, 3.0
 _FAR = 1e6  # Δχ² beyond so many thresholds is as good as infinite
 _ATTEMPTS = 20
 _MARGIN = 1.2  # of the frame around what is known of a region
+_GAP, _DEPTH = 0.25, 4  # the share of a cloud's length that is empty where it falls apart, and how often it may
 
 
 class UnresolvedRegionWarning(UserWarning):
@@ -105,7 +106,12 @@ class Frame(NamedTuple):
 
 
 def contours(
-    axes: tuple[Floats, Floats], delta: Floats, level: float, function: Function | None, sizes: tuple[int, int]
+    axes: tuple[Floats, Floats],
+    delta: Floats,
+    level: float,
+    best: Floats,
+    function: Function | None,
+    sizes: tuple[int, int],
 ) -> Contours:
     """The region of a grid, or of a better one where that is too coarse and the function is known.
 
@@ -115,23 +121,27 @@ def contours(
     delta : float64[len(x), len(y)]
         Δχ² on the grid.
     level : float
+    best : float64[2]
+        Where Δχ² is zero.
     function : callable or None
         Δχ² at any points.
     sizes : (int, int)
         Points along each side of a grid on which the region is sought, and of the largest that is affordable.
     """
     seen, coarse = look(delta, level), _on_grid(axes, delta, level)
-    if seen.across >= FEWEST:
+    hidden = not len(seen.points) and all(axis[0] <= at <= axis[-1] for axis, at in zip(axes, best, strict=True))
+    if seen.across >= FEWEST and not hidden:
         return coarse
-    found = _along(axes, seen, level, function, sizes) if function is not None else None
+    found = _along(axes, seen, best, level, function, sizes) if function is not None else None
     if found is not None:
         return found
-    if seen.across >= TOO_FEW and sum(not ring.hole for ring in coarse.rings) == 1:
+    if seen.across >= TOO_FEW and not hidden and sum(not ring.hole for ring in coarse.rings) == 1:
         return coarse
-    n = [math.ceil(len(axis) * FEWEST / max(seen.across, 1e-3)) for axis in axes]
+    across = max(min(seen.across, 1.0), 1e-3) if hidden else max(seen.across, 1e-3)
+    n = [math.ceil(len(axis) * FEWEST / across) for axis in axes]
     warnings.warn(
-        f"the region of Delta chi2 <= {level:.4g} is thinner than the grid, {seen.across:.2g} steps: its boundary and "
-        f"area are not right; it needs {n[0]} x {n[1]} points or more, or couplings that vary along and across it",
+        f"the region of Delta chi2 <= {level:.4g} is thinner than the grid, {across:.2g} steps at most: its boundary "
+        f"and area are not right; it needs {n[0]} x {n[1]} points or more, or couplings that vary along and across it",
         UnresolvedRegionWarning,
         stacklevel=4,
     )
@@ -206,43 +216,143 @@ def _correlation(axes: tuple[Floats, Floats], inside: Any) -> float:
     return float(covariance / widths) if widths > 0 else math.nan
 
 
-def _of_points(points: Floats) -> float:
-    """Correlation coefficient of points, all of one weight."""
-    dx, dy = (points - points.mean(axis=0)).T
-    widths = math.sqrt(float(dx @ dx) * float(dy @ dy))
-    return float(dx @ dy) / widths if widths > 0 else math.nan
+def _of_points(points: Floats, weights: Floats) -> float:
+    """Correlation coefficient of points."""
+    if len(points) < 3:
+        return math.nan
+    dx, dy = (points - np.average(points, axis=0, weights=weights)).T
+    widths = math.sqrt(float(weights @ dx**2) * float(weights @ dy**2))
+    return float(weights @ (dx * dy)) / widths if widths > 0 else math.nan
+
+
+class Domain(NamedTuple):
+    """Where a region is looked for, between lines: normals · point <= offsets; the first four are the grid's edges."""
+
+    normals: Floats  # [m, 2]
+    offsets: Floats  # [m]
+
+    def beyond(self, points: Floats) -> Floats:
+        """How far points are beyond each line, in units of the grid's halves, float64[..., m]."""
+        return np.asarray(points @ self.normals.T - self.offsets)
+
+    def split(self, normal: Floats, offset: float) -> tuple["Domain", "Domain"]:
+        """The two sides of a further line."""
+        below, above = (
+            Domain(np.vstack([self.normals, sign * normal]), np.append(self.offsets, sign * offset))
+            for sign in (1.0, -1.0)
+        )
+        return below, above
 
 
 def _along(
-    axes: tuple[Floats, Floats], seen: Seen, level: float, function: Function, sizes: tuple[int, int]
+    axes: tuple[Floats, Floats],
+    seen: Seen,
+    best: Floats,
+    level: float,
+    function: Function,
+    sizes: tuple[int, int],
 ) -> Contours | None:
-    """The region on a grid of its own; None if no affordable one is fine enough."""
+    """The region on grids of its own; None if no affordable one is fine enough."""
     low, high = (np.array([axis[i] for axis in axes]) for i in (0, -1))
-    box = Frame((low + high) / 2, np.diag((high - low) / 2))
-    steps = [np.arange(len(axis)) for axis in axes]
+    half, centre, steps = (high - low) / 2, (high + low) / 2, [np.arange(len(axis)) for axis in axes]
+    units = np.concatenate([np.diag(1 / half), -np.diag(1 / half)])
+    domain = Domain(units, 1 + units @ centre)
     known = np.stack([np.interp(seen.points[:, i], steps[i], axes[i]) for i in (0, 1)], axis=1)
+    if domain.beyond(best).max() <= 0:
+        known = np.vstack([known, best])
+    box = Frame(centre, np.diag(half))
+    step = box.sides / [[len(axes[0]) / 2], [len(axes[1]) / 2]]
+    parts = _parts(_around(known, box, step, np.ones(2)), level, function, sizes, domain)
+    if parts is None:
+        return None
+    inside = np.concatenate([part.inside for part in parts])
+    weights = np.concatenate([np.full(len(part.inside), part.cell) for part in parts])
+    return Contours(
+        level,
+        tuple(ring for part in parts for ring in part.rings),
+        any(part.clipped for part in parts),
+        _of_points(inside, weights),
+        finer=True,
+    )
+
+
+class Part(NamedTuple):
+    """A piece of the region, on a grid of its own."""
+
+    rings: tuple[Ring, ...]
+    inside: Floats  # its points
+    cell: float  # the area that each of them stands for
+    clipped: bool
+
+
+def _parts(
+    frame: Frame, level: float, function: Function, sizes: tuple[int, int], domain: Domain, depth: int = 0
+) -> list[Part] | None:
+    """Look closer until the region is seen well; where it falls apart, at each part by itself."""
     n, most = sizes
-    frame, smallest = _around(known, box, box.sides / [[len(axes[0]) / 2], [len(axes[1]) / 2]], np.ones(2)), math.inf
+    smallest = math.inf
     for _ in range(_ATTEMPTS):
-        now = look(_within(frame.grid(n), function, box, level), level)
+        now = look(_within(frame.grid(n), function, domain, level), level)
         if not len(now.points):
             return None
         uv = 2 * now.points / (n - 1) - 1
         cut = np.abs(uv).max(axis=0) > 1 - 3 / (n - 1)
         size = abs(float(np.linalg.det(frame.sides)))
         if not cut.any():
-            if now.across >= FEWEST or size > 0.9 * smallest:
+            if now.across >= FEWEST:
+                break
+            if depth < _DEPTH and (found := _gap(uv)) is not None:
+                return _apart(frame, uv, found, level, function, sizes, domain, depth)
+            if size > 0.9 * smallest:
                 break
             smallest = size
         frame = _around(frame.origin + uv @ frame.sides, frame, frame.sides * 2 / (n - 1), np.where(cut, 1.5, 1.0))
     else:
         return None
-    n = max(4 * n, math.ceil(n * 1.5 * FEWEST / now.across))
-    if n > most:
-        if now.across * most / sizes[0] < FEWEST:
+    finest = max(4 * n, math.ceil(n * 1.5 * FEWEST / now.across))
+    if finest > most and now.across * most / n < FEWEST:
+        return None
+    return [_in_frame(frame, min(finest, most), function, domain, level)]
+
+
+def _gap(uv: Floats) -> tuple[int, float] | None:
+    """Along which side of a frame a cloud of points falls apart, and where."""
+    for i in (1, 0):  # across first
+        ordered = np.sort(uv[:, i])
+        widest = int(np.argmax(np.diff(ordered))) if len(ordered) > 1 else 0
+        if len(ordered) > 1 and ordered[widest + 1] - ordered[widest] > _GAP * (ordered[-1] - ordered[0]):
+            return i, float((ordered[widest] + ordered[widest + 1]) / 2)
+    return None
+
+
+def _apart(
+    frame: Frame,
+    uv: Floats,
+    gap: tuple[int, float],
+    level: float,
+    function: Function,
+    sizes: tuple[int, int],
+    domain: Domain,
+    depth: int,
+) -> list[Part] | None:
+    """Both sides of a gap, each without the other."""
+    i, at = gap
+    inverse = np.linalg.inv(frame.sides)[:, i]  # the i-th coordinate of the frame
+    scale = 1 / np.abs(inverse @ np.linalg.inv(domain.normals[:2])).max()
+    parts: list[Part] = []
+    for side, where in zip(
+        domain.split(inverse * scale, scale * (at + float(frame.origin @ inverse))),
+        (uv[:, i] < at, uv[:, i] >= at),
+        strict=True,
+    ):
+        mine = frame.origin + uv[where] @ frame.sides
+        found = _parts(
+            _around(mine, frame, frame.sides * 2 / (sizes[0] - 1), np.ones(2)), level, function, sizes, side, depth + 1
+        )
+        if found is None:
             return None
-        n = most
-    return _in_frame(frame, n, function, box, level)
+        parts += found
+    return parts
 
 
 def _around(points: Floats, scale: Frame, step: Floats, wider: Floats) -> Frame:
@@ -252,34 +362,29 @@ def _around(points: Floats, scale: Frame, step: Floats, wider: Floats) -> Frame:
     """
     unit = points - points.mean(axis=0)
     unit = unit @ np.linalg.inv(scale.sides)
-    directions = np.linalg.svd(unit, full_matrices=False)[2] if len(points) > 1 else np.eye(2)
+    directions = np.linalg.svd(unit, full_matrices=True)[2]
     along = unit @ directions.T
     low, high = along.min(axis=0), along.max(axis=0)
     steps = np.abs(step @ np.linalg.inv(scale.sides) @ directions.T).max(axis=0)
-    half = _MARGIN * (high - low) / 2 * np.abs(directions * wider).max(axis=1) / np.abs(directions).max(axis=1) + steps
+    more = np.abs(directions * wider).max(axis=1) / np.abs(directions).max(axis=1)
+    half = _MARGIN * (high - low) / 2 * more + steps
     sides = half[:, None] * directions @ scale.sides
     return Frame(points.mean(axis=0) + (low + high) / 2 @ directions @ scale.sides, sides)
 
 
-def _outside(points: Floats, box: Frame) -> Floats:
-    """How far points are outside the box, in halves of its sides; negative inside."""
-    relative: Floats = np.abs((points - box.origin) / np.diag(box.sides))
-    return np.asarray(relative.max(axis=-1) - 1.0)
+def _within(points: Floats, function: Function, domain: Domain, level: float) -> Floats:
+    """Δχ² inside the domain, and above the level outside."""
+    values = function(np.ascontiguousarray(points.reshape(-1, 2))).reshape(points.shape[:2])
+    beyond = domain.beyond(points).max(axis=-1)
+    return np.asarray(np.maximum(np.where(np.isnan(values), np.inf, values), level * (1 + beyond)))
 
 
-def _within(points: Floats, function: Function, box: Frame, level: float) -> Floats:
-    """Δχ² inside the box, and above the level outside."""
-    values = function(points.reshape(-1, 2)).reshape(points.shape[:2])
-    return np.maximum(np.where(np.isnan(values), np.inf, values), level * (1 + _outside(points, box)))
-
-
-def _in_frame(frame: Frame, n: int, function: Function, box: Frame, level: float) -> Contours:
-    """The region on n × n points of a frame, its boundary in the plane's own coordinates."""
+def _in_frame(frame: Frame, n: int, function: Function, domain: Domain, level: float) -> Part:
+    """What of the region is on n × n points of a frame, its boundary in the plane's own coordinates."""
     u, points = np.linspace(-1.0, 1.0, n), frame.grid(n)
-    delta = _within(points, function, box, level)
+    delta = _within(points, function, domain, level)
     rings = tuple(Ring(frame.origin + uv @ frame.sides, hole) for uv, hole in _rings((u, u), delta, level))
     inside = points[delta <= level]
-    correlation = _of_points(inside) if len(inside) > 2 else math.nan
-    step = float(np.abs(frame.sides / np.diag(box.sides)).max()) * 2 / (n - 1)
-    clipped = bool(np.any(np.abs(_outside(inside, box)) <= 1.5 * step))
-    return Contours(level, rings, clipped, correlation, finer=True)
+    step = float(np.abs(domain.beyond(points[:2, :2]) - domain.beyond(points[1, 1])).max())
+    clipped = bool(np.any(domain.beyond(inside)[:, :4] >= -1.5 * step))
+    return Part(rings, inside, abs(float(np.linalg.det(frame.sides))) / n**2, clipped)

@@ -146,7 +146,8 @@ class Scan:
         """
         level = threshold(cl, delta_chi2, 2)
         plane = self._plane(interaction)
-        return regions.contours(cast("Any", self.axes), plane, level, *self._between(interaction))
+        best = np.array([self.best_fit[name][interaction] for name in self.couplings])
+        return regions.contours(cast("Any", self.axes), plane, level, best, *self._between(interaction))
 
     def _between(self, interaction: int) -> tuple[regions.Function | None, tuple[int, int]]:
         """Δχ² of a plane at any points, if the scan can compute it, and how many of them can be afforded."""
