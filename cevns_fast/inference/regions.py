@@ -148,6 +148,11 @@ def contours(
     return Contours(level, coarse.rings, coarse.clipped or _leaves(delta, level), resolved=False)
 
 
+def correlation(axes: tuple[Floats, Floats], delta: Floats, level: float) -> float | None:
+    """Correlation coefficient over a region that the grid shows well; None if it does not."""
+    return _correlation(axes, delta <= level) if look(delta, level).across >= FEWEST else None
+
+
 def look(delta: Floats, level: float) -> Seen:
     """Where lines of a grid cross a region, also between points, and the fewest steps that it is wide."""
     points, across = [np.argwhere(delta <= level).astype(float)], [math.inf]
@@ -362,7 +367,7 @@ def _around(points: Floats, scale: Frame, step: Floats, wider: Floats) -> Frame:
     """
     unit = points - points.mean(axis=0)
     unit = unit @ np.linalg.inv(scale.sides)
-    directions = np.linalg.svd(unit, full_matrices=True)[2]
+    directions = np.linalg.eigh(unit.T @ unit)[1].T[::-1]  # the longest first
     along = unit @ directions.T
     low, high = along.min(axis=0), along.max(axis=0)
     steps = np.abs(step @ np.linalg.inv(scale.sides) @ directions.T).max(axis=0)

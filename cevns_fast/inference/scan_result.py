@@ -146,7 +146,8 @@ class Scan:
         """
         level = threshold(cl, delta_chi2, 2)
         plane = self._plane(interaction)
-        best = np.array([self.best_fit[name][interaction] for name in self.couplings])
+        nowhere = np.full(interaction + 1, np.nan)
+        best = np.array([self.best_fit.get(name, nowhere)[interaction] for name in self.couplings])
         return regions.contours(cast("Any", self.axes), plane, level, best, *self._between(interaction))
 
     def _between(self, interaction: int) -> tuple[regions.Function | None, tuple[int, int]]:
@@ -167,7 +168,9 @@ class Scan:
 
         NaN if fewer than three grid points are allowed, or the region is not resolved. Arguments as for `contours`.
         """
-        return self.contours(cl, delta_chi2=delta_chi2, interaction=interaction).correlation
+        level, plane = threshold(cl, delta_chi2, 2), self._plane(interaction)
+        on_grid = regions.correlation(cast("Any", self.axes), plane, level)
+        return self.contours(delta_chi2=level, interaction=interaction).correlation if on_grid is None else on_grid
 
     @cached_property
     def lowest_point(self) -> Minima:
