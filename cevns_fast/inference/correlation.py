@@ -235,8 +235,7 @@ def correlation_scan(
         raise ValueError(f"axes: {len(axes)} grids are given for {len(names)} couplings {names}")
     grids = tuple(_grid(name, axis) for name, axis in zip(names, axes, strict=True))
     n_threads = get_num_threads() if threads is None else checked(threads)
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise ValueError(f"executor = {executor!r}: must be a concurrent.futures.Executor")
+    chunks.check_executor(executor)
     single = isinstance(interaction, Interaction)
     shape = tuple(grid.size for grid in grids)
     result = _target(out, shape if single else (len(batch), *shape))

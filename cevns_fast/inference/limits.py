@@ -16,7 +16,7 @@ from cevns_fast.interactions.process import Interaction
 from cevns_fast.likelihood.likelihood import Likelihood
 from cevns_fast.likelihood.nuisances import Nuisance
 from cevns_fast.likelihood.whitening import whitened
-from cevns_fast.parallel.chunks import compute_all
+from cevns_fast.parallel.chunks import check_executor, compute_all
 from cevns_fast.parallel.processes import watch_parent
 from cevns_fast.parallel.progress import Progress, reporter
 from cevns_fast.parallel.threads import checked, in_ranges
@@ -119,6 +119,7 @@ def limit_scan(
     [0.109, 0.188, inf]
     """
     n_threads = checked(threads)
+    check_executor(executor)
     batch = checked_interactions(interactions, rtol, n_threads)
     kind = type(batch[0])
     if any(type(each) is not kind for each in batch):

@@ -166,6 +166,12 @@ def _compute(work: Job, start: int, stop: int, columns: int) -> Floats:
     return out
 
 
+def check_executor(executor: Any) -> None:
+    """Refuse what cannot compute chunks."""
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise ValueError(f"executor = {executor!r}: must be a concurrent.futures.Executor")
+
+
 def digest(*arrays: Any) -> str:
     """SHA-256 of arrays and their shapes."""
     state = hashlib.sha256()

@@ -33,7 +33,7 @@ def _bar(total: int, unit: str) -> Any:
     """A bar of tqdm: widgets in a notebook that has them, else text; none where nobody watches."""
     notebook = in_notebook()
     try:
-        if notebook and importlib.util.find_spec("ipywidgets") is not None:
+        if notebook and _has_widgets():
             from tqdm.notebook import tqdm
         else:
             from tqdm import tqdm
@@ -46,3 +46,11 @@ def in_notebook() -> bool:
     """Whether a Jupyter kernel runs this: its standard error is no terminal, and yet somebody watches."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return shell is not None and hasattr(shell, "kernel")
+
+
+def _has_widgets() -> bool:
+    """Whether a notebook can show more than text."""
+    try:
+        return importlib.util.find_spec("ipywidgets") is not None
+    except ValueError:  # it is kept from being imported
+        return False
