@@ -183,12 +183,12 @@ POINT_FLOPS = 18
 def template_flops() -> float:
     """Operations of the rate kernel for one mass of the EFT on CsI, panels that are cut not counted."""
     from cevns_fast._kernels.rates import HALF, NODES, T_POWERS
-    from cevns_fast.counts import quadrature
+    from cevns_fast.counts.plan import plan_of
 
-    plan = quadrature.quadrature(CSI.source, CSI.detector, 1e-11).panels
+    panels = plan_of(CSI.source, CSI.detector, 1e-11).panels
     lanes = 8  # five moments, of three powers of E and both parities, in two vectors
     a_node = 2 * (HALF - 1) + 3 + 2 * T_POWERS  # a polynomial of degree 5; each panel feeds one bin
-    return float(len(plan.low) * NODES * lanes * a_node)
+    return float(len(panels.low) * NODES * lanes * a_node)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 # Public names and their homes. The façade is lazy: what they need is loaded when they are asked for.
 _HOMES = {
     "constants": ("",),
+    "cosmology": ("",),
     "reference": ("",),
     "nuclear.kinematics": (
         "minimum_neutrino_energy",
@@ -21,19 +22,24 @@ _HOMES = {
         "scattering_angle_extremum",
         "threshold_energy",
     ),
-    "nuclear.nuclei": ("HelmFormFactor", "Nuclide", "PointNucleus", "Target", "helm_form_factor", "nuclide"),
+    "nuclear.nuclei": ("Nuclide", "Target", "nuclide"),
+    "nuclear.form_factors": ("HelmFormFactor", "PointNucleus", "helm_form_factor"),
     "experiments.spectra": ("TabulatedSpectrum",),
     "experiments.sources": ("FluxComponent", "PionDecayAtRest", "Reactor", "TabulatedSource"),
-    "experiments.detectors": (
-        "Detector",
+    "experiments.responses": (
         "GammaSmearing",
         "GaussianSmearing",
+        "LindhardQuenching",
+        "LinearQuenching",
         "LogisticAcceptance",
         "PoissonSmearing",
+        "PolynomialQuenching",
         "Response",
         "Table",
     ),
+    "experiments.detectors": ("Detector",),
     "experiments.backgrounds": ("Background", "BackgroundRate", "StandardModelFraction"),
+    "experiments.reach": ("OutOfReachWarning",),
     "experiments.experiment": ("Experiment", "available_experiments", "load"),
     "interactions.standard_model": ("StandardModel",),
     "interactions.singlet_eft": ("EFTConvention", "SingletEFT"),

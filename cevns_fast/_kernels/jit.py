@@ -12,6 +12,7 @@
 """
 
 import hashlib
+import os
 import pickle
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +21,7 @@ from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.compiler_lock import global_compiler_lock
 
 __all__ = ["njit"]
 
@@ -66,6 +68,14 @@ class _Cache(FunctionCache):
     def save_overload(self, signature: Any, data: Any) -> None:
         with suppress(OSError):  # a full disk, or a folder that has become read-only
             super().save_overload(signature, data)
+
+
+if hasattr(os, "register_at_fork"):  # a fork waits for a compilation in another thread: a child would wait forever
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )
 
 
 def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:

@@ -65,18 +65,21 @@ static INLINE double massless_energy(double tau, double M)
     return 0.5 * (tau * sqrt(tau * tau + 2.0 * M) + tau * tau);
 }
 
+/* T_min falls with the energy and T_max rises, so that images of sorted kinks are sorted but for rounding. */
 static INLINE size_t find_images(const double *kinks, size_t n_kinks, double m, double M, double least, double *images)
 {
     size_t n = 0;
-    double lowest = massless_energy(sqrt(least), M);
-    for (size_t k = 0; k < n_kinks; k++) {
-        if (kinks[k] < lowest)
-            continue;
-        recoil_limits(kinks[k], m, M, images + n);
-        if (images[n + 1] > 0.0)
-            n += 2;
+    double lowest = massless_energy(sqrt(least), M), limits[2];
+    for (size_t k = n_kinks; k-- > 0 && kinks[k] >= lowest; n++) {
+        recoil_limits(kinks[k], m, M, limits);
+        if (limits[1] == 0.0)
+            break;
+        images[n] = limits[0];
+        images[2 * n_kinks - 1 - n] = limits[1];
     }
-    for (size_t i = 1; i < n; i++) { /* by insertion: they are few */
+    memmove(images + n, images + 2 * n_kinks - n, n * sizeof(double));
+    n *= 2;
+    for (size_t i = 1; i < n; i++) { /* by insertion: next to nothing is out of order */
         double value = images[i];
         size_t k = i;
         for (; k > 0 && images[k - 1] > value; k--)
@@ -230,50 +233,87 @@ static INLINE void add_to_all(const rates_flux *flux, const rates_terms *terms, 
     }
 }
 
+/* A walk over the panels of a target for one mass, which are cut where a kink of the flux has an image. */
+typedef struct {
+    double M, m2, range[2]; /* recoils that the fastest neutrinos make */
+    double pole;            /* the first panel from T = 0 ends here if a propagator varies below it; 0 if none does */
+    const double *images;
+    size_t n_images, next;
+    size_t place, end;
+    double left;
+} walk;
+
+/* Before the first panel; 0 if no neutrino has the energy. */
+static INLINE int begin_walk(const rates_flux *flux, const rates_plan *plan, size_t target, double m, double mediator2,
+                             double *images, walk *w)
+{
+    double M = plan->mass[target];
+    w->M = M;
+    w->m2 = m * m;
+    w->pole = mediator2 / (512.0 * M); /* well below the propagator's, m^2/2M */
+    w->place = (size_t)plan->first_panel[target];
+    w->end = (size_t)plan->first_panel[target + 1];
+    w->next = 0;
+    recoil_limits(flux->breaks[flux->pieces], m, M, w->range);
+    if (w->range[1] == 0.0)
+        return 0;
+    w->n_images = find_images(flux->kinks, flux->n_kinks, m, M, plan->low[w->place], images);
+    w->images = images;
+    w->left = plan->low[w->place];
+    return 1;
+}
+
+/* The next panel that has neutrinos, and whose of the plan it is part of; 0 if there are no more. */
+static INLINE int next_panel(const rates_plan *plan, walk *w, double *weight, panel *p, size_t *part_of)
+{
+    int found = 0;
+    while (!found && w->place < w->end) {
+        size_t place = w->place;
+        while (w->next < w->n_images && w->images[w->next] <= w->left)
+            w->next++;
+        double right = plan->high[place];
+        if (w->next < w->n_images && w->images[w->next] < right)
+            right = w->images[w->next];
+        if (w->left == 0.0 && w->pole > 0.0 && w->pole < right)
+            right = w->pole;
+        if (w->range[0] <= w->left && right <= w->range[1]) {
+            if (w->left == plan->low[place] && right == plan->high[place]) {
+                known_panel(plan, place, w->m2, w->M, p);
+            } else {
+                if (w->left > 0.0 && 1.5 * w->left < right) /* 1/T falls too steeply for one panel over much more */
+                    right = 1.5 * w->left;
+                new_panel(plan, place, w->m2, w->M, w->left, right, weight, p);
+            }
+            *part_of = place;
+            found = 1;
+        }
+        w->left = right;
+        if (w->left == plan->high[place])
+            w->place++;
+    }
+    return found;
+}
+
 /* All panels of a target for one mass, into the sums of all cells; 0 if no neutrino has the energy. */
 static INLINE int integrate(const rates_flux *flux, const rates_plan *plan, const rates_terms *terms, size_t target,
                             double m, double mediator2, size_t bins, const scratch *s)
 {
-    double M = plan->mass[target], m2 = m * m, whole_range[2];
-    double pole = terms->propagator_power > 0 ? mediator2 / (32.0 * M) : 0.0; /* well below the propagator's, m^2/2M */
-    size_t row = padded(bins), piece = flux->pieces - 1, next = 0;
-    size_t place = (size_t)plan->first_panel[target], end = (size_t)plan->first_panel[target + 1];
-    recoil_limits(flux->breaks[flux->pieces], m, M, whole_range);
-    if (whole_range[1] == 0.0)
+    size_t row = padded(bins), piece = flux->pieces - 1, place = 0;
+    walk w;
+    if (!begin_walk(flux, plan, target, m, terms->propagator_power > 0 ? mediator2 : 0.0, s->images, &w))
         return 0;
     memset(s->sums, 0, terms->cells * row * sizeof(double));
-    size_t n_images = find_images(flux->kinks, flux->n_kinks, m, M, plan->low[place], s->images);
-    double left = plan->low[place];
-    while (place < end) {
-        while (next < n_images && s->images[next] <= left)
-            next++;
-        double right = plan->high[place];
-        if (next < n_images && s->images[next] < right)
-            right = s->images[next];
-        if (left == 0.0 && pole > 0.0 && pole < right)
-            right = pole;
-        if (whole_range[0] <= left && right <= whole_range[1]) {
-            panel p;
-            if (left == plan->low[place] && right == plan->high[place]) {
-                known_panel(plan, place, m2, M, &p);
-            } else {
-                if (left > 0.0 && 1.5 * left < right) /* 1/T falls too steeply for one panel over much more */
-                    right = 1.5 * left;
-                new_panel(plan, place, m2, M, left, right, s->weight, &p);
-            }
-            for (int k = 0; k < terms->propagator_power; k++)
-                for (size_t n = 0; n < NODES; n++)
-                    p.factor[n] /= 2.0 * M * p.recoil[n] + mediator2;
-            position at;
-            piece = locate(flux, &p, piece, &at);
-            if (plan->bin_count[place] == 1)
-                add_to_one(flux, terms, &p, &at, s->products, row, s->sums + plan->first_bin[place]);
-            else
-                add_to_all(flux, terms, &p, &at, s->products, row, s->sums);
-        }
-        left = right;
-        if (left == plan->high[place])
-            place++;
+    panel p;
+    while (next_panel(plan, &w, s->weight, &p, &place)) {
+        for (int k = 0; k < terms->propagator_power; k++)
+            for (size_t n = 0; n < NODES; n++)
+                p.factor[n] /= 2.0 * w.M * p.recoil[n] + mediator2;
+        position at;
+        piece = locate(flux, &p, piece, &at);
+        if (plan->bin_count[place] == 1)
+            add_to_one(flux, terms, &p, &at, s->products, row, s->sums + plan->first_bin[place]);
+        else
+            add_to_all(flux, terms, &p, &at, s->products, row, s->sums);
     }
     return 1;
 }
@@ -366,6 +406,32 @@ int rates_templates(const rates_flux *flux, const rates_plan *plan, const rates_
     (recent_machine() ? run_recent : run_anywhere)(&t);
     free(memory);
     return 1;
+}
+
+int64_t rates_nodes(const rates_flux *flux, const rates_plan *plan, size_t target, double final_mass,
+                    double mediator_mass, int64_t *first_bin, double *recoil, double *energy, double *weight)
+{
+    size_t place = (size_t)plan->first_panel[target], bins = (size_t)plan->bin_count[place], row = weight_row(bins);
+    double *memory = malloc((2 * flux->n_kinks + NODES * row) * sizeof(double));
+    if (!memory)
+        return -1;
+    int64_t nodes = 0;
+    walk w;
+    panel p;
+    if (begin_walk(flux, plan, target, final_mass, mediator_mass * mediator_mass, memory, &w)) {
+        while (next_panel(plan, &w, memory + 2 * flux->n_kinks, &p, &place)) {
+            for (size_t n = 0; recoil && n < NODES; n++) {
+                size_t k = (size_t)nodes + n;
+                first_bin[k] = plan->first_bin[place];
+                recoil[k] = p.recoil[n];
+                energy[k] = p.energy[n];
+                memcpy(weight + k * bins, p.weight + n * row, bins * sizeof(double));
+            }
+            nodes += NODES;
+        }
+    }
+    free(memory);
+    return nodes;
 }
 
 void rates_recoil_limits(double energy, double m, double M, double limits[2])

@@ -1,5 +1,5 @@
 /* Event rates: integral over dT of R(T) F^2(T) P(T) T^j mu_k(E_min(T)) for every bin, times tables of coefficients.
- * cffi reads these declarations (setup_helpers/build_kernels.py). Numbers are in MeV. */
+ * Numbers are in MeV. */
 #ifndef CEVNS_FAST_RATES_H
 #define CEVNS_FAST_RATES_H
 #include <stddef.h>
@@ -18,7 +18,7 @@ enum {
 /* Moments of the flux above an energy, a lane for each power of E and parity; pieces join where breaks are. */
 typedef struct {
     const double *breaks;        /* [pieces + 1]; the last is the end point */
-    const double *kinks;         /* [n_kinks]: those of the breaks at which a moment is not smooth */
+    const double *kinks;         /* [n_kinks], increasing: those of the breaks at which a moment is not smooth */
     const double *inverse_width; /* [pieces] */
     const double *coefficients;  /* [pieces][groups][ROW]: u^5 ... 1, u^11 ... u^6, then the value, for each lane */
     size_t pieces, n_kinks, groups;
@@ -60,6 +60,14 @@ typedef struct {
 /* Add to out[mass][row][bin] for masses start ... stop - 1 of all arrays; 0 if memory is short. */
 int rates_templates(const rates_flux *flux, const rates_plan *plan, const rates_terms *terms, const double *final_mass,
                     const double *mediator_mass, size_t start, size_t stop, size_t rows, size_t bins, double *out);
+
+/* Where the integral of one target and one mass is taken: the plan's panels, cut at kinematic images.
+ *
+ * Writes, for each node, the first of the bins that it feeds, T, E_min and the weight of each of the target's bin_count
+ * bins (quadrature weight x form factors x response), unless recoil is NULL. Returns the number of nodes; -1 if memory
+ * is short. The sum of templates is that over nodes of weight x T^j mu_k(E_min) P(T). */
+int64_t rates_nodes(const rates_flux *flux, const rates_plan *plan, size_t target, double final_mass,
+                    double mediator_mass, int64_t *first_bin, double *recoil, double *energy, double *weight);
 
 /* What follows is for tests: the kinematics that the kernel uses inside.
  *

@@ -12,10 +12,10 @@ import numpy as np
 
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
-from cevns_fast.counts.templates import WithStandardModel, count_polynomial, standard_model_counts
+from cevns_fast.counts.templates import WithStandardModel, total_polynomial
 from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.experiments.sources import endpoint_of, kinks_of
 from cevns_fast.interactions.process import Exponents, Interaction
-from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
 
 # Coefficients are fitted to this fraction of the largest value that the monomial has in any bin: what integrals
@@ -74,9 +74,10 @@ class Counts(NamedTuple):
         self, experiment: Experiment, batch: Sequence[Interaction], threads: int
     ) -> tuple[tuple[Exponents, ...], Floats]:
         """Monomials, the constant first, and float64[n, monomials, bins]."""
-        polynomial = count_polynomial(experiment, batch, self.couplings, self.phases, rtol=self.rtol, threads=threads)
-        include = False if isinstance(batch[0], StandardModel) else self.standard_model
-        polynomial.values[:, 0] += standard_model_counts(experiment, include, self.rtol, batch)
+        polynomial = total_polynomial(
+            experiment, batch, self.couplings, self.phases,
+            standard_model=self.standard_model, rtol=self.rtol, threads=threads,
+        )  # fmt: skip
         return polynomial.exponents, polynomial.values
 
     def constant_table(self, interaction: Interaction) -> CountTable:
@@ -117,7 +118,7 @@ def kinks_between(low: float, high: float, experiments: Sequence[Experiment]) ->
 
 def heaviest(experiment: Experiment) -> float:
     """The largest mass of χ that the source can produce on any nuclide, MeV."""
-    E = _flux_kinks(experiment)[-1]
+    E = endpoint_of(experiment.source)
     return max(_at_threshold(E, n.mass) for n in experiment.detector.target.nuclides)
 
 
@@ -129,9 +130,11 @@ def mass_kinks(experiment: Experiment) -> list[float]:
     found = set()
     for nuclide in experiment.detector.target.nuclides:
         M = nuclide.mass
-        for E in _flux_kinks(experiment):
+        for E in kinks_of(experiment.source):
+            if E == 0:
+                continue
             found.add(_at_threshold(E, M))
-            for T in experiment.detector.response_breakpoints:
+            for T in experiment.detector.response_breakpoints(experiment.largest_recoil):
                 square = 2 * M * T * (E / float(minimum_neutrino_energy(T, 0.0, M)) - 1)
                 if square > 0:
                     found.add(math.sqrt(square))
@@ -140,10 +143,4 @@ def mass_kinks(experiment: Experiment) -> list[float]:
 
 def _at_threshold(E: float, M: float) -> float:
     """The heaviest χ that a neutrino of energy E produces on a nucleus of mass M, BRX Eq. (11)."""
-    return E * 2 * M / (M + math.sqrt(M * (M + 2 * E)))
-
-
-def _flux_kinks(experiment: Experiment) -> list[float]:
-    """Energies at which the flux is not smooth, without E = 0."""
-    components = experiment.source.components
-    return sorted({E for c in components for E in (*c.breakpoints, *(line[0] for line in c.lines)) if E > 0})
+    return 2 * E / (1 + math.sqrt(1 + 2 * E / M))

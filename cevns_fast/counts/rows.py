@@ -17,8 +17,8 @@ from cevns_fast._kernels.rates import LOWEST_T_POWER, Terms
 from cevns_fast._kernels.rates import templates as templates_kernel
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
-from cevns_fast.counts import quadrature
-from cevns_fast.counts.quadrature import IntegrationTarget, Quadrature
+from cevns_fast.counts.flux import FluxMoments, flux_moments
+from cevns_fast.counts.plan import IntegrationTarget, Plan, plan_of
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.sources import Source
 from cevns_fast.interactions.process import (
@@ -44,21 +44,21 @@ class Setting:
     """What an experiment brings to all interactions."""
 
     source: Source
-    plan: Quadrature
+    plan: Plan
     nuclides: tuple[Nuclide, ...]
     factor: Floats  # [targets]: nuclei × neutrinos per area
 
 
 @lru_cache(maxsize=128)
 def setting_of(experiment: Experiment, rtol: float) -> Setting:
-    """The same, remembered."""
-    plan = quadrature.quadrature(experiment.source, experiment.detector, rtol)
+    """What an experiment brings to all interactions, remembered."""
+    plan = plan_of(experiment.source, experiment.detector, rtol)
     nuclei = experiment.detector.nuclei[[t.index for t in plan.targets]]
     nuclides = tuple(dict.fromkeys(t.nuclide for t in plan.targets))
     return Setting(experiment.source, plan, nuclides, nuclei * (experiment.fluence * MEV2_CM2))
 
 
-class _Layout(NamedTuple):
+class _TermLayout(NamedTuple):
     """How a process becomes the kernel's terms: an entry is one term in one row of the result."""
 
     cell_power: Integers
@@ -74,7 +74,7 @@ class _Layout(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _layout(shape: Shape, used: tuple[tuple[int, int], ...], moments: quadrature.FluxMoments) -> _Layout:
+def _layout(shape: Shape, used: tuple[tuple[int, int], ...], moments: FluxMoments) -> _TermLayout:
     """The layout for pairs (row, channel)."""
     channels = channels_of(shape)
     power_of = [T_power - LOWEST_T_POWER for _, _, T_power, *_ in shape]
@@ -98,7 +98,7 @@ def _layout(shape: Shape, used: tuple[tuple[int, int], ...], moments: quadrature
     cell_power, cell_lane = np.array(cells).T.copy()
     pair_row, pair_cell = np.array(pairs).T.copy()
     _, _, term, part = np.array(entries).T.copy()
-    return _Layout(
+    return _TermLayout(
         cell_power, cell_lane, pair_row, pair_cell,
         first_entry=np.cumsum([0, *(sizes[pair] for pair in pairs)]),
         term=term,
@@ -112,7 +112,7 @@ def _layout(shape: Shape, used: tuple[tuple[int, int], ...], moments: quadrature
 class Integrand(NamedTuple):
     """What the kernel integrates for one process."""
 
-    moments: quadrature.FluxMoments
+    moments: FluxMoments
     terms: Terms
     T_power: Integers  # of each entry
 
@@ -131,15 +131,14 @@ Amplitudes = Mapping[Nuclide, Sequence[AmplitudePolynomial]]
 
 def rows_of(setting: Setting, processes: Processes, amplitudes: Amplitudes) -> Rows:
     """Rows and integrands, remembered by content: a fit changes the mass more often than the amplitudes."""
-    every = [process for each in processes.values() for process in each]
-    contents = tuple([process.structure.content for process in every])
+    structures = tuple([process.structure for each in processes.values() for process in each])
     polynomials = [polynomial.items() for each in amplitudes.values() for polynomial in each]
-    if None in contents or any([len(a) > 1 for items in polynomials for _, a in items]):
+    if any([s.coefficients is None for s in structures]) or any([len(a) > 1 for p in polynomials for _, a in p]):
         return _make_rows(setting, processes, amplitudes)  # a number for each of a batch: large, and not seen again
     key = (
         setting,
-        contents,
-        tuple([process.propagator_power for process in every]),
+        structures,
+        tuple([process.propagator_power for each in processes.values() for process in each]),
         tuple([tuple([(e, a.shape, a.tobytes()) for e, a in items]) for items in polynomials]),
     )
     found = _remembered_rows.get(key)
@@ -183,7 +182,7 @@ def _integrand(
     used = tuple((row, c) for row, channels, _ in in_use for c in channels.tolist())
     if not used:
         return None
-    moments = quadrature.flux_moments(setting.source, structure.lanes)
+    moments = flux_moments(setting.source, structure.lanes)
     layout = _layout(structure.shape, used, moments)
     weight = np.concatenate([w[..., channels] for _, channels, w in in_use], axis=-1)  # [targets, n or 1, parts]
     coefficient = [
@@ -197,7 +196,7 @@ def _integrand(
     return Integrand(moments, terms, layout.T_power)
 
 
-def integrate(plan: Quadrature, integrand: Integrand, process: Process, out: Floats, threads: int) -> None:
+def integrate(plan: Plan, integrand: Integrand, process: Process, out: Floats, threads: int) -> None:
     """Add one process to out[n, rows, n_bins]."""
     n = len(out)
     final_mass, mediator_mass = _of_all(process.final_mass, n), _of_all(process.mediator_mass, n)

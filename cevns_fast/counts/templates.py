@@ -11,7 +11,7 @@ import numpy as np
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.counts.rows import integrate, rows_of, setting_of
-from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.experiments.experiment import Experiment, without_data
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.parallel.threads import checked
@@ -69,7 +69,7 @@ class Templates:
         ValueError
             If a coupling is not open, or not a finite number.
         """
-        for name, value in couplings.items():
+        for name, value in validate.mapping("couplings", couplings).items():
             validate.choice("coupling", name, self.couplings)
             validate.coupling(name, value)
         x = {name: complex(couplings.get(name, 0.0)) for name in self.couplings}
@@ -102,14 +102,33 @@ def count_polynomial(
     amplitudes = {n: kind.amplitudes(batch, n, names, phases or {}) for n in setting.nuclides}
     rows = rows_of(setting, processes, amplitudes)
     n = len(rows.exponents)
-    out = np.zeros((len(batch), n + len(rows.complex_ones), experiment.n_bins))
+    out = np.zeros((len(batch), n + len(rows.complex_ones), experiment.detector.n_bins))
     for process, integrand in zip(processes[setting.nuclides[0]], rows.of_process, strict=True):
         if integrand is not None:
             integrate(setting.plan, integrand, process, out, threads)
+    if experiment.excluded:  # the kernel fills all of the detector's bins
+        out = out[..., list(experiment.kept)]
     imaginary = np.zeros((len(batch), n, experiment.n_bins))
     for i, place in enumerate(rows.complex_ones):
         imaginary[:, place] = out[:, n + i]
     return CountPolynomial(names, rows.exponents, out[:, :n], imaginary)
+
+
+def total_polynomial(
+    experiment: Experiment,
+    batch: Sequence[Interaction],
+    couplings: Sequence[str] = (),
+    phases: Mapping[str, complex] | None = None,
+    *,
+    standard_model: WithStandardModel,
+    rtol: float = DEFAULT_RTOL,
+    threads: int = 1,
+) -> CountPolynomial:
+    """Counts of interactions of one kind and, unless they are it, of the Standard Model, which is constant."""
+    polynomial = count_polynomial(experiment, batch, couplings, phases, rtol=rtol, threads=threads)
+    include = False if isinstance(batch[0], StandardModel) else standard_model
+    polynomial.values[:, 0] += standard_model_counts(experiment, include, rtol, batch)
+    return polynomial
 
 
 _DEFAULT_MODEL = StandardModel()
@@ -118,13 +137,17 @@ _DEFAULT_MODEL = StandardModel()
 @lru_cache(maxsize=256)
 def _standard_model(experiment: Experiment, model: StandardModel, rtol: float) -> Floats:
     """Counts of the Standard Model, remembered for this object and for all that differ in data only."""
-    return _of_detector(experiment.source, experiment.detector, experiment.exposure, model, rtol)
+    counts = _of_detector(experiment.source, experiment.detector, experiment.exposure, model, rtol)
+    if experiment.excluded:
+        counts = counts[list(experiment.kept)]
+        counts.setflags(write=False)
+    return counts
 
 
 @lru_cache(maxsize=256)
 def _of_detector(source: Any, detector: Any, exposure: float, model: StandardModel, rtol: float) -> Floats:
     """Counts of the Standard Model, read-only."""
-    bare = Experiment("", source, detector, exposure, None, np.zeros(detector.n_bins))
+    bare = without_data(source, detector, exposure)
     counts: Floats = count_polynomial(bare, [model], rtol=rtol).values[0, 0].copy()
     counts.setflags(write=False)
     return counts
@@ -152,12 +175,19 @@ def check_experiment(experiment: Any) -> None:
     """`ValueError` unless it is an experiment."""
     if not isinstance(experiment, Experiment):
         raise ValueError(f"experiment = {experiment!r}: must be an Experiment, e.g. cevns_fast.load(...)")
+    experiment.check_unchanged()
+
+
+def checked_rtol(rtol: Any) -> float:
+    """An accuracy; `ValueError` otherwise."""
+    if not 1e-14 <= validate.number("rtol", rtol) <= 1e-2:
+        raise ValueError(f"rtol = {rtol!r}: must be from 1e-14 to 1e-2")
+    return float(rtol)
 
 
 def checked_interactions(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: Any = 1) -> list[Interaction]:
     """The interactions as a list; `ValueError` for arguments of the wrong kind."""
-    if not 1e-14 <= validate.number("rtol", rtol) <= 1e-2:
-        raise ValueError(f"rtol = {rtol!r}: must be from 1e-14 to 1e-2")
+    checked_rtol(rtol)
     checked(threads)
     found = [interaction]
     if not isinstance(interaction, Interaction) and isinstance(interaction, Iterable):
@@ -169,6 +199,14 @@ def checked_interactions(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: An
         each = next(each for each in found if type(each) in strangers)
         raise ValueError(f"interaction = {each!r}: must be an interaction, e.g. cevns_fast.SingletEFT(...)")
     return found
+
+
+def checked_batch(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: Any = 1) -> list[Interaction]:
+    """The interactions as a list, of one kind; `ValueError` for arguments of the wrong kind."""
+    batch = checked_interactions(interaction, rtol, threads)
+    if len(set(map(type, batch))) > 1:
+        raise ValueError("interaction: all interactions of a list must be of one kind")
+    return batch
 
 
 def templates(
@@ -217,15 +255,13 @@ def templates(
     (10, (10, 12))
     """
     check_experiment(experiment)
-    batch = checked_interactions(interaction, rtol, threads)
+    batch = checked_batch(interaction, rtol, threads)
     kind = type(batch[0])
-    if any(type(each) is not kind for each in batch):
-        raise ValueError("interaction: all interactions of a list must be of one kind")
-    names = kind.default_couplings if couplings is None else tuple(couplings)
-    polynomial = count_polynomial(experiment, batch, names, phases, rtol=rtol, threads=threads)
-    include = False if kind is StandardModel else standard_model
-    constant = np.broadcast_to(standard_model_counts(experiment, include, rtol, batch), (len(batch), experiment.n_bins))
-    constant = constant + polynomial.values[:, 0]
+    names = kind.default_couplings if couplings is None else validate.sequence("couplings", couplings, object, "names")
+    polynomial = total_polynomial(
+        experiment, batch, names, phases, standard_model=standard_model, rtol=rtol, threads=threads
+    )
+    constant = polynomial.values[:, 0].copy()
     pairs = [
         tuple(n for n, e in zip(names, exponents, strict=True) for _ in range(e))
         for exponents in polynomial.exponents[1:]
@@ -283,9 +319,7 @@ def event_rate(
     result = np.empty((len(batch), experiment.n_bins))
     for kind in dict.fromkeys(map(type, batch)):
         rows = [i for i, each in enumerate(batch) if type(each) is kind]
-        polynomial = count_polynomial(experiment, [batch[i] for i in rows], rtol=rtol, threads=threads)
-        include = False if kind is StandardModel else standard_model
-        result[rows] = polynomial.values[:, 0] + standard_model_counts(
-            experiment, include, rtol, [batch[i] for i in rows]
-        )
+        chosen = [batch[i] for i in rows]
+        polynomial = total_polynomial(experiment, chosen, standard_model=standard_model, rtol=rtol, threads=threads)
+        result[rows] = polynomial.values[:, 0]
     return result[0] if isinstance(interaction, Interaction) else result

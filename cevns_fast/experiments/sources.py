@@ -31,11 +31,17 @@ class FluxComponent:
     antineutrino : bool
         Interference terms that are odd under ν ↔ ν̄ change their sign.
     spectrum : callable or None
-        Neutrinos per MeV at energies E (MeV, array), per unit of the source's fluence.
+        Neutrinos per MeV at energies E (MeV, array), per unit of the source's fluence. It is compiled once: what it
+        reads, globals and attributes included, must not change while an experiment with it is in use.
     breakpoints : tuple of float
         Increasing energies, MeV: the ends of the spectrum and every point where it is not smooth.
     lines : tuple of (energy, intensity)
-        Monochromatic neutrinos: MeV, and neutrinos per unit of the source's fluence.
+        Monochromatic neutrinos, in any order: MeV, > 0, and neutrinos per unit of the source's fluence.
+
+    Raises
+    ------
+    ValueError
+        If there is neither a spectrum nor a line, or a number is out of range.
     """
 
     name: str
@@ -43,6 +49,24 @@ class FluxComponent:
     spectrum: Callable[[Floats], Floats] | None = None
     breakpoints: tuple[float, ...] = ()
     lines: tuple[tuple[float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        validate.text("name", self.name)
+        validate.flag("antineutrino", self.antineutrino)
+        validate.sequence("lines", self.lines, object, "pairs of energy and intensity")
+        if self.spectrum is not None:
+            if not callable(self.spectrum) or isinstance(self.spectrum, type):
+                raise ValueError(f"spectrum = {self.spectrum!r}: must be a function of energy, or None")
+            validate.increasing("breakpoints", self.breakpoints, minimum=0.0)
+        elif len(self.breakpoints):
+            raise ValueError(f"breakpoints = {self.breakpoints!r}: must be left out where there is no spectrum")
+        elif not len(self.lines):
+            raise ValueError("spectrum = None: must be a function of energy where there is no line")
+        for line in self.lines:
+            if not isinstance(line, tuple | list) or len(line) != 2:
+                raise ValueError(f"lines = {line!r}: must be pairs of energy and intensity")
+            energy = validate.number("lines", line[0], positive=True)
+            validate.number(f"lines: intensity at {energy:g} MeV", line[1], minimum=0.0)
 
 
 class Source(Hashable, Protocol):
@@ -59,6 +83,16 @@ class Source(Hashable, Protocol):
     @property
     def exposure_unit(self) -> str:
         """The unit of exposure: "protons on target" or "days"."""
+
+
+def kinks_of(source: Source) -> tuple[float, ...]:
+    """Energies (MeV), increasing, at which a flux is not smooth: breakpoints, ends of spectra, and lines."""
+    return tuple(sorted({E for c in source.components for E in (*c.breakpoints, *(line[0] for line in c.lines))}))
+
+
+def endpoint_of(source: Source) -> float:
+    """Highest neutrino energy, MeV."""
+    return kinks_of(source)[-1]
 
 
 MUON_ENDPOINT = M_MUON / 2
@@ -205,7 +239,11 @@ class Reactor:
             )
 
     def _check_fractions(self) -> None:
-        fractions = dict(self.fission_fractions)
+        try:
+            fractions = dict(self.fission_fractions)
+        except (TypeError, ValueError):
+            given = self.fission_fractions
+            raise ValueError(f"fission_fractions = {given!r}: must be a mapping of isotope to fraction") from None
         for isotope, fraction in fractions.items():
             validate.choice("fission_fractions", isotope, spectra.ISOTOPES)
             validate.number(f"fission_fractions: {isotope}", fraction, minimum=0.0)
@@ -215,7 +253,7 @@ class Reactor:
 
     def spectrum(self, E: ArrayLike) -> Floats:
         """Antineutrinos per fission and MeV at energies E (MeV); 0 beyond the ends of the spectrum."""
-        E = np.asarray(E, dtype=np.float64)
+        E = validate.real("E", E)
         inside = E <= self.endpoint
         return np.where(E < spectra.JUNCTION, self._below(E), np.where(inside, self._above(E), 0.0))
 
@@ -327,6 +365,7 @@ class TabulatedSource:
             validate.number("total_flux", self.total_flux, positive=True)
         if not isinstance(self.antineutrino, bool):
             raise ValueError(f"antineutrino = {self.antineutrino!r}: must be True or False")
+        validate.text("species", self.species)
 
     @property
     def flux(self) -> float:

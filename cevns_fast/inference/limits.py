@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from cevns_fast._kernels.likelihood import Evaluator, pack
 from cevns_fast._validate import Floats
-from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, checked_interactions
+from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, checked_batch
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference.confidence import threshold
 from cevns_fast.interactions.process import Interaction
-from cevns_fast.likelihood.likelihood import Likelihood
+from cevns_fast.likelihood.assembly import Assembly, Statistic
 from cevns_fast.likelihood.nuisances import Nuisance
 from cevns_fast.likelihood.whitening import whitened
 from cevns_fast.parallel.chunks import check_executor, compute_all
@@ -64,7 +64,7 @@ def limit_scan(
     delta_chi2: float | None = None,
     phase: complex = 1.0,
     standard_model: WithStandardModel = True,
-    statistic: Literal["gaussian", "poisson"] = "gaussian",
+    statistic: Statistic = "gaussian",
     nuisances: Sequence[Nuisance] = (),
     rtol: float = DEFAULT_RTOL,
     threads: int = 1,
@@ -120,12 +120,9 @@ def limit_scan(
     """
     n_threads = checked(threads)
     check_executor(executor)
-    batch = checked_interactions(interactions, rtol, n_threads)
-    kind = type(batch[0])
-    if any(type(each) is not kind for each in batch):
-        raise ValueError("interactions: all interactions of a list must be of one kind")
+    batch = checked_batch(interactions, rtol, n_threads)
     level = threshold(0.90 if cl is None and delta_chi2 is None else cl, delta_chi2, 1)
-    like = Likelihood(experiment, standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol)
+    like = Assembly(experiment, standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol)
     parts = [batch[i : i + _PART] for i in range(0, len(batch), _PART)]
     found: list[LimitCurve | None] = [None] * len(parts)
     with reporter(progress, len(batch), "limit") as report:
@@ -157,7 +154,7 @@ def _joined(parts: Sequence[LimitCurve]) -> LimitCurve:
 
 
 def _limits_there(
-    like: Likelihood, batch: Sequence[Interaction], coupling: str, phase: complex, level: float
+    like: Assembly, batch: Sequence[Interaction], coupling: str, phase: complex, level: float
 ) -> LimitCurve:
     """Limits of a part of the batch, in another process."""
     watch_parent()
@@ -165,7 +162,7 @@ def _limits_there(
 
 
 def _limits(
-    like: Likelihood, batch: Sequence[Interaction], coupling: str, phase: complex, level: float, threads: int
+    like: Assembly, batch: Sequence[Interaction], coupling: str, phase: complex, level: float, threads: int
 ) -> LimitCurve:
     """Limits of a part of the batch."""
     layout, systems, values = like.along(batch, coupling, phase, threads)
@@ -175,9 +172,9 @@ def _limits(
     highest_unit = np.max([high for _, high in units], axis=0)
     even = not any(p[:, 1::2].any() for p in nominal)
     grid = _grid(float(np.log(highest_unit / nearest).max()), even)
-    layout, systems, matrices = whitened(layout, systems)
+    layout, systems, whiteners = whitened(layout, systems)
     evaluator, n = Evaluator(pack(layout, systems)), len(batch)
-    tables = np.concatenate([(v @ m.T).reshape(n, -1) for v, m in zip(values, matrices, strict=True)], axis=1)
+    tables = np.concatenate([whiten(v).reshape(n, -1) for v, whiten in zip(values, whiteners, strict=True)], axis=1)
     lows, highs = np.full((n, _MOST_INTERVALS), np.nan), np.full((n, _MOST_INTERVALS), np.nan)
     summary = np.empty((n, 3))
     in_ranges(

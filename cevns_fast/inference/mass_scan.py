@@ -1,6 +1,5 @@
 """Limits on several couplings over a range of masses: the line that most figures of the field draw."""
 
-import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
+from cevns_fast.counts.count_table import heaviest
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference.limits import limit_scan
 from cevns_fast.interactions.process import Interaction
@@ -27,13 +27,7 @@ def heaviest_mass(experiments: Sequence[Experiment]) -> float:
     >>> round(heaviest_mass([cf.load("coherent-csi-2017")]), 2)
     52.82
     """
-    return max(
-        2 * E / (1 + math.sqrt(1 + 2 * E / nuclide.mass))
-        for experiment in experiments
-        for component in experiment.source.components
-        for E in (*component.breakpoints, *(energy for energy, _ in component.lines))
-        for nuclide in experiment.detector.target.nuclides
-    )
+    return max(map(heaviest, experiments))
 
 
 def mass_grid(experiments: Sequence[Experiment], low: float, high: float, n: int) -> Floats:

@@ -3,7 +3,6 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -40,12 +39,12 @@ class Grid(ABC):
     def fill_some(self, interaction: int, rows: Any, out: Floats) -> None:
         """χ² of rows of one interaction."""
 
-    @cached_property
+    @property
     def shape(self) -> tuple[int, ...]:
         """Interactions, then the grid."""
         return (self.n_interactions, *(len(axis) for axis in self.axes))
 
-    @cached_property
+    @property
     def n_rows(self) -> int:
         """Rows of the scan."""
         return math.prod(self.shape[:-1])

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
+from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.inference import regions
 from cevns_fast.inference.confidence import threshold
 from cevns_fast.inference.regions import Contours
+from cevns_fast.parallel.once import once
 
 if TYPE_CHECKING:
     import xarray
@@ -81,7 +82,7 @@ class Scan:
     masses: Floats | None
     provenance: Mapping[str, str]
 
-    @cached_property
+    @once
     def _minima(self) -> Minima:
         """What the search finds."""
         return self.search(self.chi2)
@@ -101,7 +102,7 @@ class Scan:
         """Best-fit α and β there, dict of str to float64[n]."""
         return self._minima.nuisances
 
-    @cached_property
+    @once
     def delta_chi2(self) -> Floats:
         """χ² above its minimum, same shape as `chi2`; computed when first asked for."""
         extra = self.chi2.ndim - len(self.axes)
@@ -111,7 +112,9 @@ class Scan:
         """Δχ² of one plane."""
         if len(self.axes) != 2:
             raise ValueError(f"couplings = {self.couplings}: contours and regions need exactly two")
-        return self.delta_chi2 if self.chi2.ndim == 2 else self.delta_chi2[interaction]
+        count = 1 if self.chi2.ndim == 2 else len(self.chi2)
+        chosen = validate.whole("interaction", interaction, minimum=0, maximum=count - 1)
+        return self.delta_chi2 if self.chi2.ndim == 2 else self.delta_chi2[chosen]
 
     def contours(self, cl: float | None = None, *, delta_chi2: float | None = None, interaction: int = 0) -> Contours:
         """The allowed region of a plane.
@@ -172,7 +175,7 @@ class Scan:
         on_grid = regions.correlation(cast("Any", self.axes), plane, level)
         return self.contours(delta_chi2=level, interaction=interaction).correlation if on_grid is None else on_grid
 
-    @cached_property
+    @once
     def lowest_point(self) -> Minima:
         """The grid's lowest point of each plane: χ², and the scanned couplings there; `nuisances` is empty."""
         planes = self.chi2.reshape(-1, *(len(axis) for axis in self.axes))
@@ -260,7 +263,8 @@ class Scan:
         """
         from cevns_fast.inference import scan_file
 
-        return scan_file.save(self.to_xarray(), path, overwrite=overwrite)
+        overwrite = validate.flag("overwrite", overwrite)
+        return scan_file.save(self.to_xarray(), validate.path("path", path), overwrite=overwrite)
 
 
 def open_scan(path: str | Path) -> Scan:
@@ -286,6 +290,7 @@ def open_scan(path: str | Path) -> Scan:
     ImportError
         If xarray or h5netcdf is missing (extra ``scan``).
     """
+    path = validate.path("path", path)
     from cevns_fast.inference import scan_file
 
     dataset = scan_file.load(path)

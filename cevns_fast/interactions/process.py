@@ -59,7 +59,6 @@ class Structure:
     lanes: tuple[tuple[bool, int], ...]  # of each of the shape: whether it is odd, power of E
     place: tuple[int, ...]  # of each term in the shape
     coefficients: Floats | None  # [shape, 1], if all are plain numbers
-    content: tuple[int, bytes] | None  # of shape and coefficients: what tells a structure from another
 
 
 class Process(NamedTuple):
@@ -72,13 +71,11 @@ class Process(NamedTuple):
 
     @property
     def structure(self) -> Structure:
-        """What does not depend on the masses, remembered for terms that a kind of interaction keeps."""
-        known = _structures.get(id(self.terms))
-        if known is None:
-            if len(_structures) >= _MOST_STRUCTURES:
-                _structures.clear()
-            known = _structures[id(self.terms)] = (self.terms, _structure(self.terms))  # terms, so the id stays theirs
-        return known[1]
+        """What does not depend on the masses; equal terms have the same object."""
+        try:
+            return _structure(self.terms)
+        except TypeError:  # arrays, a number for each of a batch, do not hash
+            return _structure.__wrapped__(self.terms)
 
     def coefficients(self) -> Floats:
         """Coefficients of the structure's shape, less the powers of the mass, [shape, n or 1]."""
@@ -91,11 +88,7 @@ class Process(NamedTuple):
         return found
 
 
-_structures: dict[int, tuple[tuple[Term, ...], Structure]] = {}
-_MOST_STRUCTURES = 512
-_shapes: dict[Shape, Shape] = {}  # equal ones are one object, which lives as long as the process
-
-
+@lru_cache(maxsize=512)
 def _structure(terms: tuple[Term, ...]) -> Structure:
     """Sort terms by what they have in common."""
     for term in terms:
@@ -103,7 +96,7 @@ def _structure(terms: tuple[Term, ...]) -> Structure:
             ("T_power", term.T_power, T_POWERS),
             ("mass_power", term.mass_power, MASS_POWERS),
         ):
-            if not isinstance(value, int) or value not in allowed:
+            if not isinstance(value, int | np.integer) or value not in allowed:
                 raise ValueError(f"{name} = {value!r}: must be a whole number from {allowed[0]} to {allowed[-1]}")
     each = [(t.first, t.second, t.T_power, t.odd, t.E_power, t.mass_power) for t in terms]
     shape = tuple(dict.fromkeys(each))
@@ -112,10 +105,8 @@ def _structure(terms: tuple[Term, ...]) -> Structure:
         coefficients = np.zeros((len(shape), 1))
         for i, term in zip(place, terms, strict=True):
             coefficients[i] += term.coefficient
-    shape = _shapes.setdefault(shape, shape)
     lanes = tuple((odd, k) for _, _, _, odd, k, _ in shape)
-    content = None if coefficients is None else (id(shape), coefficients.tobytes())
-    return Structure(shape, lanes, place, coefficients, content)
+    return Structure(shape, lanes, place, coefficients)
 
 
 @lru_cache(maxsize=256)
@@ -165,7 +156,7 @@ class Interaction(ABC):
     @classmethod
     def check_couplings(cls, couplings: Iterable[str], phases: Mapping[str, complex]) -> tuple[str, ...]:
         """The names, if all can be left open and the phases are theirs; `ValueError` otherwise."""
-        names = tuple(couplings)
+        names = validate.sequence("couplings", couplings, object, "names")
         for name in names:
             if not isinstance(name, str) or name not in cls.couplings:
                 validate.choice("coupling", name, cls.couplings)

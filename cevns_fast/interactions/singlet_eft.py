@@ -1,5 +1,6 @@
 """A singlet fermion χ produced through dimension-6 operators: Chang & Liao 2020 (CL)."""
 
+import cmath
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -57,6 +58,7 @@ EFTConvention.PUBLISHED = EFTConvention("s_W M_W", vector_interference=False)
 EFTConvention.CORRECTED = EFTConvention()
 VARIANTS = {"published": EFTConvention.PUBLISHED, "corrected": EFTConvention.CORRECTED}
 
+HELICITIES = ("summed", "left")
 _QUARK_COUPLINGS = ("C_S", "D_P", "C_V", "D_A", "C_T")
 
 
@@ -130,14 +132,40 @@ class SingletEFT(Interaction):
 
     def __post_init__(self) -> None:
         validate.number("m_chi", self.m_chi, minimum=0.0)
-        validate.choice("helicity", self.helicity, ("summed", "left"))
+        validate.choice("helicity", self.helicity, HELICITIES)
         if not isinstance(self.variant, EFTConvention):
             validate.choice("variant", self.variant, VARIANTS)
+        if self.quark_masses is not QUARK_MASSES:
+            self._check_quark_masses()
+        for dipole in (self.a_M, self.a_E):
+            if type(dipole) not in validate.PLAIN or not cmath.isfinite(dipole):
+                self._check_couplings()
+        each: tuple[Any, ...] = (self.C_S, self.D_P, self.C_V, self.D_A, self.C_T)
+        for value in each:
+            if type(value) is tuple and len(value) == 2:
+                u, d = value
+                if type(u) in validate.PLAIN and type(d) in validate.PLAIN and cmath.isfinite(u + d):
+                    continue
+            elif type(value) in validate.PLAIN and cmath.isfinite(value):
+                continue
+            self._check_couplings()
+
+    def _check_quark_masses(self) -> None:
+        """A pair of positive numbers."""
+        if type(self.quark_masses) is tuple and len(self.quark_masses) == 2:
+            u, d = self.quark_masses
+            if type(u) is float and type(d) is float and 0 < u < math.inf and 0 < d < math.inf:
+                return
         if not isinstance(self.quark_masses, tuple | list) or len(self.quark_masses) != 2:
             raise ValueError(f"quark_masses = {self.quark_masses!r}: must be the pair (m_u, m_d)")
-        for name, mass in zip("ud", self.quark_masses, strict=True):
-            validate.number(f"quark_masses: m_{name}", mass, positive=True)
-        object.__setattr__(self, "quark_masses", tuple(map(float, self.quark_masses)))
+        checked = [
+            validate.number(f"quark_masses: m_{q}", m, positive=True)
+            for q, m in zip("ud", self.quark_masses, strict=True)
+        ]
+        object.__setattr__(self, "quark_masses", tuple(checked))
+
+    def _check_couplings(self) -> None:
+        """Numbers, or pairs of them where quarks are told apart."""
         for name in ("a_M", "a_E"):
             validate.coupling(name, getattr(self, name))
         for name in _QUARK_COUPLINGS:

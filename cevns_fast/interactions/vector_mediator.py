@@ -35,6 +35,11 @@ KAPPA_GLUON = {"A": -3.0, "B": 13.0}
 PHI_PHI_FACTORS = {"published": (-32.0, -64.0, -32.0), "corrected": (16.0, 32.0, 16.0)}
 
 
+_QUARK_COUPLINGS = tuple(f"g_{quark}" for quark in QUARKS)
+_QUARK_MASSES = tuple(f"m_{quark}" for quark in QUARKS)
+_CHI_COUPLINGS = ("g_χL", "g_χR")
+
+
 def _flag(name: str, value: Any) -> None:
     """`ValueError` unless True or False."""
     if not isinstance(value, bool):
@@ -155,30 +160,38 @@ class VectorMediator(Interaction):
     def __post_init__(self) -> None:
         _flag("loops", self.loops)
         _flag("tree", self.tree)
-        for name in ("m_chi", "m_zprime"):
-            validate.number(name, getattr(self, name), minimum=0.0, positive=self.loops)
+        validate.number("m_chi", self.m_chi, minimum=0.0, positive=self.loops)
+        validate.number("m_zprime", self.m_zprime, minimum=0.0, positive=self.loops)
         validate.number("gchi_gq", self.gchi_gq)
         validate.choice("case", self.case, KAPPA)
         if not isinstance(self.variant, LoopConvention):
             validate.choice("variant", self.variant, VARIANTS)
         if not isinstance(self.nucleon, PartonContent):
             validate.choice("nucleon", self.nucleon, PARTON_CONTENTS)
-        given: Any = self.quark_couplings
-        if isinstance(given, Mapping):
-            validate.unknown_fields("quark_couplings", given, QUARKS)
-            given = tuple(given.get(quark, 0.0) for quark in QUARKS)
-        self._tuple("quark_couplings", given, [f"g_{quark}" for quark in QUARKS])
-        self._tuple("chi_couplings", self.chi_couplings, ["g_χL", "g_χR"])
-        self._tuple("quark_masses", self.quark_masses, [f"m_{quark}" for quark in QUARKS], positive=True)
+        if self.quark_couplings is not DOWNPHILIC:
+            given: Any = self.quark_couplings
+            if type(given) is not tuple and isinstance(given, Mapping):
+                validate.unknown_fields("quark_couplings", given, QUARKS)
+                given = tuple(given.get(quark, 0.0) for quark in QUARKS)
+            self._tuple("quark_couplings", given, _QUARK_COUPLINGS)
+        if self.chi_couplings is not type(self).chi_couplings:
+            self._tuple("chi_couplings", self.chi_couplings, _CHI_COUPLINGS)
+        if self.quark_masses is not SIX_QUARK_MASSES:
+            self._tuple("quark_masses", self.quark_masses, _QUARK_MASSES, positive=True)
         if not 0 <= validate.number("sin2_theta_w", self.sin2_theta_w) <= 1:
             raise ValueError(f"sin2_theta_w = {self.sin2_theta_w!r}: must be from 0 to 1")
 
     def _tuple(self, name: str, values: Any, entries: Sequence[str], *, positive: bool = False) -> None:
         """Check a tuple of numbers, and keep it as one: fields are hashable."""
-        if values is getattr(type(self), name):  # the default
-            return
         if not isinstance(values, tuple | list | np.ndarray) or len(values) != len(entries):
             raise ValueError(f"{name} = {values!r}: must be the {len(entries)} numbers ({', '.join(entries)})")
+        least = 0.0 if positive else -math.inf
+        if (
+            values is getattr(self, name)
+            and type(values) is tuple
+            and all([type(x) is float and least < x < math.inf for x in values])
+        ):
+            return
         numbers = zip(entries, values, strict=True)
         checked = tuple(validate.number(f"{name}: {each}", value, positive=positive) for each, value in numbers)
         object.__setattr__(self, name, checked)

@@ -1,5 +1,7 @@
 """Brdar, Rodejohann & Xu 2018 (BRX), a fermion χ produced through a scalar S: Figs. 2–5 and what the text says of them.
 
+Secs. III and IV with Fig. 7 are in `brdar_2018_cosmology`.
+
 The paper prints no table of bounds; its figures' legends are not part of the text, so the masses and couplings drawn
 here are ours. COHERENT is fitted as the paper describes it: the errors of the data hold everything, nothing is
 profiled, and the beam-on background is not subtracted.
@@ -23,7 +25,8 @@ from cevns_fast.nuclear.nuclei import Target, nuclide
 from cevns_fast.output import plotting
 from cevns_fast.output.drawing import Curve, Panel
 from cevns_fast.output.tables import Sheet
-from cevns_fast.papers.report import Paper, PaperFigure, PrintedNumber
+from cevns_fast.papers import brdar_2018_cosmology as beyond
+from cevns_fast.papers.report import Paper, PaperFigure, PaperTable, PrintedNumber
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -336,6 +339,7 @@ def numbers() -> list[PrintedNumber]:
             for name, slope in straight.items()
         ),
         PrintedNumber("Sec. II C", "largest m_chi [MeV]", "COHERENT", "53", heaviest_mass([coherent]), tolerance=0.0),
+        *beyond.numbers(),
     ]
 
 
@@ -362,6 +366,21 @@ PAPER = Paper(
             "its errors are those of the prediction and grow with the signal, so that chi2 stays below the threshold.",
         ),
         PaperFigure("fig5", fig5, draw_fig5, "Fig. 5: the future", "Both experiments improve, CONUS most."),
+        PaperFigure(
+            "seesaw", beyond.seesaw, beyond.draw_seesaw, "Sec. III: the seesaw and the recoils",
+            "Bounds on y_bar as lines of the seesaw; they meet the neutrino's mass at M_N = O(0.01 - 1) GeV.",
+        ),
+        PaperFigure(
+            "fig7", beyond.fig7, beyond.draw_fig7, "Fig. 7: the abundance of chi",
+            "For y = 1e-3 chi freezes out, later and with less left for the lighter S. The weak couplings keep what "
+            "there was at 200 MeV.",
+        ),
     ),
     numbers=numbers,
+    tables=(
+        PaperTable(
+            "statements", beyond.statement_table, "Secs. III and IV in words",
+            "Statements of the text on chi as a source of neutrino mass and as dark matter, each judged.",
+        ),
+    ),
 )  # fmt: skip

@@ -27,6 +27,7 @@ import cevns_fast as cf
 from cevns_fast import _files
 from cevns_fast.inference import planes
 planes.PlaneProblem.points_per_chunk = 1000
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
 
 directory, event, when, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 finished = 0
@@ -36,9 +37,10 @@ def progress(done, total):
     finished += 1
     if event == "kill" and finished == when:
         os.kill(os.getpid(), signal.SIGKILL)
-    if event == "wait":
+    if event == "wait" and finished == 1:
         print("chunk", flush=True)
-        time.sleep(0.2)
+        while True:  # until the signal comes, however long that takes
+            time.sleep(0.05)
 
 publish = _files.publish
 if event == "kill before rename":
@@ -117,17 +119,15 @@ def test_killed(csi, expected, tmp_path, monkeypatch, event, when, left):
 
 @pytest.mark.slow
 def test_interrupted(csi, expected, tmp_path):
-    """SIGINT, as from Ctrl-C: the child ends soon, with KeyboardInterrupt, and can be resumed."""
+    """SIGINT, as from Ctrl-C: the child ends, with KeyboardInterrupt and unfinished, and can be resumed."""
     with subprocess.Popen(
         child(tmp_path, "wait", 0, 2), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:
         assert running.stdout.readline() == "chunk\n"
         running.send_signal(signal.SIGINT)
-        start = time.monotonic()
-        _, errors = running.communicate(timeout=60)
-    assert time.monotonic() - start < 10
-    assert "KeyboardInterrupt" in errors and running.returncode != 0
-    assert 1 <= len(chunk_files(tmp_path)) < CHUNKS and not list(tmp_path.glob("*.tmp"))
+        out, errors = running.communicate(timeout=300)
+    assert "KeyboardInterrupt" in errors and running.returncode != 0 and "finished" not in out
+    assert len(chunk_files(tmp_path)) == 1 and not list(tmp_path.glob("*.tmp"))
     assert scan(csi, checkpoint=tmp_path).chi2.tobytes() == expected
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import cevns_fast as cf
 from cevns_fast._kernels import rates as kernel
 from cevns_fast.constants import G_FERMI, MEV2_CM2
-from cevns_fast.counts import quadrature, rows, templates
+from cevns_fast.counts import flux, rows, templates
+from cevns_fast.counts.plan import plan_of
 
 M_CESIUM = 123772.75
 
@@ -109,7 +110,7 @@ def test_counts_of_the_standard_model_in_closed_form(beam, bare):
 def in_numpy(plan, moments, terms, final_mass, mediator_mass, n_rows):
     """What the kernel integrates where no panel is cut: sums over the nodes of a plan."""
     assert moments.flux.kinks.size == 2  # the ends of a spectrum, far from all recoils
-    p, n_bins = plan.panels, quadrature.plan_bins(plan.panels)
+    p, n_bins = plan.panels, plan.panels.bins
     out = np.zeros((len(final_mass), n_rows, n_bins))
     lanes = np.array([moments.lane.index(lane) for lane in terms.cell_lane])
     for i, (m, mediator) in enumerate(zip(final_mass, mediator_mass, strict=True)):
@@ -120,7 +121,7 @@ def in_numpy(plan, moments, terms, final_mass, mediator_mass, n_rows):
                 row = 1 if p.bin_count[panel] == 1 else -(-p.bin_count[panel] // 4) * 4
                 weight = tau_weight[: 6 * row].reshape(6, row)[:, : p.bin_count[panel]]
                 E = (T * M + m * m / 2) / (np.sqrt(T * (T + 2 * M)) - T)
-                value = quadrature.moments_at(moments, E)[lanes] * T ** (terms.cell_power[:, None] - 2.0)
+                value = flux.moments_at(moments, E)[lanes] * T ** (terms.cell_power[:, None] - 2.0)
                 cells = value / (2 * M * T + mediator**2) ** terms.propagator_power @ weight
                 for pair, (r, cell) in enumerate(zip(terms.pair_row, terms.pair_cell, strict=True)):
                     entries = slice(terms.first_entry[pair], terms.first_entry[pair + 1])
@@ -140,9 +141,9 @@ def test_sums(smearing, lanes, propagator_power, bins, bare, source):
         cf.FluxComponent("flat bar", True, lambda E: np.full_like(E, 0.02), (100.0, 400.0)),
     )
     experiment = bare(bins, source=beam, composition={"Cs": 1, "I": 1}, smearing=smearing)
-    plan = quadrature.quadrature(beam, experiment.detector, 1e-9)
+    plan = plan_of(beam, experiment.detector, 1e-9)
     asked = tuple((odd, k) for k in (0, -1, -2, 1, 2) for odd in (False, True))[:lanes]
-    moments = quadrature.flux_moments(beam, asked)
+    moments = flux.flux_moments(beam, asked)
     rng = np.random.default_rng(7)
     cells = [(j, lane) for j in range(5) for lane in moments.lane if rng.random() < 0.6]
     pairs = [(int(rng.integers(3)), int(rng.integers(len(cells)))) for _ in range(9)]
@@ -160,6 +161,39 @@ def test_sums(smearing, lanes, propagator_power, bins, bare, source):
     kernel.templates(moments.flux, plan.panels, terms, final, mediator, 0, 3, found)
     expected = in_numpy(plan, moments, terms, final, mediator, 3)
     np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("smearing", [None, cf.PoissonSmearing()], ids=["sharp", "smeared"])
+@pytest.mark.parametrize(
+    ("m", "mediator"), [(0.0, 0.3), (0.0, 30.0), (7.0, 0.0), (29.0, 5.0), (52.0, 0.0), (60.0, 1.0)]
+)
+def test_nodes_are_those_of_the_sums(smearing, m, mediator, bare):
+    """Panels are cut at the images of lines and ends of spectra, and below the pole of a light mediator."""
+    experiment = bare((0, 2, 5, 30), composition={"Cs": 1, "I": 1}, smearing=smearing)
+    plan = plan_of(experiment.source, experiment.detector, 1e-9)
+    moments = flux.flux_moments(experiment.source, ((False, -2), (False, 0), (True, -1)))
+    n_targets, propagator_power = len(plan.targets), 2 if mediator else 0
+    terms = kernel.Terms(
+        np.array([2, 3, 4]), np.array(moments.lane), np.arange(3 * n_targets), np.tile(np.arange(3), n_targets),
+        np.arange(3 * n_targets + 1), np.zeros(3 * n_targets, dtype=np.int64),
+        np.repeat(np.eye(n_targets), 3, axis=1)[:, None].copy(), propagator_power,
+    )  # fmt: skip
+    sums = np.zeros((1, 3 * n_targets, experiment.n_bins))
+    kernel.templates(moments.flux, plan.panels, terms, np.array([m]), np.array([mediator]), 0, 1, sums)
+    nodes = kernel.nodes(moments.flux, plan.panels, m, mediator)
+    assert nodes.weight.shape == (len(nodes.recoil), 1 if smearing is None else 3)
+    found = np.zeros((n_targets, 3, experiment.n_bins))
+    for target, M in enumerate(plan.panels.mass):
+        part = slice(*nodes.first_node[target : target + 2])
+        T, weight, bins = nodes.recoil[part], nodes.weight[part], nodes.first_bin[part]
+        np.testing.assert_allclose(nodes.energy[part], cf.minimum_neutrino_energy(T, m, M), rtol=1e-14)
+        values = flux.moments_at(moments, nodes.energy[part]) * T ** np.array([[0.0], [1.0], [2.0]])
+        values /= (2 * M * T + mediator**2) ** propagator_power
+        for b in range(weight.shape[1]):
+            for cell in range(3):
+                np.add.at(found[target, cell], bins + b, values[cell] * weight[:, b])
+    assert (len(nodes.recoil) == 0) == (m == 60.0)
+    np.testing.assert_allclose(found.reshape(sums[0].shape), sums[0], rtol=1e-12, atol=1e-14 * np.abs(sums).max())
 
 
 def test_a_range_of_masses_writes_its_own_rows_only(bare, monkeypatch):

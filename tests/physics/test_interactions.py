@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -305,3 +306,29 @@ def test_rates_integrate_the_spectrum(bare):
     T = (low + high) / 2 + (high - low) / 2 * nodes
     integral = (high - low) / 2 * weights @ cf.recoil_spectrum(experiment, eft, T)
     assert cf.event_rate(experiment, eft)[0] == pytest.approx(integral, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda m: cf.StandardModel(m / 1e3),
+        lambda m: cf.SingletEFT(m, C_S=0.1, a_M=1e-4j),
+        lambda m: cf.SingletEFT(m, C_S=(0.1, 0.2j), quark_masses=(2.0, 4.0), helicity="left"),
+        lambda m: cf.ScalarMediator(m, 10.0, y_bar=1e-5),
+        lambda m: cf.VectorMediator(m, 10.0, 1e-5, quark_couplings=(1.0, 1.0, 1.0, 1.0, 1.0, 1.0)),
+    ],
+    ids=["sm", "eft", "eft with pairs", "scalar", "vector"],
+)
+def test_making_an_interaction_calls_little(make):
+    """A scan over 200,000 masses makes as many: what is plain and right passes without a closer look.
+
+    Calls are counted, not seconds, so that a busy machine changes nothing; it was 40 to 90 of them.
+    """
+    calls = []
+    make(11.0)
+    sys.setprofile(lambda frame, event, argument: calls.append(event) if event in ("call", "c_call") else None)
+    try:
+        make(10.0)
+    finally:
+        sys.setprofile(None)
+    assert len(calls) < 30

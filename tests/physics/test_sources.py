@@ -8,7 +8,7 @@ from scipy import integrate
 
 import cevns_fast as cf
 from cevns_fast.constants import M_MUON
-from cevns_fast.counts import quadrature
+from cevns_fast.counts import flux
 
 SOURCE = cf.PionDecayAtRest(distance=19.3)
 NU_MU, NU_E, ANTI_NU_MU = SOURCE.components
@@ -63,7 +63,7 @@ def test_fluence():
 @pytest.mark.parametrize("odd", [False, True])
 def test_flux_moments_that_kernels_see(k, odd):
     """μ_k(x) = ∫_x φ(E) E^k dE of all species, antineutrinos with a minus sign where terms are odd."""
-    moments = quadrature.flux_moments(SOURCE, ((odd, k),))
+    moments = flux.flux_moments(SOURCE, ((odd, k),))
     sign = -1 if odd else 1
     for x in (1.0, 20.0, 29.7, 29.9, 45.0, 52.0):
         expected = NU_MU.lines[0][0] ** k if x < NU_MU.lines[0][0] else 0.0
@@ -74,7 +74,7 @@ def test_flux_moments_that_kernels_see(k, odd):
                     lambda E, c=component: float(c.spectrum(E)) * E**k, x, M_MUON / 2, epsabs=0, epsrel=1e-12
                 )[0]
             )
-        found = quadrature.moments_at(moments, np.array([x]))[0, 0]
+        found = flux.moments_at(moments, np.array([x]))[0, 0]
         assert found == pytest.approx(expected, rel=1e-12, abs=1e-13 * M_MUON**k)
 
 

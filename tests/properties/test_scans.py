@@ -369,7 +369,7 @@ def test_a_cube_streams_into_a_memory_map(csi, tmp_path):
 
 def test_larger_than_memory_is_refused_before_anything_is_done(csi, monkeypatch):
     monkeypatch.setattr(correlation, "_available_memory", lambda: 1000.0)
-    monkeypatch.setattr(correlation, "count_polynomial", lambda *a, **k: pytest.fail("computed"))
+    monkeypatch.setattr(correlation, "total_polynomial", lambda *a, **k: pytest.fail("computed"))
     monkeypatch.setattr(np, "empty", lambda *a, **k: pytest.fail("allocated"))
     with pytest.raises(MemoryError, match="memory map"):
         cf.correlation_scan(csi, EFT, ("C_S", "a_M"), grid("C_S", 2000), grid("a_M", 2100))
