@@ -108,6 +108,7 @@ class Detector:
         """Number of nuclei of each nuclide of the target."""
         return self.target.nuclei_per_kg * self.mass
 
+    @np.errstate(under="ignore")  # what is negligible is zero
     def bin_response(self, T: ArrayLike) -> Floats:
         """Probability that a recoil of T (MeV) is counted in each bin, float64[n_bins, len(T)]."""
         T = validate.vector("T", np.atleast_1d(validate.real("T", T)), minimum=0.0)
