@@ -16,6 +16,7 @@ from cevns_fast.cosmology.boltzmann import Universe
 from cevns_fast.cosmology.expansion import Points
 from cevns_fast.cosmology.thermal_average import READINGS, checked_masses
 from cevns_fast.parallel import chunks
+from cevns_fast.parallel.progress import Progress
 from cevns_fast.parallel.threads import checked as checked_threads
 from cevns_fast.parallel.threads import get_num_threads
 
@@ -30,7 +31,7 @@ def relic_plane(
     executor: Executor | None = None,
     threads: int | None = None,
     checkpoint: str | Path | None = None,
-    progress: chunks.Progress = None,
+    progress: Progress = None,
 ) -> Floats:
     """Ω h² on a plane of masses and couplings.
 

@@ -19,8 +19,8 @@ from cevns_fast.experiments.experiment import load
 from cevns_fast.inference.limits import limit_scan
 from cevns_fast.interactions.scalar_mediator import ScalarMediator
 from cevns_fast.output import plotting
-from cevns_fast.output.plotting import Curve, Panel
-from cevns_fast.output.tables import Table
+from cevns_fast.output.drawing import Curve, Panel
+from cevns_fast.output.tables import Sheet
 from cevns_fast.papers.report import PrintedNumber
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def evolution(m_S: float, reading: str = "dirac") -> RelicDensity:
     return relic_density(M_CHI, m_S, np.array(COUPLINGS), reading)
 
 
-def fig7() -> Table:
+def fig7() -> Sheet:
     """Y_χ over x for both mediators and three couplings, and in equilibrium."""
     columns: dict[str, list[float]] = {}
     for m_S in MEDIATORS:
@@ -52,14 +52,14 @@ def fig7() -> Table:
         columns.setdefault("Y_eq", found.Y_eq.tolist())
         for y, Y in zip(COUPLINGS, found.Y_chi, strict=True):
             columns[f"m_S={m_S:g} y={y:g}"] = Y.tolist()
-    return Table(columns, {
+    return Sheet(columns, {
         "figure": f"{CITATION}, Fig. 7",
         "columns": "x = m_chi/T; yields of chi: in equilibrium, and for m_S [MeV] and y_chi",
         "setup": f"m_chi = {M_CHI:g} MeV, T_QCD = 200 MeV; the paper's reading of chi: t-channel alone, g = 2",
     })  # fmt: skip
 
 
-def draw_fig7(table: Table) -> "Figure":
+def draw_fig7(table: Sheet) -> "Figure":
     """Two panels as in the paper."""
     x = _column(table, "x")
     column = []
@@ -176,10 +176,10 @@ def _decay_over_expansion(m_S: float, y: float) -> float:
     return y**2 * m_S / (8 * math.pi) / H
 
 
-def statement_table() -> Table:
+def statement_table() -> Sheet:
     """Statements with verdicts."""
     found = statements()
-    return Table(
+    return Sheet(
         {
             "where": [each.about for each in found],
             "statement": [each.statement for each in found],
@@ -198,7 +198,7 @@ LARGEST_MIXING = 1e-7  # θ², Eq. (36)
 _LIMITED = {"conus-4kg": "CONUS, 1 yr × 4 kg", "coherent-csi-2017": "COHERENT"}
 
 
-def seesaw() -> Table:
+def seesaw() -> Sheet:
     """y₁ over M_N: where the neutrino's mass comes out, and the bounds on ȳ as lines."""
     M_N = np.geomspace(SEESAW_M_CHI * 1.01, 1e5, 81)
     columns = {"M_N": (M_N / MEV_PER_GEV).tolist()}
@@ -207,14 +207,14 @@ def seesaw() -> Table:
     for name in _LIMITED:
         limit = limit_scan(load(name), ScalarMediator(SEESAW_M_CHI, SEESAW_M_S), "y_bar", cl=0.90).upper[0]
         columns[name] = np.asarray(seesaw_limit(float(limit), M_N)).tolist()
-    return Table(columns, {
+    return Sheet(columns, {
         "figure": f"{CITATION}, Sec. III: Eqs. (39)-(43) as lines",
         "columns": "M_N [GeV]; y_1 of a neutrino mass [eV], and the largest y_1 that each experiment's y_bar allows",
         "setup": f"m_chi = {SEESAW_M_CHI:g}, m_S = {SEESAW_M_S:g} MeV, y_3 = 1, y_N/A = y_chi; 90% CL",
     })  # fmt: skip
 
 
-def draw_seesaw(table: Table) -> "Figure":
+def draw_seesaw(table: Sheet) -> "Figure":
     """One panel."""
     M_N = _column(table, "M_N")
     curves = [Curve(f"$m_\\nu = {m:g}$ eV", M_N, _column(table, f"m_nu={m:g}"), i) for i, m in enumerate((0.01, 0.1))]
@@ -312,5 +312,5 @@ def _omega_per_MeV() -> float:
     return 2891.2 / (1.05371e-5 * MEV_PER_GEV)
 
 
-def _column(table: Table, name: str) -> np.ndarray:
+def _column(table: Sheet, name: str) -> np.ndarray:
     return np.array(table.columns[name], dtype=float)
