@@ -158,7 +158,7 @@ def dipole_plane(experiments: Sequence[Experiment], masses: Floats, majorana: bo
             "plane": f"dipole a_M, {'Majorana' if majorana else 'Dirac'}, left-handed neutrinos; "
             f"1 is {G_FERMI * HIGGS_VEV / BOHR_MAGNETON:.4e} Bohr magnetons",
             "columns": "m_chi [MeV]; largest |a_M| of each experiment, 90% CL; |a_M| of a lifetime of 13.787 Gyr, 1 s",
-            "freeze-in": "rough: |a_M| of Omega h2 = 0.12 from T = 200 MeV, were chi stable; Omega h2 goes with its square",
+            "freeze-in": "rough: |a_M| of Omega h2 = 0.12 from T = 200 MeV, were chi stable; it goes with its square",
             "seesaw": "the dipole of chi that mixes with theta^2 = m_nu/m_chi, m_nu = 0.01 to 0.1 eV",
             "orders of magnitude": "supernova: chi escapes with the energy of SN 1987A; N_eff > 3.33 where chi has "
             "thermalised; neither is part of any bound",
@@ -226,7 +226,8 @@ def _freeze_in(masses: Floats, T: float = 200.0) -> Floats:
     at = np.array([T])
     equilibrium = 45 * 2 * 2 / (4 * np.pi**4 * degrees_of_freedom(at).g_s)
     wanted = OMEGA_DARK_MATTER_H2 / (OMEGA_PER_MEV * masses)
-    return np.sqrt(wanted / equilibrium * _hubble(at) / (ALPHA * T**3)) / (G_FERMI * HIGGS_VEV)
+    moment = np.sqrt(wanted / equilibrium * _hubble(at) / (ALPHA * T**3))
+    return np.asarray(moment / (G_FERMI * HIGGS_VEV))
 
 
 def _hubble(T: Floats) -> Floats:
