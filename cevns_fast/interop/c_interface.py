@@ -9,6 +9,7 @@ from cevns_fast.output.tables import refuse_existing, write
 SOURCES = (
     "likelihood.c",
     "likelihood_batch.c",
+    "likelihood_curves.c",
     "likelihood_derivatives.c",
     "likelihood_minimise.c",
     "likelihood_model.c",
