@@ -6,7 +6,7 @@ enum { BLOCK = 64, LANES = 8 };
 /* Whether every experiment has a fixed variance, constant tables and at most one nuisance, its own normalisation. */
 int cevns_fast_is_plain(const cevns_fast_likelihood *l)
 {
-    if (l->x_at != NONE || l->poisson || l->mixed || l->profiled < l->nuisances || l->monomials > MOST_PLAIN)
+    if (l->x_at != NONE || l->poisson || l->mixed || l->curved || l->profiled < l->nuisances || l->monomials > MOST_PLAIN)
         return 0;
     for (size_t i = 0; i < l->experiments; i++) {
         const experiment *e = l->experiment + i;

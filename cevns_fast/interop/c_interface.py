@@ -8,6 +8,7 @@ from cevns_fast import _validate as validate
 SOURCES = (
     "likelihood.c",
     "likelihood_batch.c",
+    "likelihood_curves.c",
     "likelihood_derivatives.c",
     "likelihood_minimise.c",
     "likelihood_model.c",

@@ -27,10 +27,13 @@ def whitened(layout: Layout, systems: Sequence[System]) -> tuple[Layout, list[Sy
     """The function with fewer nuisances, and what turned the counts of each experiment."""
     n = len(layout.nuisance_at)
     owners = [[i for i, s in enumerate(systems) if s.scale[k] or s.morph[k] or s.shift[k].any()] for k in range(n)]
+    curved = {t.nuisance for s in systems for t in s.terms} | {f.nuisance for s in systems for f in s.factors}
+    curved |= {k for k, strength in enumerate(layout.strength) if strength == 0}
     gone = [
         k
         for k in range(n)
         if layout.nuisance_at[k] < 0
+        and k not in curved
         and len(owners[k]) == 1
         and not systems[owners[k][0]].scale[k]
         and not systems[owners[k][0]].morph[k]
@@ -44,13 +47,22 @@ def whitened(layout: Layout, systems: Sequence[System]) -> tuple[Layout, list[Sy
             mine = [k for k in gone if owners[k] == [i]]
             whiten = whitener(s.weight, s.shift[mine])
             s = _turned(s, whiten, layout.centre[mine] @ s.shift[mine])
-        found.append(s._replace(scale=s.scale[kept], morph=[s.morph[k] for k in kept], shift=s.shift[kept]))
+        found.append(
+            s._replace(
+                scale=s.scale[kept],
+                morph=[s.morph[k] for k in kept],
+                shift=s.shift[kept],
+                terms=[t._replace(nuisance=_number_in(kept, t.nuisance)) for t in s.terms],
+                factors=[f._replace(nuisance=_number_in(kept, f.nuisance)) for f in s.factors],
+            )
+        )
         whiteners.append(whiten)
     layout = layout._replace(
         nuisance_at=[layout.nuisance_at[k] for k in kept],
         centre=layout.centre[kept],
         offset=layout.offset[kept],
         mix=layout.mix[np.ix_(kept, kept)],
+        strength=[layout.strength[k] for k in kept] if layout.strength else (),
     )
     return layout, found, whiteners
 
@@ -77,6 +89,11 @@ def whitener(weight: Floats, columns: Floats) -> Whitener:
     return whiten
 
 
+def _number_in(kept: Sequence[int], nuisance: int) -> int:
+    """The number of a nuisance among those that are kept; −1 for none."""
+    return kept.index(nuisance) if nuisance >= 0 else nuisance
+
+
 def _as_it_is(counts: Floats) -> Floats:
     """What is not whitened."""
     return counts
@@ -90,19 +107,21 @@ def _turned(s: System, whiten: Whitener, moved: Floats) -> System:
         base=whiten(s.base),
         shift=whiten(s.shift),
         coefficients=whiten(s.coefficients),
+        terms=[t._replace(values=whiten(t.values)) for t in s.terms],
     )
 
 
 def _compressed(s: System) -> System:
     """Rotated into the space of everything that moves the expectation, and of the data."""
     tables = s.coefficients.reshape(-1, len(s.data))
-    vectors = np.vstack([tables, s.shift, s.base, s.data])
+    vectors = np.vstack([tables, s.shift, *(t.values for t in s.terms), s.base, s.data])
     if len(vectors) >= len(s.data):
         return s
     rows = np.asarray(np.linalg.qr(vectors.T, mode="r")).T
     return s._replace(
         coefficients=np.ascontiguousarray(rows[: len(tables)]).reshape(*s.coefficients.shape[:4], -1),
-        shift=rows[len(tables) : -2],
+        shift=rows[len(tables) :][: len(s.shift)],
+        terms=[t._replace(values=row) for t, row in zip(s.terms, rows[len(tables) + len(s.shift) :], strict=False)],
         base=rows[-2],
         data=rows[-1],
         weight=np.ones(rows.shape[1]),

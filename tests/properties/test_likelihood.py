@@ -655,7 +655,7 @@ ERRORS = {
         {"experiments": CSI.replace(observed=np.zeros(12), steady_state=np.zeros(12), backgrounds=())},
         "variance of bin 0 = 0: must be > 0",
     ),
-    "no nuisance": ({"nuisances": ["flux"]}, "nuisances = 'flux': must be a ScaleNuisance or a ShapeNuisance"),
+    "no nuisance": ({"nuisances": ["flux"]}, "nuisances = 'flux': must be a ScaleNuisance, ShapeNuisance, "),
     "nuisance twice": ({"nuisances": [FLUX, FLUX], "experiments": [CSI, LAR]}, "is that of ScaleNuisance 'flux' and"),
     "nuisance of another": (
         {"nuisances": [cf.ScaleNuisance("flux", 0.1, ("coherent-csi",))]},
