@@ -10,7 +10,7 @@ import numpy as np
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
-from cevns_fast.counts.flux import beams_of
+from cevns_fast.counts.flux import beams_of, groups_of
 from cevns_fast.counts.rows import integrate, rows_of, setting_of
 from cevns_fast.experiments.experiment import Experiment, without_data
 from cevns_fast.experiments.sources import Source
@@ -129,14 +129,15 @@ def _of_particles(
     """The counts of nuclei or of electrons."""
     kind = type(batch[0])
     setting = setting_of(experiment, rtol, kind.parts(batch, model), electrons)
-    if kind.tells_flavours(batch, electrons, model):
-        beams: Sequence[tuple[Beam | None, Source]] = beams_of(setting.source)
-    else:
-        beams = ((None, setting.source),)
+    tells = kind.tells_flavours(batch, electrons, model)
+    groups = groups_of(experiment) if experiment.has_axes else (setting.source,)
+    beams: list[tuple[int, Beam | None, Source]] = []
+    for g, group in enumerate(groups):
+        beams += [(g, *pair) for pair in beams_of(group)] if tells else [(g, None, group)]
     found = {
         n: [
-            (source, each)
-            for beam, source in beams
+            (g, source, each)
+            for g, beam, source in beams
             for each in kind.scatterings(batch, Collision(n, beam, model), names, phases)
         ]
         for n in setting.nuclides
@@ -146,15 +147,17 @@ def _of_particles(
     if not some:
         nothing = np.zeros((len(batch), 1, experiment.n_bins))
         return CountPolynomial(names, (constant,), nothing, nothing.copy())
-    processes = {n: [each.process for _, each in found[n]] for n in setting.nuclides}
-    amplitudes = {n: [each.amplitudes for _, each in found[n]] for n in setting.nuclides}
-    sources = None if beams[0][0] is None else [source for source, _ in some]
+    processes = {n: [each.process for *_, each in found[n]] for n in setting.nuclides}
+    amplitudes = {n: [each.amplitudes for *_, each in found[n]] for n in setting.nuclides}
+    whole = not tells and len(groups) == 1
+    sources = None if whole else [source for _, source, _ in some]
     rows = rows_of(setting, processes, amplitudes, sources)
     n = len(rows.exponents)
-    out = np.zeros((len(batch), n + len(rows.complex_ones), experiment.detector.n_bins))
-    for (_, each), integrand in zip(some, rows.of_process, strict=True):
+    seen = np.zeros((len(groups), len(batch), n + len(rows.complex_ones), experiment.detector.n_bins))
+    for (g, _, each), integrand in zip(some, rows.of_process, strict=True):
         if integrand is not None:
-            integrate(setting.plan, integrand, each.process, out, threads)
+            integrate(setting.plan, integrand, each.process, seen[g], threads)
+    out = experiment.spread.of(seen) if experiment.has_axes else seen[0]
     if experiment.excluded:  # the kernel fills all of the detector's bins
         out = out[..., list(experiment.kept)]
     imaginary = np.zeros((len(batch), n, experiment.n_bins))
@@ -211,6 +214,10 @@ _DEFAULT_MODEL = StandardModel()
 @lru_cache(maxsize=256)
 def _standard_model(experiment: Experiment, model: StandardModel, rtol: float, target: TargetParticles) -> Floats:
     """Counts of the Standard Model, remembered for this object and for all that differ in data only."""
+    if experiment.has_axes:
+        own = count_polynomial(experiment, [model], target=target, rtol=rtol).values[0, 0].copy()
+        own.setflags(write=False)
+        return own
     counts = _of_detector(experiment.source, experiment.detector, experiment.exposure, model, rtol, target)
     if experiment.excluded:
         counts = counts[list(experiment.kept)]

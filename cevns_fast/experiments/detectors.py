@@ -22,6 +22,7 @@ from cevns_fast.experiments.responses import (
     GaussianSmearing,
     PoissonSmearing,
     Response,
+    ResponseMatrix,
     breakpoints_of,
     density,
     probability,
@@ -43,8 +44,9 @@ class Detector:
     mass : float
         Fiducial mass, kg.
     bins : tuple of float
-        Increasing edges of the observable; bin i is [bins[i], bins[i+1]).
-    response : Response
+        Increasing edges of the observable; bin i is [bins[i], bins[i+1]). A `ResponseMatrix` has bins of its own: edges
+        are then names for them, 0, 1, 2, … unless given.
+    response : Response or ResponseMatrix
         To the recoil of a nucleus.
     form_factor : HelmFormFactor, KleinNystrand, SymmetrisedFermi or PointNucleus
         Or an object with `proton` and `neutron`, functions of a nuclide and recoil energies (MeV, array). They are
@@ -69,8 +71,8 @@ class Detector:
 
     target: Target
     mass: float
-    bins: tuple[float, ...]
-    response: Response = field(default_factory=Response)
+    bins: tuple[float, ...] = ()
+    response: Response | ResponseMatrix = field(default_factory=Response)
     form_factor: FormFactor = field(default_factory=HelmFormFactor)
     electron_response: Response | None = None
     #: What the user's own functions read when the detector was made: another makes it another detector.
@@ -78,7 +80,13 @@ class Detector:
 
     def __post_init__(self) -> None:
         validate.instance("target", self.target, Target, "a Target, e.g. cevns_fast.Target.of('Ge', {'Ge': 1})")
-        validate.instance("response", self.response, Response, "a Response, e.g. cevns_fast.Response(light_yield=1.0)")
+        kinds = (Response, ResponseMatrix)
+        validate.instance("response", self.response, kinds, "a Response, e.g. cevns_fast.Response(light_yield=1.0)")
+        if isinstance(self.response, ResponseMatrix):
+            if not len(self.bins):
+                object.__setattr__(self, "bins", tuple(range(self.response.n_bins + 1)))
+            if len(self.bins) != self.response.n_bins + 1:
+                raise ValueError(f"bins: has {len(self.bins)} edges, must have {self.response.n_bins + 1}")
         validate.number("mass", self.mass, positive=True)
         if isinstance(self.form_factor, HelmFormFactor):
             self.form_factor.check(self.target.nuclides)
@@ -114,6 +122,8 @@ class Detector:
         T = validate.vector("T", np.atleast_1d(validate.real("T", T)), minimum=0.0)
         mean = self.response.mean(T)
         smearing = self.response.smearing
+        if isinstance(self.response, ResponseMatrix):
+            return self.response.at(T)
         if smearing is None:
             result = self._sharp(mean)
         elif isinstance(smearing, PoissonSmearing):
@@ -172,7 +182,7 @@ class Detector:
 
     def check_quenching(self, maximum: float) -> None:
         """`ValueError` unless the mean observable is finite, >= 0 and does not fall up to a recoil of `maximum` MeV."""
-        if not callable(self.response.quenching):
+        if isinstance(self.response, ResponseMatrix) or not callable(self.response.quenching):
             return
         grid = np.geomspace(1e-9 * maximum, maximum, 2000)
         try:
@@ -256,6 +266,8 @@ def _of_electrons(detector: Detector) -> Detector:
 def _response_breakpoints(detector: Detector, maximum: float) -> tuple[float, ...]:
     """Breakpoints of quenching, and images of bin edges and acceptance breakpoints if nothing smears."""
     response = detector.response
+    if isinstance(response, ResponseMatrix):
+        return tuple(T for T in response.energies if 0 < T < maximum)
     found = {*breakpoints_of(response.quenching), response.recoil_threshold}
     if response.smearing is None:
         observables = np.array([*detector.bins, *breakpoints_of(response.acceptance)])
