@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast import cli, papers, plotting
+from cevns_fast import cli, papers
+from cevns_fast.output import plotting
 from cevns_fast.data import data_path, parse_table
 
 LIMITS = "results/limits-coherent-csi-2017"
