@@ -121,6 +121,10 @@ def _parser() -> argparse.ArgumentParser:
         help="CP phase of a scanned or profiled coupling; may be repeated",
     )  # fmt: skip
     command.add_argument(
+        "--minimum", choices=["anywhere", "grid"], default="anywhere",
+        help="what Delta chi2 is above: the best fit, also outside the grid (default), or the grid's lowest point",
+    )  # fmt: skip
+    command.add_argument(
         "--checkpoint", metavar="DIR", help="keep what is finished there; the same command then resumes from it"
     )
     command.add_argument("--workers", type=int, metavar="N", help="default: one for each processor")

@@ -346,7 +346,7 @@ def without_data(source: Source, detector: Detector, exposure: float) -> Experim
 def bins_of(name: str, bins: Any, n: int) -> tuple[int, ...]:
     """Numbers of bins, in order, from numbers or from a mask."""
     try:
-        raw = np.asarray(bins) if not isinstance(bins, str | bytes) else np.asarray(None)
+        raw = np.asarray(None if isinstance(bins, str | bytes) else validate.plain(name, bins))
     except ValueError:  # ragged
         raw = np.asarray(None)
     if raw.dtype == bool and raw.shape == (n,):

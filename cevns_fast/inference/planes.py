@@ -151,12 +151,22 @@ class ProfiledProblem(Grid):
 
     def fill_some(self, interaction: int, rows: Any, out: Floats) -> None:
         """χ² of rows of one interaction."""
+        self._minimise(interaction, self.points(rows), out.reshape(-1))
+
+    def profiled(self, interaction: int, points: Floats) -> Floats:
+        """χ² at any points, float64[k, couplings]."""
+        z, out = np.zeros((len(points), len(self.couplings) + len(self.free))), np.empty(len(points))
+        z[:, : len(self.couplings)] = points
+        self._minimise(interaction, z, out)
+        return out
+
+    def _minimise(self, interaction: int, z: Floats, out: Floats) -> None:
+        """χ² at z over the free couplings."""
         from cevns_fast._kernels import minimum  # numba takes half a second to import
 
         problem = minimum.Problem(self.terms[interaction], self.data[interaction], self.scale_variance, self.powers)
-        z = self.points(rows)
         free = np.arange(len(self.couplings), z.shape[1])
-        minimum.minimise(problem, z, free, minimum.work_for(problem, free), out.reshape(-1))
+        minimum.minimise(problem, z, free, minimum.work_for(problem, free), out)
 
 
 @dataclass(frozen=True, eq=False)

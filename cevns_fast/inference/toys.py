@@ -21,7 +21,7 @@ from cevns_fast.inference import minima
 from cevns_fast.likelihood.likelihood import Likelihood, function_of
 from cevns_fast.likelihood.measurement import profiled_steady_state
 from cevns_fast.parallel import chunks
-from cevns_fast.parallel.chunks import Progress
+from cevns_fast.parallel.progress import Progress
 from cevns_fast.parallel.threads import checked
 
 _PER_ROW = 50
@@ -102,7 +102,7 @@ class _Truth:
 
 @dataclass(frozen=True, eq=False)
 class _Toys:
-    """Rows of toys, `chunks.Work`: `rows_per_truth` for each truth, each of as many toys as the result has columns."""
+    """Rows of toys, `chunks.Job`: `rows_per_truth` for each truth, each of as many toys as the result has columns."""
 
     block: Block
     kinds: tuple[tuple[int, float], ...]  # statistic and off/on ratio of each system

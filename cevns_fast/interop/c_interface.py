@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from cevns_fast import _kernels
+from cevns_fast import _files, _kernels
 from cevns_fast import _validate as validate
-from cevns_fast.output.tables import refuse_existing, write
 
 SOURCES = (
     "likelihood.c",
@@ -53,7 +52,6 @@ def write_c_interface(directory: str | Path, *, overwrite: bool = False) -> tupl
         raise ValueError(f"directory = {str(directory)!r}: is a file, must be a folder")
     source = Path(_kernels.__path__[0])
     paths = tuple(Path(directory) / name for name in FILES)
-    refuse_existing(paths, overwrite=overwrite)
-    for path in paths:
-        write(path, (source / path.name).read_bytes(), overwrite=overwrite)
+    _files.refuse_existing(paths, overwrite=overwrite, how="overwrite=True (--force)")
+    _files.write({path: (source / path.name).read_bytes() for path in paths}, overwrite=overwrite)
     return paths

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cevns_fast import _files
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel
@@ -320,7 +321,7 @@ class Likelihood:
         if path.is_dir():
             raise ValueError(f"path = {str(path)!r}: is a folder, must be a file")
         numbers = self._of_parameters().exported()
-        path.write_bytes(np.concatenate([[float(numbers.size)], numbers]).tobytes())
+        _files.write({path: np.concatenate([[float(numbers.size)], numbers]).tobytes()}, overwrite=True)
 
     def _of_parameters(self) -> OfParameters:
         """The function of parameters, if this is one."""

@@ -12,16 +12,17 @@ import numpy as np
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.constants import AGE_OF_UNIVERSE, ALPHA, G_FERMI, M_ELECTRON, M_PLANCK, OMEGA_DARK_MATTER_H2
+from cevns_fast.cosmology.abundance import MOST_Y_CHI
+from cevns_fast.cosmology.abundance_plane import relic_plane
 from cevns_fast.cosmology.decays import DIPOLE_CHANNEL, decay_widths, maximal_mixing
-from cevns_fast.cosmology.degrees_of_freedom import degrees_of_freedom
-from cevns_fast.cosmology.n_eff import lightest_mass
-from cevns_fast.cosmology.relic_density import MOST_Y_CHI, relic_plane
+from cevns_fast.cosmology.neutrino_number import lightest_mass
+from cevns_fast.cosmology.radiation import degrees_of_freedom
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference.limits import limit_scan
 from cevns_fast.interactions.scalar_mediator import ScalarMediator
 from cevns_fast.interactions.singlet_eft import HIGGS_VEV, SingletEFT
-from cevns_fast.output import plotting
-from cevns_fast.output.tables import Table
+from cevns_fast.output import drawing
+from cevns_fast.output.tables import Sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +44,7 @@ BOHR_MAGNETON: Final = float(np.sqrt(4 * np.pi * ALPHA)) / (2 * M_ELECTRON)  # M
 
 def scalar_plane(
     experiments: Sequence[Experiment], masses: Floats, ratio: float = 3.0, reading: str = "majorana", threads: int = 1
-) -> Table:
+) -> Sheet:
     """χ and S with m_S = `ratio` m_χ and y_N/A = y_χ, so that ȳ = y_χ.
 
     Parameters
@@ -60,7 +61,7 @@ def scalar_plane(
 
     Returns
     -------
-    Table
+    Sheet
         Over m_χ: bounds on ȳ, the y_χ of the observed dark matter without and with dilution, the seesaw's band, the
         largest mixing of a χ as old as the universe, and the supernova's band.
 
@@ -81,7 +82,7 @@ def scalar_plane(
     trapped = np.sqrt(G_FERMI * (SUPERNOVA_ENERGY**2 + (ratio * masses) ** 2))
     low, high = (trapped * part**0.25 for part in SUPERNOVA_RANGE)
     thermal = lightest_mass("majorana" if majorana else "dirac")
-    return Table(
+    return Sheet(
         {
             "m_chi": masses,
             **_bounds(experiments, batch, "y_bar"),
@@ -108,7 +109,7 @@ def scalar_plane(
     )
 
 
-def dipole_plane(experiments: Sequence[Experiment], masses: Floats, majorana: bool = False) -> Table:
+def dipole_plane(experiments: Sequence[Experiment], masses: Floats, majorana: bool = False) -> Sheet:
     """χ with a magnetic dipole |a_M|, left-handed neutrinos.
 
     A dipole that recoils could show lets χ decay long before today, so there is no line of the right relic density;
@@ -123,7 +124,7 @@ def dipole_plane(experiments: Sequence[Experiment], masses: Floats, majorana: bo
 
     Returns
     -------
-    Table
+    Sheet
         Over m_χ: bounds on ``|a_M|``, dipoles of a lifetime of 13.787 Gyr and of 1 s, the dipole that mixing gives a χ
         which makes the neutrino's mass, and the supernova's band.
     """
@@ -136,7 +137,7 @@ def dipole_plane(experiments: Sequence[Experiment], masses: Floats, majorana: bo
     low, high = (np.full(masses.size, trapped * part**0.5) for part in SUPERNOVA_RANGE)
     thermal = lightest_mass("majorana" if majorana else "dirac")
     decoupling = np.maximum(masses, NEUTRINO_DECOUPLING)
-    return Table(
+    return Sheet(
         {
             "m_chi": masses,
             **_bounds(experiments, batch, "a_M"),
@@ -162,9 +163,9 @@ def dipole_plane(experiments: Sequence[Experiment], masses: Floats, majorana: bo
     )
 
 
-def draw_scalar_plane(table: Table) -> "Figure":
+def draw_scalar_plane(table: Sheet) -> "Figure":
     """Bounds, dark matter, seesaw; below, the mixing with which χ is as old as the universe."""
-    with plotting.style():
+    with drawing.style():
         figure, (axes, below) = _axes(2)
         _hatched(axes, table, 1.0)
         masses = _column(table, "m_chi")
@@ -185,9 +186,9 @@ def draw_scalar_plane(table: Table) -> "Figure":
     return figure
 
 
-def draw_dipole_plane(table: Table) -> "Figure":
+def draw_dipole_plane(table: Sheet) -> "Figure":
     """Bounds, lifetimes, the dipole of the seesaw's mixing."""
-    with plotting.style():
+    with drawing.style():
         figure, (axes,) = _axes(1)
         limits = (1e-18, 1e-1)
         _hatched(axes, table, limits[1])
@@ -234,12 +235,12 @@ def _crossing(couplings: Floats, omega: Floats, dilution: float) -> Floats:
 def _axes(rows: int) -> "tuple[Figure, Sequence[Axes]]":
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(1.5 * plotting.COLUMN, 4.2 + (rows - 1) * 1.2))
+    figure = Figure(figsize=(1.5 * drawing.COLUMN, 4.2 + (rows - 1) * 1.2))
     every = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=[3.6, 1.2][:rows])[:, 0]
     return figure, list(every)
 
 
-def _hatched(axes: "Axes", table: Table, top: float) -> None:
+def _hatched(axes: "Axes", table: Sheet, top: float) -> None:
     """Regions that are orders of magnitude."""
     masses = _column(table, "m_chi")
     axes.fill_between(
@@ -253,11 +254,11 @@ def _hatched(axes: "Axes", table: Table, top: float) -> None:
     )  # fmt: skip
 
 
-def _draw_bounds(axes: "Axes", table: Table) -> None:
-    looks = [look for look in plotting.LOOKS if look[0] != "#009E73"]  # that is dark matter's
+def _draw_bounds(axes: "Axes", table: Sheet) -> None:
+    looks = [look for look in drawing.LOOKS if look[0] != "#009E73"]  # that is dark matter's
     names = [name for name in table.columns if name.startswith("bound ")]
     for i, name in enumerate(names):
-        plotting.Curve(
+        drawing.Curve(
             name.removeprefix("bound "), _column(table, "m_chi"), _column(table, name), looks[i % len(looks)]
         ).draw(axes, 1.0)
 
@@ -269,8 +270,8 @@ def _finish(figure: "Figure", every: "Sequence[Axes]", masses: Floats) -> None:
     figure.legend(handles, labels, loc="outside upper center", ncols=2, columnspacing=1.2)
 
 
-def _column(table: Table, name: str) -> Floats:
+def _column(table: Sheet, name: str) -> Floats:
     return np.array(table.columns[name], dtype=float)
 
 
-PLANES: Final[dict[str, Callable[[Table], "Figure"]]] = {"scalar": draw_scalar_plane, "dipole": draw_dipole_plane}
+PLANES: Final[dict[str, Callable[[Sheet], "Figure"]]] = {"scalar": draw_scalar_plane, "dipole": draw_dipole_plane}

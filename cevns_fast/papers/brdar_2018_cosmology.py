@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from cevns_fast.constants import AGE_OF_UNIVERSE, HIGGS_VEV, M_PLANCK
+from cevns_fast.constants import AGE_OF_UNIVERSE, M_PLANCK, NEUTRAL_HIGGS_VEV
+from cevns_fast.cosmology.abundance import relic_density
+from cevns_fast.cosmology.boltzmann import OMEGA_PER_MEV, RelicDensity
 from cevns_fast.cosmology.decays import decay_widths, maximal_mixing
-from cevns_fast.cosmology.degrees_of_freedom import degrees_of_freedom
-from cevns_fast.cosmology.relic_density import OMEGA_PER_MEV, RelicDensity, relic_density
+from cevns_fast.cosmology.radiation import degrees_of_freedom
 from cevns_fast.cosmology.seesaw import Seesaw, seesaw_limit
 from cevns_fast.experiments.experiment import load
 from cevns_fast.inference.limits import limit_scan
 from cevns_fast.interactions.scalar_mediator import ScalarMediator
 from cevns_fast.output import plotting
-from cevns_fast.output.plotting import Curve, Panel
-from cevns_fast.output.tables import Table
+from cevns_fast.output.drawing import Curve, Panel
+from cevns_fast.output.tables import Sheet
 from cevns_fast.papers.report import PrintedNumber
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def evolution(m_S: float, reading: str = "dirac") -> RelicDensity:
     return relic_density(M_CHI, m_S, np.array(COUPLINGS), reading)
 
 
-def fig7() -> Table:
+def fig7() -> Sheet:
     """Y_χ over x for both mediators and three couplings, and in equilibrium."""
     columns: dict[str, list[float]] = {}
     for m_S in MEDIATORS:
@@ -51,14 +52,14 @@ def fig7() -> Table:
         columns.setdefault("Y_eq", found.Y_eq.tolist())
         for y, Y in zip(COUPLINGS, found.Y_chi, strict=True):
             columns[f"m_S={m_S:g} y={y:g}"] = Y.tolist()
-    return Table(columns, {
+    return Sheet(columns, {
         "figure": f"{CITATION}, Fig. 7",
         "columns": "x = m_chi/T; yields of chi: in equilibrium, and for m_S [MeV] and y_chi",
         "setup": f"m_chi = {M_CHI:g} MeV, T_QCD = 200 MeV; the paper's reading of chi: t-channel alone, g = 2",
     })  # fmt: skip
 
 
-def draw_fig7(table: Table) -> "Figure":
+def draw_fig7(table: Sheet) -> "Figure":
     """Two panels as in the paper."""
     x = _column(table, "x")
     column = []
@@ -175,10 +176,10 @@ def _decay_over_expansion(m_S: float, y: float) -> float:
     return y**2 * m_S / (8 * math.pi) / H
 
 
-def statement_table() -> Table:
+def statement_table() -> Sheet:
     """Statements with verdicts."""
     found = statements()
-    return Table(
+    return Sheet(
         {
             "where": [each.about for each in found],
             "statement": [each.statement for each in found],
@@ -197,23 +198,23 @@ LARGEST_MIXING = 1e-7  # θ², Eq. (36)
 _LIMITED = {"conus-4kg": "CONUS, 1 yr × 4 kg", "coherent-csi-2017": "COHERENT"}
 
 
-def seesaw() -> Table:
+def seesaw() -> Sheet:
     """y₁ over M_N: where the neutrino's mass comes out, and the bounds on ȳ as lines."""
     M_N = np.geomspace(SEESAW_M_CHI * 1.01, 1e5, 81)
     columns = {"M_N": (M_N / MEV_PER_GEV).tolist()}
     for m_nu in (0.01, 0.1):
-        columns[f"m_nu={m_nu:g}"] = (np.sqrt(m_nu * MEV_PER_EV * M_N) / HIGGS_VEV).tolist()
+        columns[f"m_nu={m_nu:g}"] = (np.sqrt(m_nu * MEV_PER_EV * M_N) / NEUTRAL_HIGGS_VEV).tolist()
     for name in _LIMITED:
         limit = limit_scan(load(name), ScalarMediator(SEESAW_M_CHI, SEESAW_M_S), "y_bar", cl=0.90).upper[0]
         columns[name] = np.asarray(seesaw_limit(float(limit), M_N)).tolist()
-    return Table(columns, {
+    return Sheet(columns, {
         "figure": f"{CITATION}, Sec. III: Eqs. (39)-(43) as lines",
         "columns": "M_N [GeV]; y_1 of a neutrino mass [eV], and the largest y_1 that each experiment's y_bar allows",
         "setup": f"m_chi = {SEESAW_M_CHI:g}, m_S = {SEESAW_M_S:g} MeV, y_3 = 1, y_N/A = y_chi; 90% CL",
     })  # fmt: skip
 
 
-def draw_seesaw(table: Table) -> "Figure":
+def draw_seesaw(table: Sheet) -> "Figure":
     """One panel."""
     M_N = _column(table, "M_N")
     curves = [Curve(f"$m_\\nu = {m:g}$ eV", M_N, _column(table, f"m_nu={m:g}"), i) for i, m in enumerate((0.01, 0.1))]
@@ -227,15 +228,15 @@ def draw_seesaw(table: Table) -> "Figure":
 
 def numbers() -> list[PrintedNumber]:
     """Every number of Secs. III and IV that is not an input."""
-    y2 = math.sqrt(LARGEST_MIXING) * SEESAW_M_CHI / HIGGS_VEV
+    y2 = math.sqrt(LARGEST_MIXING) * SEESAW_M_CHI / NEUTRAL_HIGGS_VEV
     rough = "printed as a power of ten: up to three times counts"
     light, heavy = (evolution(m_S) for m_S in MEDIATORS)
     benchmark = Seesaw(0.0, y2, 1.0, SEESAW_M_CHI, MEV_PER_GEV)
     limits = {"1e-5": 1e-5, "1e-4": 1e-4}  # on ȳ, Eq. (38)
     m_nu = 0.1 * MEV_PER_EV
     terms = {
-        "y_1": (10**-7.25 * HIGGS_VEV) ** 2 / MEV_PER_GEV / m_nu,
-        "y_2": (10**-8.75 * HIGGS_VEV) ** 2 / 1.0 / m_nu,
+        "y_1": (10**-7.25 * NEUTRAL_HIGGS_VEV) ** 2 / MEV_PER_GEV / m_nu,
+        "y_2": (10**-8.75 * NEUTRAL_HIGGS_VEV) ** 2 / 1.0 / m_nu,
     }
     majorana, dirac = (maximal_mixing(5.0, AGE_OF_UNIVERSE, majorana=kind) for kind in (True, False))
     return [
@@ -253,14 +254,14 @@ def numbers() -> list[PrintedNumber]:
         ),
         *(
             PrintedNumber(
-                "(42)", "m_nu/y_1 [GeV]", f"y_bar = {name}", printed, y * HIGGS_VEV / MEV_PER_GEV, rough,
+                "(42)", "m_nu/y_1 [GeV]", f"y_bar = {name}", printed, y * NEUTRAL_HIGGS_VEV / MEV_PER_GEV, rough,
                 ORDER_OF_MAGNITUDE,
             )
             for (name, y), printed in zip(limits.items(), ("1e-3", "1e-2"), strict=True)
         ),
         *(
             PrintedNumber(
-                "(43)", "y_1 for m_nu = 0.1 eV", f"y_bar = {name}", printed, m_nu / (y * HIGGS_VEV), rough,
+                "(43)", "y_1 for m_nu = 0.1 eV", f"y_bar = {name}", printed, m_nu / (y * NEUTRAL_HIGGS_VEV), rough,
                 ORDER_OF_MAGNITUDE,
             )
             for (name, y), printed in zip(limits.items(), ("1e-7", "1e-8"), strict=True)
@@ -311,5 +312,5 @@ def _omega_per_MeV() -> float:
     return 2891.2 / (1.05371e-5 * MEV_PER_GEV)
 
 
-def _column(table: Table, name: str) -> np.ndarray:
+def _column(table: Sheet, name: str) -> np.ndarray:
     return np.array(table.columns[name], dtype=float)

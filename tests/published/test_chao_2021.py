@@ -5,7 +5,7 @@ import pytest
 from accuracy import approx
 
 import cevns_fast as cf
-from cevns_fast.output.tables import Table
+from cevns_fast.output.tables import Sheet
 from cevns_fast.papers import chao_2021 as paper
 
 SM = cf.StandardModel()
@@ -112,7 +112,7 @@ def test_figures_and_their_data():
     matplotlib = pytest.importorskip("matplotlib")
     for figure in paper.PAPER.figures:
         table = figure.data()
-        assert isinstance(table, Table) and table.about
+        assert isinstance(table, Sheet) and table.about
         drawn = figure.draw(table)
         assert isinstance(drawn, matplotlib.figure.Figure)
     published = np.array(paper.fig4().columns["A 10 published"])
