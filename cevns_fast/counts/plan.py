@@ -3,9 +3,10 @@
 A plan depends on the source and the detector alone: one serves all interactions and all masses.
 """
 
+import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -26,11 +27,16 @@ _EVEN_LANES: tuple[Lane, ...] = tuple((False, k) for k in range(-2, 3))
 _ODD_LANES: tuple[Lane, ...] = tuple((True, k) for k in range(-2, 1))
 _PROBE_LANES = _EVEN_LANES + _ODD_LANES
 _NEGATIVE = [i for i, (_, k) in enumerate(_PROBE_LANES) if k < 0]
-# Fractions of the heaviest mass, beside 0 and one that is nearly 0.
-_PROBE_MASSES = (0.1, 0.4, 0.7, 0.9, 0.99)
+# Fractions of the heaviest mass, beside 0 and one that is nearly 0: a few, and many at no regular distance.
+_FEW_MASSES = (0.1, 0.4, 0.7, 0.9, 0.99)
+_MANY_MASSES = tuple((k * (5**0.5 - 1) / 2) % 1 for k in range(1, 25))
+# Where a panel is split to judge it.
+_SPLIT = 0.382
 _PROPAGATOR_POWERS = (0, 2)
 # A panel spans at most a factor 2^(1/refinement) in T.
-_REFINEMENTS = (1, 2, 4, 8, 16, 32)
+_REFINEMENTS = (1, 2, 4, 8, 16)
+# ... and where images cut, a part of one at most this factor, to the power of 2/refinement from 4 on.
+_GROWTH = 1.5
 # Differences are relative to the sum without cancellation, floored at this fraction of the largest bin, ...
 _BIN_FLOOR = 0.03
 # ... and of the largest sum of any mass: beyond that a recoil is too unlikely for its sum to be worth a digit.
@@ -63,30 +69,34 @@ class Plan:
 
 @lru_cache(maxsize=64)
 def plan_of(source: Source, detector: Detector, rtol: float) -> Plan:
-    """The coarsest plan that agrees with its own refinement to `rtol` for probe masses and propagators."""
+    """The coarsest plan that agrees to `rtol` with other panels, for probe masses and propagators.
+
+    Each panel, as it is after kinematic images have cut it, is compared with two unequal parts of itself. (Panels of a
+    finer plan would not do: where images cut, the coarse and the fine plan may have the same panel.)
+    """
     probed = flux_moments(source, _PROBE_LANES)
-    coarse = _build(source, detector, _REFINEMENTS[0])
-    sums = _probe(source, probed, coarse)
-    for refinement in _REFINEMENTS[1:]:
-        fine = _build(source, detector, refinement)
-        finer_sums = _probe(source, probed, fine)
-        if _difference(sums, finer_sums) <= rtol:
-            return coarse
-        coarse, sums = fine, finer_sums
+    error = math.inf
+    for refinement in _REFINEMENTS:
+        plan = _build(source, detector, refinement)
+        for masses in (_FEW_MASSES, _MANY_MASSES):  # most plans that will not do are told by few
+            error = _difference(*(_probe(source, probed, plan.panels, masses, split) for split in (0.0, _SPLIT)))
+            if error > rtol:
+                break
+        else:
+            return plan
     warnings.warn(
-        f"rtol = {rtol:g}: the recoil integrals agree with their last refinement to "
-        f"{_difference(_probe(source, probed, _build(source, detector, _REFINEMENTS[-2])), sums):.1g} only",
+        f"rtol = {rtol:g}: the recoil integrals agree with their last refinement to {error:.1g} only",
         piecewise.AccuracyWarning,
         stacklevel=2,
     )
-    return coarse
+    return plan
 
 
-def _probe(source: Source, probed: FluxMoments, candidate: Plan) -> Floats:
-    """All cells for a few masses, without a propagator and with a massless mediator's."""
-    panels = candidate.panels
+def _probe(source: Source, probed: FluxMoments, panels: Panels, fractions: tuple[float, ...], split: float) -> Floats:
+    """All cells for masses that are fractions of the heaviest, without a propagator and with a massless mediator's."""
     limit = endpoint_of(source) * (1 - endpoint_of(source) / (2 * panels.mass.min()))
-    masses = np.array([0.0, 1e-3 / limit, *_PROBE_MASSES]) * limit
+    masses = np.array([0.0, 1e-3 / limit, *fractions]) * limit
+    panels = replace(panels, split=split)
     n_targets, n_lanes = len(panels.mass), len(_PROBE_LANES)
     cells = T_POWERS * n_lanes
     n_rows = n_targets * cells  # a row for every cell of every target
@@ -218,6 +228,7 @@ def _build(source: Source, detector: Detector, refinement: int) -> Plan:
         weight=fitted(tau.ravel()).reshape(len(targets), n_fed, n_panels, NODES) * dT,
         feed_breaks=fitted.breaks,
         feed_coefficients=fitted.coefficients,
+        growth=_GROWTH ** min(1.0, 2 / refinement),
     )
     return Plan(panels, targets, cuts[0] == 0.0 and _sees_zero(detector))
 
