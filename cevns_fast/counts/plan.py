@@ -207,6 +207,7 @@ def _build(source: Source, detector: Detector, refinement: int) -> Plan:
     edges = _panel_edges(cuts, 2.0 ** (1 / refinement), refinement)
     if refinement > 1:  # a narrow resolution wants narrower panels than a ratio of energies gives
         edges = np.union1d(edges, _split(fit(_distinct(np.array(cuts))).breaks, refinement) ** 2)
+        edges = _panel_edges(_distinct(edges).tolist(), 2.0 ** (1 / refinement), None)
     edges = _distinct(edges)
     fitted, taus = fit(edges), np.sqrt(edges)
     n_panels, n_fed = len(edges) - 1, 1 if sharp else detector.n_bins
@@ -244,14 +245,15 @@ def _split(breaks: Floats, n: int) -> Floats:
     return np.asarray(inside.ravel()[1:])
 
 
-def _panel_edges(cuts: Sequence[float], ratio: float, refinement: int) -> Floats:
-    """Panels between cuts, none wider than `ratio`, the first from zero if the cuts begin there."""
+def _panel_edges(cuts: Sequence[float], ratio: float, refinement: int | None) -> Floats:
+    """Panels between cuts, none wider than `ratio`; the first from zero, if the cuts begin there, the finer the more
+    refined it is, or as it is."""
     edges: list[float] = [cuts[0]]
     for low, high in pairwise(cuts):
         if low > 0:
             n = max(1, int(np.ceil(np.log(high / low) / np.log(ratio) - 1e-9)))
             edges += np.geomspace(low, high, n + 1)[1:-1].tolist()
-        else:
+        elif refinement is not None:
             first = high / (8 * refinement) ** 2  # below it, analytic in √T for all that matters
             n = max(1, int(np.ceil(np.log(high / first) / np.log(ratio) - 1e-9)))
             edges += np.geomspace(first, high, n + 1)[:-1].tolist()
