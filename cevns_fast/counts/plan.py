@@ -17,7 +17,7 @@ from cevns_fast._kernels.rates import LOWEST_T_POWER, NODES, T_POWERS, Panels, T
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
 from cevns_fast.counts.flux import FluxMoments, Lane, flux_moments
-from cevns_fast.experiments.detectors import LARGEST_RECOIL, Detector
+from cevns_fast.experiments.detectors import LARGEST_RECOIL, Detector, GammaSmearing, GaussianSmearing
 from cevns_fast.experiments.sources import Source, endpoint_of
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
 from cevns_fast.nuclear.nuclei import Nuclide
@@ -41,6 +41,11 @@ _GROWTH = 1.5
 _BIN_FLOOR = 0.03
 # ... and of the largest sum of any mass: beyond that a recoil is too unlikely for its sum to be worth a digit.
 _MASS_FLOOR = 1e-10
+# A resolution below this fraction of the distance between edges blurs each alone, within so many widths of it.
+_NARROW = 0.1
+_WIDTHS = (-8.0, -6.0, -4.5, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.5, 6.0, 8.0)
+_NARROWEST = 1e-9  # of the observable: numbers next to each other are not much nearer
+_MOST_STEPS = 32
 # Of the largest response: what is seen less is not seen.
 _UNSEEN = 1e-30
 # Of the largest value of form factors × response: rounding of a fit.
@@ -161,23 +166,61 @@ def _sees_zero(detector: Detector) -> bool:
     return bool(lower > 0.5 * upper > 0)
 
 
-def _cuts(detector: Detector, highest: float) -> list[float]:
+@lru_cache(maxsize=64)
+def _cuts(detector: Detector, highest: float) -> tuple[float, ...]:
     """Recoil energies between which every response is smooth, from the lowest to the highest that matter."""
     response = detector.response
     if response.smearing is None:
         first = detector.recoil_at(detector.bins[0], LARGEST_RECOIL)
         last = detector.recoil_at(detector.bins[-1], LARGEST_RECOIL)
     else:
-        grid = np.geomspace(1e-9, highest, 2000)
+        edges = np.array(detector.bins)
+        images = detector.recoils_at(np.union1d(edges, 0.5 * (edges[1:] + edges[:-1])), LARGEST_RECOIL)
+        grid = np.union1d(np.geomspace(1e-9, highest, 400), images[(images > 0) & (images < highest)])
         seen = detector.bin_response(grid).max(axis=0)
         if not seen.any():
-            return []
+            return ()
         k = int(np.argmax(seen > _UNSEEN * seen.max()))
         first, last = (float(grid[k - 1]) if k > 0 else 0.0), highest  # from the last point where nothing is seen
     first, last = max(first, response.recoil_threshold), min(last, highest)
     if first >= last:
+        return ()
+    inside = {*detector.response_breakpoints, *_transitions(detector)}
+    return (first, *sorted(T for T in inside if first < T < last), last)
+
+
+def _transitions(detector: Detector) -> list[float]:
+    """Recoil energies around the images of edges that a resolution blurs which is far narrower than the bins."""
+    smearing = detector.response.smearing
+    if not isinstance(smearing, GaussianSmearing | GammaSmearing):
         return []
-    return [first, *(T for T in detector.response_breakpoints if first < T < last), last]
+    steps = getattr(detector.response.acceptance, "breakpoints", ())
+    # Between the points of a table nothing jumps, and they may be many.
+    edges = np.array(sorted({*detector.bins, *(steps if len(steps) <= _MOST_STEPS else ())}))
+    edges = edges[(edges >= detector.bins[0]) & (edges <= detector.bins[-1])]
+    gap = np.minimum(np.diff(edges, prepend=-np.inf), np.diff(edges, append=np.inf))
+    width = np.asarray(smearing.width(edges))
+    narrow = (width < _NARROW * gap) & (edges > 0)
+    if np.any(width[narrow] < _NARROWEST * edges[narrow]):
+        i = int(np.argmin(np.where(narrow, width / np.where(narrow, edges, 1.0), np.inf)))
+        raise ValueError(
+            f"smearing = {smearing!r}: is {width[i]:.3g} wide at {edges[i]:.6g}, must be at least {_NARROWEST:g} of "
+            "that; leave it out for a detector that is as good as sharp"
+        )
+    around = edges[narrow, None] + width[narrow, None] * np.array(_WIDTHS)
+    return [T for T in detector.recoils_at(around.ravel(), LARGEST_RECOIL).tolist() if 0 < T < LARGEST_RECOIL]
+
+
+@lru_cache(maxsize=64)
+def _smeared_response(detector: Detector, cuts: tuple[float, ...]) -> piecewise.Piecewise | None:
+    """Responses of all bins as polynomials in √T: they are slow to compute, and every plan needs them anew."""
+    if detector.response.smearing is None:
+        return None
+
+    def response(tau: Floats) -> Floats:
+        return detector.bin_response(tau * tau)
+
+    return piecewise.fit(response, np.sqrt(cuts).tolist(), floor=_FEED_FLOOR, name="detector response")
 
 
 @lru_cache(maxsize=256)
@@ -189,20 +232,20 @@ def _build(source: Source, detector: Detector, refinement: int) -> Plan:
     highest = max(2 * end * end / (t.nuclide.mass + 2 * end) for t in targets)
     cuts = _cuts(detector, highest)
     if not cuts:  # no recoil reaches the bins: one panel that never gets weight
-        cuts = [highest, 2 * highest]
-    sharp = detector.response.smearing is None
+        cuts = (highest, 2 * highest)
+    smeared = _smeared_response(detector, cuts)
 
     def feed(tau: Floats) -> Floats:
         """What each target brings to each bin: form factors × response."""
         T = tau * tau
-        response = detector.response.accept(detector.response.mean(T))[None] if sharp else detector.bin_response(T)
+        response = detector.response.accept(detector.response.mean(T))[None] if smeared is None else smeared(tau)
         forms = np.array([_form_factors(detector, t, T) for t in targets])
         return np.asarray((forms[:, None] * response).reshape(-1, T.size))
 
     def fit(ends: Floats) -> piecewise.Piecewise:
         """As polynomials in τ."""
         name = "detector response × form factor"
-        return piecewise.fit(feed, np.sqrt(ends).tolist(), floor=_FEED_FLOOR, name=name)
+        return piecewise.fit(feed, np.sqrt(ends).tolist(), floor=_FEED_FLOOR, name=name, quiet=smeared is not None)
 
     edges = _panel_edges(cuts, 2.0 ** (1 / refinement), refinement)
     if refinement > 1:  # a narrow resolution wants narrower panels than a ratio of energies gives
@@ -210,9 +253,9 @@ def _build(source: Source, detector: Detector, refinement: int) -> Plan:
         edges = _panel_edges(_distinct(edges).tolist(), 2.0 ** (1 / refinement), None)
     edges = _distinct(edges)
     fitted, taus = fit(edges), np.sqrt(edges)
-    n_panels, n_fed = len(edges) - 1, 1 if sharp else detector.n_bins
+    n_panels, n_fed = len(edges) - 1, 1 if smeared is None else detector.n_bins
     bins = np.zeros(n_panels, dtype=np.int64)
-    if sharp:
+    if smeared is None:
         observable = detector.response.mean(0.5 * (edges[:-1] + edges[1:]))
         bins = np.clip(np.searchsorted(detector.bins, observable, side="right") - 1, 0, detector.n_bins - 1)
     x, w = np.polynomial.legendre.leggauss(NODES)
