@@ -1,6 +1,5 @@
 """Resolutions beside acceptances of many points, and far narrower than bins: quick, and right."""
 
-import time
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +7,8 @@ import pytest
 from scipy import special, stats
 
 import cevns_fast as cf
+from cevns_fast.counts.plan import plan_of
+from cevns_fast.experiments import detectors
 from cevns_fast.reference import event_rate
 
 SM = cf.StandardModel()
@@ -63,16 +64,19 @@ def test_acceptance_of_a_thousand_points(smearing):
         np.testing.assert_allclose(made.bin_response(T[i])[:, 0], expected, rtol=2e-11, atol=1e-15)
 
 
-@pytest.mark.parametrize(
-    "smearing",
-    [cf.GaussianSmearing(1.0), cf.GammaSmearing(0.7), cf.PoissonSmearing()],
-    ids=["gauss", "gamma", "poisson"],
-)
-def test_a_thousand_points_cost_no_more_than_a_second(smearing):
-    """It was 9 to 399 s. Processor time, with room for slow machines."""
-    begin = time.process_time()
+@pytest.mark.parametrize("smearing", [cf.GaussianSmearing(1.0), cf.GammaSmearing(0.7)], ids=["gaussian", "gamma"])
+def test_a_thousand_points_cost_little(smearing, monkeypatch):
+    """It was 9 to 399 s for two thousand million densities: they are counted, on a machine of any speed."""
+    evaluated, density = [], detectors._density
+
+    def counted(*arguments):
+        found = density(*arguments)
+        evaluated.append(found.size)
+        return found
+
+    monkeypatch.setattr(detectors, "_density", counted)
     counts = cf.event_rate(experiment(np.arange(0, 61, 2), smearing, TABLE), SM)
-    assert time.process_time() - begin < 3
+    assert 1e4 < sum(evaluated) < 3e7
     assert np.all(counts > 0)
 
 
@@ -87,9 +91,9 @@ def test_widths_far_below_the_bins(width, kind):
         "linear": cf.GaussianSmearing(0.0, linear=width),
         "gamma": cf.GammaSmearing(width**-2),
     }[kind]
-    begin = time.process_time()
-    found, sharp = (cf.event_rate(experiment(bins, s), SM) for s in (smearing, None))
-    assert time.process_time() - begin < 10  # it ran for minutes
+    blurred = experiment(bins, smearing)
+    found, sharp = (cf.event_rate(each, SM) for each in (blurred, experiment(bins, None)))
+    assert len(plan_of(blurred.source, blurred.detector, 1e-11).panels.low) < 3000  # thousands took minutes
     blur = smearing.width(bins[:-1])
     np.testing.assert_allclose(found, sharp, rtol=1e-10 + np.max(blur) ** 2, atol=0)
     assert width > 1e-3 or np.all(np.abs(found - sharp) < (1e-10 + np.max(blur) ** 2) * sharp)
