@@ -12,8 +12,8 @@ import pytest
 
 import cevns_fast as cf
 from cevns_fast import cli, papers
-from cevns_fast.output import plotting
 from cevns_fast.data import data_path, parse_table
+from cevns_fast.output import plotting
 
 LIMITS = "results/limits-coherent-csi-2017"
 
