@@ -3,13 +3,15 @@
 Masses and temperatures are in MeV, ⟨σv⟩ in MeV⁻², widths per second.
 """
 
+from cevns_fast.cosmology.abundance import relic_density, relic_systematics, thermal_relic
+from cevns_fast.cosmology.abundance_plane import relic_plane
+from cevns_fast.cosmology.boltzmann import RelicDensity
 from cevns_fast.cosmology.decays import DecayWidths, decay_widths, maximal_mixing
-from cevns_fast.cosmology.degrees_of_freedom import DegreesOfFreedom, degrees_of_freedom
 from cevns_fast.cosmology.mixing import ZWidthBound, loop_dipole, mixing_bound, z_width_bound
-from cevns_fast.cosmology.n_eff import lightest_mass, n_eff, n_eff_of_energies
-from cevns_fast.cosmology.relic_density import RelicDensity, relic_density, relic_plane, thermal_relic
+from cevns_fast.cosmology.neutrino_number import lightest_mass, n_eff, n_eff_of_energies
+from cevns_fast.cosmology.radiation import DegreesOfFreedom, degrees_of_freedom
 from cevns_fast.cosmology.seesaw import Seesaw, Shares, seesaw_limit
-from cevns_fast.cosmology.thermal_cross_section import thermal_cross_section
+from cevns_fast.cosmology.thermal_average import thermal_cross_section
 
 __all__ = [
     "DecayWidths",
@@ -28,6 +30,7 @@ __all__ = [
     "n_eff_of_energies",
     "relic_density",
     "relic_plane",
+    "relic_systematics",
     "seesaw_limit",
     "thermal_cross_section",
     "thermal_relic",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
-from cevns_fast.constants import HIGGS_VEV
+from cevns_fast.constants import NEUTRAL_HIGGS_VEV
 from cevns_fast.interactions.scalar_mediator import ScalarMediator
 
 #: Relative change at which the fixed point has ended; it contracts by (m_ν/m_χ) or so at each step.
@@ -81,7 +81,7 @@ class Seesaw:
     @property
     def matrix(self) -> NDArray[np.complex128]:
         """The mass matrix (35) in the basis ν_e, χ, N_R [MeV]."""
-        d2, d1 = self.y2 * HIGGS_VEV, self.y1 * HIGGS_VEV
+        d2, d1 = self.y2 * NEUTRAL_HIGGS_VEV, self.y1 * NEUTRAL_HIGGS_VEV
         return np.array([[0.0, d2, d1], [d2, self.m_chi, self.M1], [d1, self.M1, self.M_N]], dtype=np.complex128)
 
     @cached_property
@@ -121,7 +121,7 @@ class Seesaw:
         ValueError
             If the light neutrino has no mass.
         """
-        d2, d1 = complex(self.y2) * HIGGS_VEV, complex(self.y1) * HIGGS_VEV
+        d2, d1 = complex(self.y2) * NEUTRAL_HIGGS_VEV, complex(self.y1) * NEUTRAL_HIGGS_VEV
         light = self.eigenvalues[0] if self.eigenvalues is not None else 0.0
         chi, N, M1 = self.m_chi - light, self.M_N - light, complex(self.M1)
         terms = d2 * d2 * N, d1 * d1 * chi, -2 * d1 * d2 * M1  # of dᵀ(D − λ)⁻¹d, over its determinant
@@ -133,17 +133,17 @@ class Seesaw:
     @property
     def y_chi(self) -> float:
         """Coupling of S to χ and ν_e, v ``|y₁y₃|``/M_N, BRX Eq. (39)."""
-        return abs(self.y1 * self.y3) * HIGGS_VEV / self.M_N
+        return abs(self.y1 * self.y3) * NEUTRAL_HIGGS_VEV / self.M_N
 
     @property
     def theta_chi(self) -> float:
         """Mixing angle of ν_e and χ, v ``|y₂|``/m_χ."""
-        return abs(self.y2) * HIGGS_VEV / self.m_chi
+        return abs(self.y2) * NEUTRAL_HIGGS_VEV / self.m_chi
 
     @property
     def theta_N(self) -> float:
         """Mixing angle of ν_e and N_R, v ``|y₁|``/M_N, BRX Eq. (40)."""
-        return abs(self.y1) * HIGGS_VEV / self.M_N
+        return abs(self.y1) * NEUTRAL_HIGGS_VEV / self.M_N
 
     def scalar_mediator(self, m_S: float, y_N_per_A: float | None = None) -> ScalarMediator:
         """The interaction νN → χN of this point, BRX Eq. (38).
@@ -175,7 +175,7 @@ class Seesaw:
 
     def _fixed_point(self) -> Floats | None:
         """Eigenvalues by λ = −dᵀ(D − λ)⁻¹d and the two others' sum and product; None if that loses digits."""
-        d2, d1, M1 = (complex(x).real for x in (self.y2 * HIGGS_VEV, self.y1 * HIGGS_VEV, self.M1))
+        d2, d1, M1 = (complex(x).real for x in (self.y2 * NEUTRAL_HIGGS_VEV, self.y1 * NEUTRAL_HIGGS_VEV, self.M1))
         chi, N = self.m_chi, self.M_N
         if max(d2 * d2 / chi**2, d1 * d1 / N**2, M1 * M1 / (chi * N), d1 * d1 / (chi * N)) > _SMALL:
             return None
@@ -204,12 +204,12 @@ class Seesaw:
         eigenvalues m >= 0 are (Re u, Im u): M u = m u*.
         """
         mp = _mpmath()
-        d2, d1 = abs(self.y2) * HIGGS_VEV, abs(self.y1) * HIGGS_VEV
+        d2, d1 = abs(self.y2) * NEUTRAL_HIGGS_VEV, abs(self.y1) * NEUTRAL_HIGGS_VEV
         light = max(d2 * d2 / self.m_chi, d1 * d1 / self.M_N)
         smallest = min(x for x in (light, d1, d2, abs(self.M1), self.m_chi, self.M_N) if x > 0)
         digits = 30 + 2 * math.ceil(max(0.0, math.log10(max(self.M_N, self.m_chi) / smallest)))
         with mp.workdps(digits):
-            v = mp.mpf(HIGGS_VEV)
+            v = mp.mpf(NEUTRAL_HIGGS_VEV)
             y1, y2, M1 = (mp.mpmathify(x) for x in (self.y1, self.y2, self.M1))
             M = mp.matrix([[0, y2 * v, y1 * v], [y2 * v, self.m_chi, M1], [y1 * v, M1, self.M_N]])
             doubled = mp.matrix(6, 6)
@@ -259,7 +259,7 @@ def seesaw_limit(y_bar: float | Floats, M_N: float | Floats, y3: float = 1.0, y_
     mass = validate.array("M_N", M_N, minimum=0.0)
     strength = validate.number("y3", y3, positive=True)
     y_chi = limit if y_N_per_A is None else limit**2 / validate.number("y_N_per_A", y_N_per_A, positive=True)
-    return y_chi * mass / (HIGGS_VEV * strength)
+    return y_chi * mass / (NEUTRAL_HIGGS_VEV * strength)
 
 
 def _mpmath() -> ModuleType:

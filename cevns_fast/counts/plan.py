@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import combinations_with_replacement, pairwise
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from cevns_fast.counts import piecewise
 from cevns_fast.counts.flux import FluxMoments, Lane, flux_moments
 from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.sources import Source, endpoint_of
+from cevns_fast.interactions.process import Part
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
 from cevns_fast.nuclear.nuclei import Nuclide
 
@@ -45,11 +46,12 @@ _SAME_EDGE = 1e-15
 
 @dataclass(frozen=True)
 class IntegrationTarget:
-    """A nuclide and a product of form factors: "both" if protons and neutrons share one."""
+    """A nuclide and a product of two parts of amplitudes: protons' is 0, neutrons' 1, or (0, 1) if they share one."""
 
     index: int
     nuclide: Nuclide
-    form_factors: str  # "both", "pp", "pn", "nn"
+    left: tuple[int, ...] = (0, 1)
+    right: tuple[int, ...] = (0, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,20 +64,23 @@ class Plan:
 
 
 @lru_cache(maxsize=64)
-def plan_of(source: Source, detector: Detector, rtol: float) -> Plan:
-    """The coarsest plan that agrees with its own refinement to `rtol` for probe masses and propagators."""
+def plan_of(source: Source, detector: Detector, rtol: float, parts: tuple[Part, ...] = ()) -> Plan:
+    """The coarsest plan that agrees with its own refinement to `rtol` for probe masses and propagators.
+
+    `parts` are functions of Q² beyond the form factors of protons and neutrons.
+    """
     probed = flux_moments(source, _PROBE_LANES)
-    coarse = _build(source, detector, _REFINEMENTS[0])
+    coarse = _build(source, detector, _REFINEMENTS[0], parts)
     sums = _probe(source, probed, coarse)
     for refinement in _REFINEMENTS[1:]:
-        fine = _build(source, detector, refinement)
+        fine = _build(source, detector, refinement, parts)
         finer_sums = _probe(source, probed, fine)
         if _difference(sums, finer_sums) <= rtol:
             return coarse
         coarse, sums = fine, finer_sums
     warnings.warn(
         f"rtol = {rtol:g}: the recoil integrals agree with their last refinement to "
-        f"{_difference(_probe(source, probed, _build(source, detector, _REFINEMENTS[-2])), sums):.1g} only",
+        f"{_difference(_probe(source, probed, _build(source, detector, _REFINEMENTS[-2], parts)), sums):.1g} only",
         piecewise.AccuracyWarning,
         stacklevel=2,
     )
@@ -85,7 +90,8 @@ def plan_of(source: Source, detector: Detector, rtol: float) -> Plan:
 def _probe(source: Source, probed: FluxMoments, candidate: Plan) -> list[Floats]:
     """All cells for a few masses [masses, targets, powers of T, lanes, bins], for each power of a propagator."""
     panels = candidate.panels
-    limit = endpoint_of(source) * (1 - endpoint_of(source) / (2 * panels.mass.min()))
+    E, M = endpoint_of(source), panels.mass.min()
+    limit = E * (1 - E / (2 * M)) if E < M else np.sqrt(M * (M + 2 * E)) - M  # a little below what can be produced
     masses = np.array([0.0, 1e-3 / limit, *_PROBE_MASSES]) * limit
     n_targets, n_lanes = len(panels.mass), len(_PROBE_LANES)
     cells = T_POWERS * n_lanes
@@ -132,23 +138,29 @@ def _difference(coarse: Sequence[Floats], fine: Sequence[Floats]) -> float:
     return worst
 
 
-def _targets(detector: Detector) -> tuple[IntegrationTarget, ...]:
-    """Every nuclide, three times where neutrons have a radius of their own."""
+def _targets(detector: Detector, parts: tuple[Part, ...]) -> tuple[IntegrationTarget, ...]:
+    """Every nuclide with every product of parts: three where neutrons have a radius of their own, and no more parts."""
     found = []
     probe = np.linspace(1e-3, 0.1, 5)
     for i, nuclide in enumerate(detector.target.nuclides):
         same = np.array_equal(detector.form_factor.proton(nuclide, probe), detector.form_factor.neutron(nuclide, probe))
-        found += [IntegrationTarget(i, nuclide, kind) for kind in (("both",) if same else ("pp", "pn", "nn"))]
+        groups: list[tuple[int, ...]] = [(0, 1)] if same else [(0,), (1,)]
+        groups += [(2 + k,) for k in range(len(parts))]
+        found += [IntegrationTarget(i, nuclide, *pair) for pair in combinations_with_replacement(groups, 2)]
     return tuple(found)
 
 
-def _form_factors(detector: Detector, target: IntegrationTarget, T: Floats) -> Floats:
-    """The target's product of form factors."""
-    proton = detector.form_factor.proton(target.nuclide, T)
-    if target.form_factors in ("both", "pp"):
-        return proton * proton
-    neutron = detector.form_factor.neutron(target.nuclide, T)
-    return neutron * (proton if target.form_factors == "pn" else neutron)
+def _form_factors(detector: Detector, target: IntegrationTarget, parts: tuple[Part, ...], T: Floats) -> Floats:
+    """The target's product of form factors, and of what else its parts come with."""
+
+    def of(group: tuple[int, ...]) -> Floats:
+        if group == (1,):
+            return detector.form_factor.neutron(target.nuclide, T)
+        proton = detector.form_factor.proton(target.nuclide, T)
+        return proton if group[0] == 0 else proton * parts[group[0] - 2](2 * target.nuclide.mass * T)
+
+    right = of(target.right)
+    return right * (right if target.left == target.right else of(target.left))
 
 
 def _sees_zero(detector: Detector) -> bool:
@@ -173,13 +185,14 @@ def _cuts(detector: Detector, highest: float) -> list[float]:
     first, last = max(first, response.recoil_threshold), min(last, highest)
     if first >= last:
         return []
-    return [first, *(T for T in detector.response_breakpoints(highest) if first < T < last), last]
+    inside = {*detector.response_breakpoints(highest), *detector.form_factor_breakpoints}
+    return [first, *sorted(T for T in inside if first < T < last), last]
 
 
 @lru_cache(maxsize=256)
-def _build(source: Source, detector: Detector, refinement: int) -> Plan:
+def _build(source: Source, detector: Detector, refinement: int, parts: tuple[Part, ...]) -> Plan:
     """A plan whose panels span at most a factor 2^(1/refinement) in T."""
-    targets = _targets(detector)
+    targets = _targets(detector, parts)
     end = endpoint_of(source)
     # T_max of a massless final state bounds all others, BRX Eq. (10); the lightest nucleus recoils furthest.
     highest = max(2 * end * end / (t.nuclide.mass + 2 * end) for t in targets)
@@ -192,7 +205,7 @@ def _build(source: Source, detector: Detector, refinement: int) -> Plan:
         """What each target brings to each bin: form factors × response."""
         T = tau * tau
         response = detector.response.accept(detector.response.mean(T))[None] if sharp else detector.bin_response(T)
-        forms = np.array([_form_factors(detector, t, T) for t in targets])
+        forms = np.array([_form_factors(detector, t, parts, T) for t in targets])
         return np.asarray((forms[:, None] * response).reshape(-1, T.size))
 
     def fit(ends: Floats) -> piecewise.Piecewise:

@@ -13,15 +13,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.data import data_path, read_text
 from cevns_fast.experiments.backgrounds import Background, BackgroundRate, StandardModelFraction, SteadyState
 from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.reach import OutOfReachWarning, out_of_reach
-from cevns_fast.experiments.sources import Source
+from cevns_fast.experiments.sources import Source, endpoint_of
 from cevns_fast.experiments.toml_file import experiment_file
 from cevns_fast.experiments.watched import WatchedSource, bare, watched
 from cevns_fast.interactions.standard_model import StandardModel
+from cevns_fast.nuclear.nuclei import Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +105,9 @@ class Experiment:
         if len(excluded) == self.detector.n_bins:
             raise ValueError(f"excluded = {excluded}: at least one bin must be left")
         self._check_data()
-        self.detector.check_quenching(self.largest_recoil)
-        for message in out_of_reach(self.detector, self.largest_recoil):
+        largest = self.largest_recoil
+        self.detector.check_quenching(largest)
+        for message in out_of_reach(self.detector, largest):
             warnings.warn(f"{self.name}: {message}", OutOfReachWarning, stacklevel=3)
 
     def _check_data(self) -> None:
@@ -169,8 +172,7 @@ class Experiment:
     @property
     def largest_recoil(self) -> float:
         """The largest recoil, MeV, that the source's neutrinos can cause: BRX Eq. (10), on the lightest nucleus."""
-        E = max(E for c in self.source.components for E in (*c.breakpoints, *(line[0] for line in c.lines)))
-        return max(2 * E * E / (n.mass + 2 * E) for n in self.detector.target.nuclides)
+        return _largest_recoil(self.source, self.detector.target)
 
     def steady_state_counts(self, standard_model: Floats) -> Floats:
         """Steady-state background per bin.
@@ -320,6 +322,13 @@ class Experiment:
         return replace(self, **outside)
 
 
+@remember(maxsize=256)
+def _largest_recoil(source: Source, target: Target) -> float:
+    """The largest recoil of any nuclide."""
+    E = endpoint_of(source)
+    return max(2 * E * E / (n.mass + 2 * E) for n in target.nuclides)
+
+
 def without_data(source: Source, detector: Detector, exposure: float) -> Experiment:
     """An experiment for rates alone, of parts of another that have been checked: nothing is checked again."""
     parts = {"source": source, "detector": detector, "exposure": exposure, "observed": None, "name": ""}
@@ -337,7 +346,7 @@ def without_data(source: Source, detector: Detector, exposure: float) -> Experim
 def bins_of(name: str, bins: Any, n: int) -> tuple[int, ...]:
     """Numbers of bins, in order, from numbers or from a mask."""
     try:
-        raw = np.asarray(bins) if not isinstance(bins, str | bytes) else np.asarray(None)
+        raw = np.asarray(None if isinstance(bins, str | bytes) else validate.plain(name, bins))
     except ValueError:  # ragged
         raw = np.asarray(None)
     if raw.dtype == bool and raw.shape == (n,):
@@ -415,3 +424,5 @@ def load(name: str | Path) -> Experiment:
         return Experiment(**experiment_file(text).build(path.parent))
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path.name}: {error}") from None

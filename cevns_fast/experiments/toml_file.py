@@ -485,10 +485,23 @@ def experiment_file(text: str) -> ExperimentFile:
     except RecursionError:
         raise ValueError("is nested too deeply") from None
     _refuse_old_names(raw)
+    _refuse_huge_integers(raw)
     try:
         return msgspec.convert(raw, ExperimentFile)
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(str(error) or "is nested too deeply") from None
+
+
+def _refuse_huge_integers(raw: Mapping[str, Any]) -> None:
+    """TOML's integers have 64 bits; Python's would overflow later on."""
+    todo: list[tuple[str, Any]] = [("", raw)]
+    for path, value in todo:  # grows
+        if isinstance(value, dict):
+            todo += [(f"{path}.{key}" if path else key, each) for key, each in value.items()]
+        elif isinstance(value, list):
+            todo += [(f"{path}[{i}]", each) for i, each in enumerate(value)]
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ValueError(f"{path[:200]} = {str(value)[:20]}…: must fit into 64 bits, or have a decimal point")
 
 
 def _refuse_old_names(raw: Mapping[str, Any]) -> None:
@@ -509,6 +522,9 @@ def _named(table: str, build: Callable[[], T]) -> T:
         return build()
     except ValueError as error:
         raise ValueError(f"{table} {error}") from None
+    except FileNotFoundError as error:
+        missing = f"{error.filename}: no such file" if error.filename else str(error)
+        raise FileNotFoundError(f"{table} {missing}") from None
 
 
 def _columns(folder: Path, field: str, name: str) -> dict[str, list[str]]:

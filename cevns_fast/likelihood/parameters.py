@@ -101,7 +101,7 @@ def fit_model(
         validate.choice("bounds", name, names)
     kind, nuisances = _kind(model), [pull.name for pull in pulls]
     _check_names(model, kind, pulls)
-    known = kind.couplings if kind else {}
+    known = kind.open_couplings if kind else {}
     free = [name for name in names if name not in nuisances and name not in known]
     if kind is None:  # a function: its arguments are its parameters, and what it makes has the couplings
         arguments = _arguments(model)
@@ -142,7 +142,7 @@ def fit_model(
         elif name in nuisances:
             text, unit, default = f"nuisance {name}", "σ", 0.0
         else:
-            text, unit, default = type(made).couplings[name], "", 0.0
+            text, unit, default = type(made).open_couplings[name], "", 0.0
         if not low <= default <= high:
             default = low if default < low else high
         found.append(Parameter(name, text, unit, default, low, high))
@@ -153,8 +153,8 @@ def fit_model(
 def claims_of(kind: type[Interaction]) -> list[tuple[str, str]]:
     """The names of the couplings and other parameters of a kind of interaction, and whose they are."""
     own = [f.name for f in fields(kind)]  # type: ignore[arg-type]
-    names = dict.fromkeys([*kind.couplings, *own])
-    return [(n, f"{'coupling' if n in kind.couplings else 'parameter'} {n} of {kind.__name__}") for n in names]
+    names = dict.fromkeys([*kind.open_couplings, *own])
+    return [(n, f"{'coupling' if n in kind.open_couplings else 'parameter'} {n} of {kind.__name__}") for n in names]
 
 
 def _check_names(model: Any, kind: type[Interaction] | None, pulls: Sequence[Pull]) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.constants import HBAR_C
+from cevns_fast.nuclear.electrons import BoundElectrons
 from cevns_fast.nuclear.nuclei import Nuclide, nuclide
 
 RadiusConvention = Literal["lewin-smith", "rms"]
@@ -110,7 +111,7 @@ class PointNucleus:
     neutron = proton
 
 
-FormFactor = HelmFormFactor | PointNucleus
+FormFactor = HelmFormFactor | PointNucleus | BoundElectrons
 
 
 def momentum_transfer(nuclide: Nuclide, T: ArrayLike) -> Floats:

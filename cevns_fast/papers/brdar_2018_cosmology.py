@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from cevns_fast.constants import AGE_OF_UNIVERSE, HIGGS_VEV, M_PLANCK
+from cevns_fast.constants import AGE_OF_UNIVERSE, M_PLANCK, NEUTRAL_HIGGS_VEV
+from cevns_fast.cosmology.abundance import relic_density
+from cevns_fast.cosmology.boltzmann import OMEGA_PER_MEV, RelicDensity
 from cevns_fast.cosmology.decays import decay_widths, maximal_mixing
-from cevns_fast.cosmology.degrees_of_freedom import degrees_of_freedom
-from cevns_fast.cosmology.relic_density import OMEGA_PER_MEV, RelicDensity, relic_density
+from cevns_fast.cosmology.radiation import degrees_of_freedom
 from cevns_fast.cosmology.seesaw import Seesaw, seesaw_limit
 from cevns_fast.experiments.experiment import load
 from cevns_fast.inference.limits import limit_scan
@@ -202,7 +203,7 @@ def seesaw() -> Sheet:
     M_N = np.geomspace(SEESAW_M_CHI * 1.01, 1e5, 81)
     columns = {"M_N": (M_N / MEV_PER_GEV).tolist()}
     for m_nu in (0.01, 0.1):
-        columns[f"m_nu={m_nu:g}"] = (np.sqrt(m_nu * MEV_PER_EV * M_N) / HIGGS_VEV).tolist()
+        columns[f"m_nu={m_nu:g}"] = (np.sqrt(m_nu * MEV_PER_EV * M_N) / NEUTRAL_HIGGS_VEV).tolist()
     for name in _LIMITED:
         limit = limit_scan(load(name), ScalarMediator(SEESAW_M_CHI, SEESAW_M_S), "y_bar", cl=0.90).upper[0]
         columns[name] = np.asarray(seesaw_limit(float(limit), M_N)).tolist()
@@ -227,15 +228,15 @@ def draw_seesaw(table: Sheet) -> "Figure":
 
 def numbers() -> list[PrintedNumber]:
     """Every number of Secs. III and IV that is not an input."""
-    y2 = math.sqrt(LARGEST_MIXING) * SEESAW_M_CHI / HIGGS_VEV
+    y2 = math.sqrt(LARGEST_MIXING) * SEESAW_M_CHI / NEUTRAL_HIGGS_VEV
     rough = "printed as a power of ten: up to three times counts"
     light, heavy = (evolution(m_S) for m_S in MEDIATORS)
     benchmark = Seesaw(0.0, y2, 1.0, SEESAW_M_CHI, MEV_PER_GEV)
     limits = {"1e-5": 1e-5, "1e-4": 1e-4}  # on ȳ, Eq. (38)
     m_nu = 0.1 * MEV_PER_EV
     terms = {
-        "y_1": (10**-7.25 * HIGGS_VEV) ** 2 / MEV_PER_GEV / m_nu,
-        "y_2": (10**-8.75 * HIGGS_VEV) ** 2 / 1.0 / m_nu,
+        "y_1": (10**-7.25 * NEUTRAL_HIGGS_VEV) ** 2 / MEV_PER_GEV / m_nu,
+        "y_2": (10**-8.75 * NEUTRAL_HIGGS_VEV) ** 2 / 1.0 / m_nu,
     }
     majorana, dirac = (maximal_mixing(5.0, AGE_OF_UNIVERSE, majorana=kind) for kind in (True, False))
     return [
@@ -253,14 +254,14 @@ def numbers() -> list[PrintedNumber]:
         ),
         *(
             PrintedNumber(
-                "(42)", "m_nu/y_1 [GeV]", f"y_bar = {name}", printed, y * HIGGS_VEV / MEV_PER_GEV, rough,
+                "(42)", "m_nu/y_1 [GeV]", f"y_bar = {name}", printed, y * NEUTRAL_HIGGS_VEV / MEV_PER_GEV, rough,
                 ORDER_OF_MAGNITUDE,
             )
             for (name, y), printed in zip(limits.items(), ("1e-3", "1e-2"), strict=True)
         ),
         *(
             PrintedNumber(
-                "(43)", "y_1 for m_nu = 0.1 eV", f"y_bar = {name}", printed, m_nu / (y * HIGGS_VEV), rough,
+                "(43)", "y_1 for m_nu = 0.1 eV", f"y_bar = {name}", printed, m_nu / (y * NEUTRAL_HIGGS_VEV), rough,
                 ORDER_OF_MAGNITUDE,
             )
             for (name, y), printed in zip(limits.items(), ("1e-7", "1e-8"), strict=True)
@@ -287,7 +288,7 @@ def numbers() -> list[PrintedNumber]:
         ),
         PrintedNumber(
             "(47)", "Omega h2/(Y m_chi/MeV)", "today", "2.742e5", _omega_per_MeV(), "s_0 and rho_c of the "
-            f"Particle Data Group; {OMEGA_PER_MEV:g} is used", 0.001,
+            f"Particle Data Group; {OMEGA_PER_MEV:g} is used", 0.01,
         ),
         PrintedNumber(
             "Sec. IV", "freeze-out temperature [MeV]", "m_S = 10 MeV, y = 1e-3", "1",

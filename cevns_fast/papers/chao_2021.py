@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from cevns_fast._validate import Floats
-from cevns_fast.cosmology.n_eff import n_eff_of_energies
+from cevns_fast.cosmology.neutrino_number import n_eff_of_energies
 from cevns_fast.counts.templates import event_rate
 from cevns_fast.experiments.experiment import load
 from cevns_fast.inference.limits import limit_scan

@@ -74,6 +74,8 @@ DOORS = {
     "steady_state": lambda a: CSI.replace(steady_state=a(X)),
     "background": lambda a: cf.Background("b", a(X), 0.1),
     "bins": lambda a: CSI.replace(bins=a(np.append(CSI.detector.bins, 100.0))),
+    "mask": lambda a: CSI.mask(a(np.arange(12) > 3)),
+    "bins to mask": lambda a: CSI.mask(a(np.arange(3))),
     "grid": lambda a: cf.correlation_scan(CSI, EFT, ("C_S",), a(X)),
     "out": lambda a: cf.correlation_scan(CSI, EFT, ("C_S",), X, out=a(np.empty(12))),
     "points": lambda a: cf.feldman_cousins(cf.Likelihood(CSI, model=EFT, parameters=("C_V",)), {"C_V": a(X)}, toys=50),

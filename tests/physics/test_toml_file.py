@@ -350,7 +350,7 @@ def test_keV_meant_as_MeV_is_said(tmp_path, bare):
     with pytest.warns(cf.OutOfReachWarning, match=r"acceptance: is 0 in every bin, from 0\.8 to 1\.2"):
         make(acceptance=cf.LogisticAcceptance(0.9, 1.0, 800.0, 800.0))
     with pytest.warns(
-        cf.OutOfReachWarning, match=r"quenching: all points lie at most at 0\.05 keV, below every recoil"
+        cf.OutOfReachWarning, match=r"quenching: all points lie at most at 0\.05 keV, below what reaches"
     ):
         make(quenching=cf.Table((0.0, 5e-6, 5e-5), (0.06, 0.08, 0.1)))  # of eV, meant as keV
     make(quenching=cf.Table((0.0, 5e-3, 5e-2), (0.06, 0.08, 0.1)))  # nothing to say
@@ -648,7 +648,7 @@ def test_the_examples_of_the_page_load(tmp_path):
     blocks = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     whole = [block for block in blocks if block.startswith("name = ")]
     assert len(whole) >= 2
-    for name, table in re.findall(r"^```csv\n# ([\w.-]+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+    for name, table in re.findall(r"^```text\n# ([\w.-]+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         (tmp_path / name).write_text(table)
     for block in whole:
         (tmp_path / "example.toml").write_text(block)

@@ -105,15 +105,15 @@ def scaled_averages(process: str, m_chi: float, m_S: float, T: Floats, reading: 
     initial = m_S if process == "S-S-nu-nu" else m_chi
     lowest = 2 * (m_S if process == "chi-chi-S-S" else initial)
     spins = 1.0 if process == "S-S-nu-nu" else 4.0
-    E = lowest + T[:, None] * np.exp(_W)
-    z = E / T[:, None]
+    excess = T[:, None] * np.exp(_W)
+    z = (lowest / T)[:, None] + np.exp(_W)
     norm = 64 * np.pi * spins * initial**4 * k2e(initial / T) ** 2
     with np.errstate(under="ignore"):
         weights = k1e(z) * (_STEP * np.exp(_W - np.exp(_W))) / norm[:, None]
     out = np.empty(T.size)
     PROCESSES[process](
         m_chi, m_S, reading.conserving, reading.violating, reading.t_only,
-        E, weights, *map(_gauss_legendre, _GAUSS), out, threads=threads,
+        excess, weights, *map(_gauss_legendre, _GAUSS), out, threads=threads,
     )  # fmt: skip
     return out
 
@@ -122,6 +122,12 @@ def k2e(z: Floats) -> Floats:
     """e^z K₂(z) by the recurrence, several times as fast as for any order."""
     result: Floats = k0e(z) + 2 / z * k1e(z)
     return result
+
+
+def k1e_over_k2e(z: Floats) -> Floats:
+    """K₁(z)/K₂(z)."""
+    ratio: Floats = k1e(z) / k2e(z)
+    return ratio
 
 
 @lru_cache(maxsize=4)
