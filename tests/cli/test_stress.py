@@ -160,7 +160,7 @@ def test_workers_of_anybodys_pool_end_with_their_parent(tmp_path):
         from concurrent.futures import ProcessPoolExecutor
         import cevns_fast as cf
         pool = ProcessPoolExecutor(2, multiprocessing.get_context(sys.argv[1]))
-        batch = [cf.SingletEFT(m_chi=m / 20) for m in range(1, 900)]
+        batch = [cf.SingletEFT(m_chi=m / 20) for m in range(1, 1040)]
         cf.limit_scan(cf.load("coherent-csi-2017"), batch, "C_V", executor=pool)
         print(*(each.pid for each in multiprocessing.active_children()), flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
