@@ -28,6 +28,7 @@ _HOMES = {
     "experiments.spectra": ("TabulatedSpectrum",),
     "experiments.axes": ("ExponentialEfficiency", "ProtonPulse", "ReleaseAxis", "TimeAxis"),
     "experiments.shared": ("BackgroundVariation", "SharedScale", "SignalVariation"),
+    "experiments.solar": ("Solar",),
     "experiments.sources": ("FluxComponent", "PionDecayAtRest", "Reactor", "TabulatedSource"),
     "experiments.responses": (
         "GammaSmearing",

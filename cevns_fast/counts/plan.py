@@ -19,6 +19,7 @@ from cevns_fast.counts import piecewise
 from cevns_fast.counts.flux import FluxMoments, Lane, flux_moments
 from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.responses import GammaSmearing, GaussianSmearing
+from cevns_fast.experiments.responses import ResponseMatrix
 from cevns_fast.experiments.sources import Source, endpoint_of
 from cevns_fast.interactions.process import Part
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
@@ -200,7 +201,9 @@ def _sees_zero(detector: Detector) -> bool:
 def _cuts(detector: Detector, highest: float) -> tuple[float, ...]:
     """Recoil energies between which every response is smooth, from the lowest to the highest that matter."""
     response = detector.response
-    if response.smearing is None:
+    if isinstance(response, ResponseMatrix):
+        first, last = response.energies[0], response.energies[-1]
+    elif response.smearing is None:
         first = detector.recoil_at(detector.bins[0], highest)
         last = detector.recoil_at(detector.bins[-1], highest)
     else:
@@ -248,7 +251,7 @@ def _transitions(detector: Detector, highest: float) -> list[float]:
 @lru_cache(maxsize=64)
 def _smeared_response(detector: Detector, cuts: tuple[float, ...]) -> piecewise.Piecewise | None:
     """Responses of all bins as polynomials in √T: they are slow to compute, and every plan needs them anew."""
-    if detector.response.smearing is None:
+    if detector.response.smearing is None or isinstance(detector.response, ResponseMatrix):
         return None
 
     def response(tau: Floats) -> Floats:
@@ -260,7 +263,9 @@ def _smeared_response(detector: Detector, cuts: tuple[float, ...]) -> piecewise.
 @lru_cache(maxsize=256)
 def _build(source: Source, detector: Detector, refinement: int, parts: tuple[Part, ...]) -> Plan:
     """A plan whose panels span at most a factor 2^(1/refinement) in T."""
-    targets = _targets(detector, parts)
+    targets, matrix = _targets(detector, parts), detector.response
+    if isinstance(matrix, ResponseMatrix):  # a recoil between two energies is shared: a target of its own for each side
+        targets = tuple(t for t in targets for _ in range(2))
     end = endpoint_of(source)
     # T_max of a massless final state bounds all others, BRX Eq. (10); the lightest nucleus recoils furthest.
     highest = max(2 * end * end / (t.nuclide.mass + 2 * end) for t in targets)
@@ -272,6 +277,10 @@ def _build(source: Source, detector: Detector, refinement: int, parts: tuple[Par
     def feed(tau: Floats) -> Floats:
         """What each target brings to each bin: form factors × response."""
         T = tau * tau
+        if isinstance(matrix, ResponseMatrix):
+            _, share = matrix.between(T)
+            forms = np.array([_form_factors(detector, t, parts, T) for t in targets[::2]])
+            return np.asarray((forms[:, None] * np.array([1 - share, share])).reshape(-1, T.size))
         response = detector.response.accept(detector.response.mean(T))[None] if smeared is None else smeared(tau)
         forms = np.array([_form_factors(detector, t, parts, T) for t in targets])
         return np.asarray((forms[:, None] * response).reshape(-1, T.size))
@@ -289,7 +298,10 @@ def _build(source: Source, detector: Detector, refinement: int, parts: tuple[Par
     fitted, taus = fit(edges), np.sqrt(edges)
     n_panels, n_fed = len(edges) - 1, 1 if smeared is None else detector.n_bins
     bins = np.zeros(n_panels, dtype=np.int64)
-    if smeared is None:
+    if isinstance(matrix, ResponseMatrix):
+        lower, _ = matrix.between(0.5 * (edges[:-1] + edges[1:]))
+        bins = np.tile([lower, lower + 1], (len(targets) // 2, 1))
+    elif smeared is None:
         observable = detector.response.mean(0.5 * (edges[:-1] + edges[1:]))
         bins = np.clip(np.searchsorted(detector.bins, observable, side="right") - 1, 0, detector.n_bins - 1)
     x, w = np.polynomial.legendre.leggauss(NODES)

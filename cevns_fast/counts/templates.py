@@ -153,10 +153,13 @@ def _of_particles(
     sources = None if whole else [source for _, source, _ in some]
     rows = rows_of(setting, processes, amplitudes, sources)
     n = len(rows.exponents)
-    seen = np.zeros((len(groups), len(batch), n + len(rows.complex_ones), experiment.detector.n_bins))
+    n_seen = experiment.detector.n_bins if setting.matrix is None else len(setting.matrix)
+    seen = np.zeros((len(groups), len(batch), n + len(rows.complex_ones), n_seen))
     for (g, _, each), integrand in zip(some, rows.of_process, strict=True):
         if integrand is not None:
             integrate(setting.plan, integrand, each.process, seen[g], threads)
+    if setting.matrix is not None:
+        seen = seen @ setting.matrix
     out = experiment.spread.of(seen) if experiment.has_axes else seen[0]
     if experiment.excluded:  # the kernel fills all of the detector's bins
         out = out[..., list(experiment.kept)]

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import KEV
 from cevns_fast.nuclear.nuclei import isotopes_of
@@ -440,14 +441,39 @@ class ResponseMatrix:
         """Recoil energies (MeV) in keV, where a mean observable is asked for."""
         return np.asarray(validate.real("T", T) / KEV)
 
+    @property
+    def table(self) -> Floats:
+        """The probabilities, float64[energies, bins]."""
+        found: Floats = self._table  # type: ignore[attr-defined]
+        return found
+
+    @property
+    def sampled(self) -> "ResponseMatrix":
+        """The response whose bins are the energies: a recoil between two of them is shared between these.
+
+        Counts with it, times the `table`, are counts with this one, whatever its probabilities are.
+        """
+        return _sampled(self.energies)
+
+    def between(self, T: Floats) -> tuple[NDArray[np.int64], Floats]:
+        """Of recoils T: which energy is below, and how far they are from there to the next."""
+        energies = np.array(self.energies)
+        k = np.clip(np.searchsorted(energies, T, side="right") - 1, 0, energies.size - 2)
+        return k, np.asarray((T - energies[k]) / (energies[k + 1] - energies[k]))
+
     def at(self, T: Floats) -> Floats:
         """Probabilities float64[bins, len(T)]."""
-        energies, table = np.array(self.energies), self._table  # type: ignore[attr-defined]
-        k = np.clip(np.searchsorted(energies, T, side="right") - 1, 0, energies.size - 2)
-        share = (T - energies[k]) / (energies[k + 1] - energies[k])
+        energies, table = self.energies, self.table
+        k, share = self.between(T)
         inside = (energies[0] <= T) & (energies[-1] >= T)
         between = table[k] * (1 - share)[:, None] + table[k + 1] * share[:, None]
         return np.asarray(np.where(inside[:, None], between, 0.0).T)
+
+
+@remember(maxsize=64)
+def _sampled(energies: tuple[float, ...]) -> ResponseMatrix:
+    """One for all matrices of the same energies."""
+    return ResponseMatrix(energies, np.eye(len(energies)))
 
 
 def _is_function(name: str, value: Any) -> bool:

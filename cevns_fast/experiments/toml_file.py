@@ -16,7 +16,7 @@ import numpy as np
 from cevns_fast._validate import Floats, unknown
 from cevns_fast.constants import KEV, SIN2_THETA_W
 from cevns_fast.data import beside, read_table
-from cevns_fast.experiments import axes, detectors, responses, shared, sources, spectra
+from cevns_fast.experiments import axes, detectors, responses, shared, solar, sources, spectra
 from cevns_fast.experiments.backgrounds import Background, BackgroundRate, StandardModelFraction
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.nuclear.form_factors import FormFactor, HelmFormFactor, PointNucleus
@@ -66,6 +66,16 @@ class ReactorTable(_Strict, tag="reactor", tag_field="type"):
             energy_per_fission=self.energy_per_fission_MeV,
             endpoint=self.endpoint_MeV,
         )
+
+
+class SolarTable(_Strict, tag="solar", tag_field="type"):
+    """[source] of a detector of solar neutrinos."""
+
+    fluxes_per_cm2_s: dict[str, float] = msgspec.field(default_factory=lambda: dict(solar.FLUXES))
+
+    def build(self, folder: Path) -> solar.Solar:
+        """The source."""
+        return solar.Solar(self.fluxes_per_cm2_s)
 
 
 class TabulatedTable(_Strict, tag="tabulated", tag_field="type"):
@@ -629,7 +639,7 @@ class ExperimentFile(_Strict):
 
     description: str
     name: str
-    source: PionDecayAtRestTable | ReactorTable | TabulatedTable
+    source: PionDecayAtRestTable | ReactorTable | SolarTable | TabulatedTable
     detector: DetectorTable
     data: DataTable
     uncertainty: UncertaintyTable
