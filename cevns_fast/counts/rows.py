@@ -53,7 +53,6 @@ class Setting:
     matrix: Floats | None = None  # [kernel's bins, bins]: what makes counts of all bins from what is integrated
 
 
-
 @lru_cache(maxsize=128)
 def setting_of(experiment: Experiment, rtol: float, parts: tuple[Part, ...] = (), electrons: bool = False) -> Setting:
     """What an experiment brings to all interactions, remembered."""

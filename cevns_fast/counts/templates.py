@@ -218,7 +218,7 @@ _DEFAULT_MODEL = StandardModel()
 def _standard_model(experiment: Experiment, model: StandardModel, rtol: float, target: TargetParticles) -> Floats:
     """Counts of the Standard Model, remembered for this object and for all that differ in data only."""
     if experiment.has_axes:
-        own = count_polynomial(experiment, [model], target=target, rtol=rtol).values[0, 0].copy()
+        own: Floats = count_polynomial(experiment, [model], target=target, rtol=rtol).values[0, 0].copy()
         own.setflags(write=False)
         return own
     counts = _of_detector(experiment.source, experiment.detector, experiment.exposure, model, rtol, target)

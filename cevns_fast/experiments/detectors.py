@@ -121,10 +121,10 @@ class Detector:
     def bin_response(self, T: ArrayLike) -> Floats:
         """Probability that a recoil of T (MeV) is counted in each bin, float64[n_bins, len(T)]."""
         T = validate.vector("T", np.atleast_1d(validate.real("T", T)), minimum=0.0)
-        mean = self.response.mean(T)
-        smearing = self.response.smearing
         if isinstance(self.response, ResponseMatrix):
             return self.response.at(T)
+        mean = self.response.mean(T)
+        smearing = self.response.smearing
         if smearing is None:
             result = self._sharp(mean)
         elif isinstance(smearing, PoissonSmearing):

@@ -152,5 +152,3 @@ def _arriving(sun: Solar, name: str, i: int, flux: float, E: Floats) -> Floats:
     """Neutrinos per MeV, cm² and second in a mass eigenstate."""
     shape = solar_spectrum(name)
     return np.asarray(flux / shape.integral * shape(E) * sun.shares(name, E)[i])
-
-

@@ -8,7 +8,7 @@ import math
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -25,6 +25,7 @@ from cevns_fast.nuclear.nuclei import Nuclide, Target
 EnergyUnit = Literal["eV", "keV", "MeV", "GeV"]
 _MEV = {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0, "GeV": 1e3}
 T = TypeVar("T")
+Part = TypeVar("Part", covariant=True)
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -661,8 +662,8 @@ class ExperimentFile(_Strict):
         """The arguments of `Experiment`."""
         source = _named("[source]", lambda: self.source.build(folder))
         detector = _named("[detector]", lambda: self.detector.build(folder))
-        time = _named("[time]", lambda: self.time.build(folder)) if self.time else None
-        release = _named("[release]", lambda: self.release.build(folder)) if self.release else None
+        time = None if self.time is None else _built("[time]", self.time, folder)
+        release = None if self.release is None else _built("[release]", self.release, folder)
         shape = axes.shape_of(detector.n_bins, time, release)
         n_bins = math.prod(shape)
         columns = _named("[data]", lambda: self.data.columns(folder, detector.bins, n_bins // detector.n_bins))
@@ -812,6 +813,18 @@ def _named(table: str, build: Callable[[], T]) -> T:
     except FileNotFoundError as error:
         missing = f"{error.filename}: no such file" if error.filename else str(error)
         raise FileNotFoundError(f"{table} {missing}") from None
+
+
+class _Buildable(Protocol[Part]):
+    """A table that a part is built from."""
+
+    def build(self, folder: Path) -> Part:
+        """The part."""
+
+
+def _built(name: str, table: _Buildable[Part], folder: Path) -> Part:
+    """Build a part of a table that is there."""
+    return _named(name, lambda: table.build(folder))
 
 
 def _columns(folder: Path, field: str, name: str) -> dict[str, list[str]]:

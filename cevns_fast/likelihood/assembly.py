@@ -15,8 +15,8 @@ from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.likelihood.measurement import Measurement
 from cevns_fast.likelihood.nuisances import KINDS, CovarianceMatrix, Nuisance
-from cevns_fast.likelihood.parameters import Parameter, claims_of
 from cevns_fast.likelihood.overlaps import check_overlaps
+from cevns_fast.likelihood.parameters import Parameter, claims_of
 from cevns_fast.likelihood.pulls import Curve, covariance_of, labels_of, pulls_of, solved_for
 from cevns_fast.likelihood.stated import stated_nuisances
 
