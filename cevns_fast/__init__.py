@@ -6,11 +6,14 @@ A source, a detector and an interaction become templates; templates become count
 from importlib import import_module
 from typing import Any
 
+from cevns_fast import _moved
+
 __version__ = "0.1.0"
 
 # Public names and their homes. The façade is lazy: what they need is loaded when they are asked for.
 _HOMES = {
     "constants": ("",),
+    "cosmology": ("",),
     "reference": ("",),
     "nuclear.kinematics": (
         "minimum_neutrino_energy",
@@ -19,21 +22,30 @@ _HOMES = {
         "scattering_angle_extremum",
         "threshold_energy",
     ),
-    "nuclear.nuclei": ("HelmFormFactor", "Nuclide", "PointNucleus", "Target", "helm_form_factor", "nuclide"),
+    "nuclear.nuclei": ("Nuclide", "Target", "nuclide"),
+    "nuclear.electrons": ("ELECTRON", "Electron", "effective_electrons"),
+    "nuclear.form_factors": ("HelmFormFactor", "PointNucleus", "helm_form_factor"),
     "experiments.spectra": ("TabulatedSpectrum",),
     "experiments.sources": ("FluxComponent", "PionDecayAtRest", "Reactor", "TabulatedSource"),
-    "experiments.detectors": (
-        "Detector",
+    "experiments.responses": (
         "GammaSmearing",
         "GaussianSmearing",
+        "LindhardQuenching",
+        "LinearQuenching",
         "LogisticAcceptance",
         "PoissonSmearing",
+        "PolynomialQuenching",
         "Response",
         "Table",
     ),
+    "experiments.detectors": ("Detector",),
     "experiments.backgrounds": ("Background", "BackgroundRate", "StandardModelFraction"),
+    "experiments.reach": ("OutOfReachWarning",),
     "experiments.experiment": ("Experiment", "available_experiments", "load"),
     "interactions.standard_model": ("StandardModel",),
+    "interactions.nsi": ("NSI",),
+    "interactions.light_vector": ("LightVector",),
+    "interactions.electromagnetic": ("ChargeRadius", "MagneticMoment", "Millicharge"),
     "interactions.singlet_eft": ("EFTConvention", "SingletEFT"),
     "interactions.scalar_mediator": ("ScalarMediator",),
     "interactions.loop_functions": ("F_G", "LoopFunctions", "loop_functions"),
@@ -73,6 +85,9 @@ def __getattr__(name: str) -> Any:
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+_moved.install()
 
 
 def __dir__() -> list[str]:

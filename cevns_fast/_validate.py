@@ -3,7 +3,9 @@
 import cmath
 import difflib
 import math
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 REAL = frozenset({float, np.float64})  # types of numbers that need no closer look
+_FLOAT64 = np.dtype(np.float64)
+_NO_UNIT = ("", "1", "dimensionless")
 PLAIN = REAL | {complex, np.complex128}
 
 
@@ -29,10 +33,76 @@ def number(name: str, value: Any, *, minimum: float = -math.inf, positive: bool 
         raise ValueError(f"{name} = {value!r}: must be {allowed}")
     if isinstance(value, complex | np.complexfloating):
         raise ValueError(f"{name} = {value!r}: must be real, {allowed}")
-    result = float(value)
+    try:
+        result = float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        result = math.inf
     if not math.isfinite(result) or result < minimum or (positive and result <= 0):
         raise ValueError(f"{name} = {value!r}: must be {allowed}")
     return result
+
+
+def whole(name: str, value: Any, *, minimum: int, maximum: int | None = None) -> int:
+    """A whole number, numpy's included, as `int`."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
+    if not whole or value < minimum or (maximum is not None and value > maximum):
+        allowed = f">= {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+        raise ValueError(f"{name} = {value!r}: must be a whole number {allowed}")
+    return int(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} = {value!r}: must be True or False")
+    return bool(value)
+
+
+def text(name: str, value: Any, *, empty: bool = False) -> str:
+    """A string."""
+    if not isinstance(value, str) or not (value or empty):
+        raise ValueError(f"{name} = {value!r}: must be a string" + ("" if empty else " that is not empty"))
+    return value
+
+
+def instance(name: str, value: Any, kinds: type | tuple[type, ...], example: str) -> None:
+    """An object of one of these classes; `example` says what to give."""
+    if not isinstance(value, kinds):
+        raise ValueError(f"{name} = {value!r}: must be {example}")
+
+
+def sequence(name: str, value: Any, kinds: type | tuple[type, ...], example: str) -> tuple[Any, ...]:
+    """A sequence of objects of one of these classes, as a tuple."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise ValueError(f"{name} = {value!r}: must be a sequence of {example}")
+    found = tuple(value)
+    for each in found:
+        if not isinstance(each, kinds):
+            raise ValueError(f"{name} = {each!r}: must be {example}")
+    return found
+
+
+def names(name: str, value: Any) -> tuple[str, ...]:
+    """A sequence of strings, as a tuple; not a single one, whose letters would be taken."""
+    found = sequence(name, value, object, "names")
+    for each in found:
+        if not isinstance(each, str):
+            raise ValueError(f"{name} = {value!r}: must be a sequence of names, and {each!r} is none")
+    return found
+
+
+def path(name: str, value: Any) -> Path:
+    """The path of a file."""
+    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str) or not str(value):
+        raise ValueError(f"{name} = {value!r}: must be a path")
+    return Path(value)
+
+
+def mapping(name: str, value: Any) -> Mapping[Any, Any]:
+    """A mapping."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} = {value!r}: must be a mapping")
+    return value
 
 
 def coupling(name: str, value: Any) -> complex:
@@ -41,7 +111,10 @@ def coupling(name: str, value: Any) -> complex:
         return complex(value)
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | complex | np.number):
         raise ValueError(f"{name} = {value!r}: must be a finite real or complex number")
-    result = complex(value)
+    try:
+        result = complex(value)
+    except OverflowError:
+        result = complex(math.inf)
     if not (math.isfinite(result.real) and math.isfinite(result.imag)):
         raise ValueError(f"{name} = {value!r}: must be a finite real or complex number")
     return result
@@ -66,15 +139,53 @@ def unknown(value: Any, options: Iterable[str]) -> str:
     return f"{hint}must be one of {', '.join(map(repr, known))}"
 
 
-def array(name: str, value: ArrayLike, *, minimum: float = -math.inf) -> Floats:
-    """A finite float64 array of any shape."""
+def unique(claims: Iterable[tuple[str, str]]) -> None:
+    """Refuse a name that two have; each claim is a name and who has it."""
+    owners: dict[str, str] = {}
+    for name, owner in claims:
+        if name in owners:
+            raise ValueError(f"name = {name!r}: is that of {owners[name]} and of {owner}, must be unique")
+        owners[name] = owner
+
+
+def plain(name: str, value: Any) -> Any:
+    """Refuse an array that means more than its numbers: one that masks some of them, or that has a unit.
+
+    numpy would strip either without a word. What is in lists and tuples is looked at as well.
+    """
+    if type(value) is np.ndarray and value.dtype.kind != "O":
+        return value
+    if isinstance(value, list | tuple):
+        if not set(map(type, value)) <= REAL:
+            for each in value:
+                plain(name, each)
+        return value
+    if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
+        raise ValueError(f"{name} = {value!r}: has masked entries, must be plain numbers; leave out what is masked")
+    unit = getattr(value, "unit", getattr(value, "units", None))
+    if not (unit is None or callable(unit) or isinstance(unit, int | float | np.generic) or str(unit) in _NO_UNIT):
+        raise ValueError(f"{name}: has the unit {str(unit)!r}, must be plain numbers in the unit that is documented")
+    return value
+
+
+def real(name: str, value: Any) -> Floats:
+    """A float64 array of any shape, infinities and NaN included; the array itself if it is one."""
+    if type(value) is np.ndarray and value.dtype is _FLOAT64:
+        return value
+    plain(name, value)
     try:
         raw = np.asarray(value)
         result = np.asarray(raw, dtype=np.float64) if raw.dtype.kind in "iuf" else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         result = None
     if result is None:
         raise ValueError(f"{name} = {value!r}: must be real numbers")
+    return result
+
+
+def array(name: str, value: ArrayLike, *, minimum: float = -math.inf) -> Floats:
+    """A finite float64 array of any shape."""
+    result = real(name, value)
     bad = ~(np.isfinite(result) & (result >= minimum))
     if bad.any():
         allowed = "finite" if minimum == -math.inf else f"finite and >= {minimum:g}"
@@ -103,8 +214,10 @@ def increasing(name: str, value: ArrayLike, *, minimum: float = -math.inf) -> Fl
 
 def interval(name: str, value: Sequence[float], *, minimum: float = -math.inf) -> tuple[float, float]:
     """A pair low < high."""
-    low, high = increasing(name, list(value), minimum=minimum).tolist()
-    return low, high
+    pair = increasing(name, value, minimum=minimum).tolist()
+    if len(pair) != 2:
+        raise ValueError(f"{name} = {pair}: must be a pair low < high")
+    return pair[0], pair[1]
 
 
 def unknown_fields(owner: str, changes: Iterable[str], allowed: Iterable[str]) -> None:

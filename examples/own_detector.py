@@ -11,7 +11,7 @@ silicon = cf.Experiment(
         cf.Target.of("Si", {"Si": 1}),
         mass=50.0,  # kg
         bins=tuple(np.linspace(0.1, 2.0, 20)),  # keV of recoil
-        response=cf.Response(smearing=cf.GaussianSmearing(statistical=0.0, constant=0.03)),
+        response=cf.Response(smearing=cf.GaussianSmearing(constant=0.03)),
     ),
     exposure=365.0,  # days
     observed=None,  # simulated: exactly what the Standard Model predicts

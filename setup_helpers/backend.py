@@ -1,9 +1,10 @@
-"""PEP 517/660 build backend: setuptools' own, which finds the cffi glue of the C kernels written for it.
+"""PEP 517/660 build backend: setuptools' own, around which the C kernels are prepared and left in place.
 
 ``pyproject.toml`` describes the extension; a setup.py is not needed.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import build_kernels
@@ -32,9 +33,11 @@ Settings = Mapping[str, Any] | None
 
 
 def build_wheel(wheel_directory: str, config_settings: Settings = None, metadata_directory: str | None = None) -> str:
-    """PEP 517 hook."""
+    """PEP 517 hook. The source folder can be imported afterwards as well."""
     build_kernels.emit_c_code()
-    return build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)
+    wheel = build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)
+    build_kernels.leave_in_place(Path(wheel_directory, wheel))
+    return wheel
 
 
 def build_editable(

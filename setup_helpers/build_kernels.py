@@ -1,35 +1,41 @@
-"""The cffi builders of the C kernels.
+"""The cffi builder of the C kernels: one extension module, declared by their own headers.
 
-The declarations Python sees are those of the headers themselves, so the two cannot drift apart.
+Of each header Python sees what stands between "declarations" and "end of declarations", so the two cannot drift apart.
 """
 
+import os
 from pathlib import Path
+from zipfile import ZipFile
 
 from cffi import FFI
 
 ROOT = Path(__file__).resolve().parent.parent
-HEADERS = {
-    "_fg": ("fg.h",),
-    "_likelihood": ("cevns_fast.h", "coupling_limits.h"),
-    "_plane": ("plane.h",),
-    "_rates": ("rates.h",),
-}
+KERNELS = ROOT / "cevns_fast" / "_kernels"
+MODULE = "cevns_fast._kernels._c"
+HEADERS = ("fg.h", "cevns_fast.h", "likelihood.h", "coupling_limits.h", "plane.h", "rates.h")
 
 
-def ffi_builder(module: str) -> FFI:
+def ffi_builder() -> FFI:
     """Return a builder, in API mode: a wrong signature is a compile error, and calls release the GIL."""
     builder = FFI()
-    for header in HEADERS[module]:
-        text = (ROOT / "cevns_fast" / "_kernels" / header).read_text("utf-8")
-        if "/* declarations" in text:
-            text = text[text.index("/* declarations") : text.index("/* end of declarations")]
-        builder.cdef("\n".join(line for line in text.splitlines() if not line.startswith("#")))
-    builder.set_source(f"cevns_fast._kernels.{module}", "\n".join(f'#include "{each}"' for each in HEADERS[module]))
+    for header in HEADERS:
+        text = (KERNELS / header).read_text("utf-8")
+        builder.cdef(text[text.index("/* declarations */") : text.index("/* end of declarations */")])
+    builder.set_source(MODULE, "\n".join(f'#include "{header}"' for header in HEADERS))
     return builder
 
 
 def emit_c_code(directory: Path = ROOT / "build") -> None:
-    """Write the glue code where ``pyproject.toml`` names it as a source of each extension."""
+    """Write the glue code where ``pyproject.toml`` names it as a source of the extension."""
     directory.mkdir(exist_ok=True)
-    for module in HEADERS:
-        ffi_builder(module).emit_c_code(str(directory / f"{module}.c"))
+    ffi_builder().emit_c_code(str(directory / "_c.c"))
+
+
+def leave_in_place(wheel: Path) -> None:
+    """Copy the compiled module of a wheel into the source tree; a process that runs with an older one keeps that."""
+    with ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            if name.startswith(f"{MODULE.replace('.', '/')}."):
+                aside = ROOT / f"{name}.{os.getpid()}"
+                aside.write_bytes(archive.read(name))
+                aside.replace(ROOT / name)

@@ -7,7 +7,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-/* declarations (cffi reads from here, setup_helpers/build_kernels.py) */
+/* declarations */
 
 typedef struct cevns_fast_likelihood cevns_fast_likelihood;
 

@@ -1,6 +1,7 @@
-/* Where chi2 allows one coupling to be. One translation unit with likelihood.c, whose internals it uses. */
+/* Where chi2 allows one coupling to be. */
 #include "coupling_limits.h"
-#include "likelihood.c"
+
+#include "likelihood.h"
 
 #include <float.h>
 
@@ -51,6 +52,7 @@ static void set_tables(const cevns_fast_likelihood *from, const double *tables, 
         experiment *e = to->experiments + i;
         *e = from->experiment[i];
         e->coefficients = tables;
+        e->pieces = 1, e->degree = 0;
         tables += m * e->bins;
         if (from->plain && count < e->bins) {
             double *rows = to->rotated + i * count * count;
@@ -79,7 +81,7 @@ static void set_tables(const cevns_fast_likelihood *from, const double *tables, 
 
 static double along(line *one, double x)
 {
-    return evaluate(&one->likelihood, &x, 1, 0, &one->at);
+    return cevns_fast_evaluate(&one->likelihood, &x, 1, 0, &one->at);
 }
 
 /* The extremum between a and b, a minimum for sign 1 and a maximum for -1: where, and chi2 there. */
@@ -191,7 +193,7 @@ int cevns_fast_limits(const cevns_fast_likelihood *l, const double *tables, size
     line one = {.experiments = malloc(l->experiments * sizeof(experiment))};
     int made = room && one.experiments;
     if (made) {
-        place(l, room, &one.at);
+        cevns_fast_place(l, room, &one.at);
         one.rotated = room + l->workspace;
         one.vectors = one.rotated + l->experiments * count * count;
         one.ones = one.vectors + count * l->bins;

@@ -1,8 +1,8 @@
-/* F_G of Chao, Li, Liao & Su 2021 (CLLS), Eqs. (A7)-(A13): the two-loop neutrino-gluon function.
- * cffi reads these declarations (setup_helpers/build_kernels.py); keep every line it should skip a '#' line. */
+/* F_G of Chao, Li, Liao & Su 2021 (CLLS), Eqs. (A7)-(A13): the two-loop neutrino-gluon function. */
 #ifndef CEVNS_FAST_FG_H
 #define CEVNS_FAST_FG_H
 #include <stddef.h>
+/* declarations */
 
 /* The sign of the third term of (A7): -4 m_q^4 as printed, +4 m_q^4 as the heavy-quark limit demands. */
 enum fg_variant { FG_PUBLISHED = 0, FG_CORRECTED = 1 };
@@ -20,4 +20,5 @@ void fg_evaluate(const double *table, const double *m_chi, const double *m_zprim
 /* The same of one set of masses. */
 double fg_value(const double *table, double m_chi, double m_zprime, double m_q);
 
+/* end of declarations */
 #endif

@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cevns_fast._kernels._fg import ffi, lib
-from cevns_fast._kernels.pointers import pointers
+from cevns_fast._kernels.library import ffi, lib, read, written
 
 __all__ = ["VARIANTS", "f_g", "f_g_value"]
 
-_read, _written = pointers(ffi)
 Array = NDArray[np.float64]
 
 VARIANTS = {"published": lib.FG_PUBLISHED, "corrected": lib.FG_CORRECTED}
@@ -30,10 +28,10 @@ def f_g(m_chi: Array, m_zprime: Array, m_q: Array, variant: str) -> Array:
     out = np.empty(m_chi.shape)
     lib.fg_evaluate(
         _table(variant),
-        _read(m_chi),
-        _read(m_zprime),
-        _read(m_q),
-        _written(out),
+        read(m_chi),
+        read(m_zprime),
+        read(m_q),
+        written(out),
         out.size,
     )
     return out

@@ -1,4 +1,4 @@
-"""χ² with exact derivatives: the C kernel of ``likelihood.c`` and the block of numbers that it reads. No validation."""
+"""χ² with exact derivatives: the C kernel of ``likelihood*.c`` and the block of numbers it reads. No validation."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -7,22 +7,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cevns_fast._kernels.pointers import pointers
+from cevns_fast._kernels.library import ffi, lib, read, written
 
-try:
-    from cevns_fast._kernels._likelihood import ffi, lib
-except ModuleNotFoundError:
-    raise ImportError(
-        "cevns_fast is imported from a source folder without its compiled kernels: "
-        "pip install it, and run from another folder or with python -P; or pip install -e ."
-    ) from None
-
-_read, _written = pointers(ffi)
 Array = NDArray[np.float64]
 
-FIXED_VARIANCE, PREDICTED_VARIANCE, POISSON = 0, 1, 2
-LONGEST_NAME = 63
-_MAGIC = 20201127.0
+FIXED_VARIANCE: int = lib.FIXED_VARIANCE
+PREDICTED_VARIANCE: int = lib.PREDICTED_VARIANCE
+POISSON: int = lib.POISSON
+LONGEST_NAME: int = lib.NAME_SIZE - 1  # in bytes
 # How the numbers of a system follow each other in a block.
 _OF_SYSTEM = (
     "head", "data", "weight", "background", "base", "scale", "morph", "shift", "table", "breaks", "coefficients"
@@ -30,7 +22,7 @@ _OF_SYSTEM = (
 
 
 class System(NamedTuple):
-    """One experiment, see ``likelihood.c``."""
+    """One experiment, see ``likelihood.h``."""
 
     statistic: int
     shape_variance: float
@@ -82,7 +74,7 @@ def pack(layout: Layout, systems: Sequence[System]) -> Block:
     first_factor = np.cumsum([0, *(sum(p > 0 for p in exponents) for exponents in layout.exponents)])
     n_couplings, n_monomials, n_nuisances = len(layout.coupling_at), len(layout.exponents), len(layout.nuisance_at)
     parts = [
-        [_MAGIC, len(layout.names), n_couplings, n_monomials, n_nuisances, len(systems)],
+        [lib.MAGIC, len(layout.names), n_couplings, n_monomials, n_nuisances, len(systems)],
         layout.lower, layout.upper, names.ravel(),
         [len(factors)], layout.coupling_at, [layout.x_at], first_factor,
         [c for c, _ in factors], [p for _, p in factors], layout.nuisance_at,
@@ -112,7 +104,7 @@ class Evaluator:
 
     def __init__(self, block: Block) -> None:
         numbers = block.numbers
-        handle = lib.cevns_fast_create(_read(numbers), numbers.size)
+        handle = lib.cevns_fast_create(read(numbers), numbers.size)
         if handle == ffi.NULL:
             raise MemoryError(f"no room for a likelihood of {numbers.size} numbers")
         self._handle = ffi.gc(handle, lib.cevns_fast_close)
@@ -129,17 +121,17 @@ class Evaluator:
         gradient, hessian = np.empty(n), np.empty((n, n)) if second else None
         value = lib.cevns_fast_hessian(
             self._handle,
-            _read(theta),
+            read(theta),
             n,
-            _written(gradient),
-            ffi.NULL if hessian is None else _written(hessian),
+            written(gradient),
+            ffi.NULL if hessian is None else written(hessian),
         )
         return value, gradient, hessian
 
     def batch(self, thetas: Array) -> Array:
         """χ² at thetas[points, n]."""
         found = np.empty(len(thetas))
-        lib.cevns_fast_chi2_batch(self._handle, _read(thetas), *thetas.shape, _written(found))
+        lib.cevns_fast_chi2_batch(self._handle, read(thetas), *thetas.shape, written(found))
         return found
 
     def limits(
@@ -147,8 +139,8 @@ class Evaluator:
     ) -> None:
         """Where the only parameter may be, for the rows of all arrays: see ``coupling_limits.h``."""
         done = lib.cevns_fast_limits(
-            self._handle, _read(tables), len(tables), _read(unit), threshold, _read(grid), grid.size,
-            lows.shape[1], _written(lows), _written(highs), _written(summary),
+            self._handle, read(tables), len(tables), read(unit), threshold, read(grid), grid.size,
+            lows.shape[1], written(lows), written(highs), written(summary),
         )  # fmt: skip
         if not done:
             raise MemoryError("no room for limits along a coupling")
@@ -156,23 +148,23 @@ class Evaluator:
     def minimise(self, theta: Array, fixed: Sequence[bool]) -> tuple[float, Array]:
         """The nearest minimum downhill from theta: χ² and where it is."""
         found = theta.copy()
-        value = lib.cevns_fast_minimise(self._handle, _written(found), found.size, [int(each) for each in fixed])
+        value = lib.cevns_fast_minimise(self._handle, written(found), found.size, [int(each) for each in fixed])
         return value, found
 
     def pulls(self, theta: Array) -> Array:
         """All nuisances, in standard deviations."""
         found = np.empty(self.n_nuisances)
-        lib.cevns_fast_pulls(self._handle, _read(theta), theta.size, _written(found))
+        lib.cevns_fast_pulls(self._handle, read(theta), theta.size, written(found))
         return found
 
     def counts(self, theta: Array) -> tuple[Array, Array]:
         """Signal counts of all bins, and the expectation that nuisances make of them."""
         signal, expectation = np.empty(self.n_bins), np.empty(self.n_bins)
-        lib.cevns_fast_counts(self._handle, _read(theta), theta.size, _written(signal), _written(expectation))
+        lib.cevns_fast_counts(self._handle, read(theta), theta.size, written(signal), written(expectation))
         return signal, expectation
 
     def of_counts(self, signal: Array) -> tuple[Array, Array]:
         """χ² and pulls of signal counts [points, bins]."""
         chi2, pulls = np.empty(len(signal)), np.empty((len(signal), self.n_nuisances))
-        lib.cevns_fast_chi2_of_counts(self._handle, _read(signal), len(signal), _written(chi2), _written(pulls))
+        lib.cevns_fast_chi2_of_counts(self._handle, read(signal), len(signal), written(chi2), written(pulls))
         return chi2, pulls

@@ -9,10 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cevns_fast._kernels._plane import ffi, lib
-from cevns_fast._kernels.pointers import pointers
+from cevns_fast._kernels.library import ffi, lib, read, written
 
-_read, _written = pointers(ffi)
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -38,9 +36,7 @@ def stream(plane: Plane, outer: Floats, y: Floats, out: Floats) -> None:
 def _run(kernel: Any, plane: Plane, outer: Floats, y: Floats, out: Floats) -> None:
     systems, vectors, _ = plane.triangle.shape
     sizes = systems, vectors - 1, plane.powers.shape[1]
-    struct = ffi.new(
-        "struct plane *", (*sizes, _read(plane.triangle), _read(plane.scale_variance), _read(plane.powers))
-    )
-    result = _written(out)
-    if not kernel(struct, _read(outer), len(outer), _read(y), len(y), result):
+    struct = ffi.new("struct plane *", (*sizes, read(plane.triangle), read(plane.scale_variance), read(plane.powers)))
+    result = written(out)
+    if not kernel(struct, read(outer), len(outer), read(y), len(y), result):
         raise MemoryError("no room to prepare the rows of a grid")

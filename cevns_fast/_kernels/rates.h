@@ -1,5 +1,5 @@
 /* Event rates: integral over dT of R(T) F^2(T) P(T) T^j mu_k(E_min(T)) for every bin, times tables of coefficients.
- * cffi reads these declarations (setup_helpers/build_kernels.py). Numbers are in MeV. */
+ * Numbers are in MeV. */
 #ifndef CEVNS_FAST_RATES_H
 #define CEVNS_FAST_RATES_H
 #include <stddef.h>

@@ -6,10 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cevns_fast._kernels._rates import ffi, lib
-from cevns_fast._kernels.pointers import pointers
+from cevns_fast._kernels.library import ffi, lib, read, written
 
-_read, _written = pointers(ffi)
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -28,7 +26,7 @@ def _struct(kind: str, arrays: Any, **sizes: float) -> Any:
     struct = ffi.new(f"{kind} *", sizes)
     for each in fields(arrays):
         if isinstance(array := getattr(arrays, each.name, None), np.ndarray):
-            setattr(struct, each.name, _read(array))
+            setattr(struct, each.name, read(array))
     return struct
 
 
@@ -192,8 +190,8 @@ def templates(
 ) -> None:
     """Add to out[mass, row, bin] for masses start … stop − 1."""
     done = lib.rates_templates(
-        flux.struct, panels.struct, terms.struct, _read(final_mass), _read(mediator_mass), start, stop, *out.shape[1:],
-        _written(out),
+        flux.struct, panels.struct, terms.struct, read(final_mass), read(mediator_mass), start, stop, *out.shape[1:],
+        written(out),
     )  # fmt: skip
     if not done:
         raise MemoryError("no room for the sums of a rate")
@@ -229,7 +227,7 @@ def nodes(flux: Flux, panels: Panels, final_mass: float, mediator_mass: float = 
     )
     for t in targets:
         part = slice(first[t], first[t + 1])
-        of_target(t, *(_written(each[part]) for each in found[1:]))
+        of_target(t, *(written(each[part]) for each in found[1:]))
     return found
 
 
@@ -248,5 +246,5 @@ def massless_energy(tau: float, M: float) -> float:
 def images(kinks: Floats, m: float, M: float, least: float) -> list[float]:
     """T_min and T_max, sorted, of every kink of the moments that may have an image above `least`."""
     found = ffi.new("double[]", 2 * kinks.size)
-    n = lib.rates_images(_read(kinks), kinks.size, m, M, least, found)
+    n = lib.rates_images(read(kinks), kinks.size, m, M, least, found)
     return list(found[0:n])

@@ -12,11 +12,10 @@ import numpy as np
 
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
-from cevns_fast.counts.templates import WithStandardModel, count_polynomial, standard_model_counts
+from cevns_fast.counts.templates import WithStandardModel, total_polynomial
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.sources import endpoint_of, kinks_of
 from cevns_fast.interactions.process import Exponents, Interaction
-from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
 
 # Coefficients are fitted to this fraction of the largest value that the monomial has in any bin: what integrals
@@ -75,9 +74,10 @@ class Counts(NamedTuple):
         self, experiment: Experiment, batch: Sequence[Interaction], threads: int
     ) -> tuple[tuple[Exponents, ...], Floats]:
         """Monomials, the constant first, and float64[n, monomials, bins]."""
-        polynomial = count_polynomial(experiment, batch, self.couplings, self.phases, rtol=self.rtol, threads=threads)
-        include = False if isinstance(batch[0], StandardModel) else self.standard_model
-        polynomial.values[:, 0] += standard_model_counts(experiment, include, self.rtol, batch)
+        polynomial = total_polynomial(
+            experiment, batch, self.couplings, self.phases,
+            standard_model=self.standard_model, rtol=self.rtol, threads=threads,
+        )  # fmt: skip
         return polynomial.exponents, polynomial.values
 
     def constant_table(self, interaction: Interaction) -> CountTable:
@@ -134,7 +134,7 @@ def mass_kinks(experiment: Experiment) -> list[float]:
             if E == 0:
                 continue
             found.add(_at_threshold(E, M))
-            for T in experiment.detector.response_breakpoints:
+            for T in experiment.detector.response_breakpoints(experiment.largest_recoil):
                 square = 2 * M * T * (E / float(minimum_neutrino_energy(T, 0.0, M)) - 1)
                 if square > 0:
                     found.add(math.sqrt(square))

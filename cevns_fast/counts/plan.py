@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
+from itertools import combinations_with_replacement, pairwise
 
 import numpy as np
 
@@ -17,8 +17,10 @@ from cevns_fast._kernels.rates import LOWEST_T_POWER, NODES, T_POWERS, Panels, T
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
 from cevns_fast.counts.flux import FluxMoments, Lane, flux_moments
-from cevns_fast.experiments.detectors import LARGEST_RECOIL, Detector, GammaSmearing, GaussianSmearing
+from cevns_fast.experiments.detectors import Detector
+from cevns_fast.experiments.responses import GammaSmearing, GaussianSmearing
 from cevns_fast.experiments.sources import Source, endpoint_of
+from cevns_fast.interactions.process import Part
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
 from cevns_fast.nuclear.nuclei import Nuclide
 
@@ -56,11 +58,12 @@ _SAME_EDGE = 1e-15
 
 @dataclass(frozen=True)
 class IntegrationTarget:
-    """A nuclide and a product of form factors: "both" if protons and neutrons share one."""
+    """A nuclide and a product of two parts of amplitudes: protons' is 0, neutrons' 1, or (0, 1) if they share one."""
 
     index: int
     nuclide: Nuclide
-    form_factors: str  # "both", "pp", "pn", "nn"
+    left: tuple[int, ...] = (0, 1)
+    right: tuple[int, ...] = (0, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,16 +76,17 @@ class Plan:
 
 
 @lru_cache(maxsize=64)
-def plan_of(source: Source, detector: Detector, rtol: float) -> Plan:
+def plan_of(source: Source, detector: Detector, rtol: float, parts: tuple[Part, ...] = ()) -> Plan:
     """The coarsest plan that agrees to `rtol` with other panels, for probe masses and propagators.
 
     Each panel, as it is after kinematic images have cut it, is compared with two unequal parts of itself. (Panels of a
     finer plan would not do: where images cut, the coarse and the fine plan may have the same panel.)
+    `parts` are functions of Q² beyond the form factors of protons and neutrons.
     """
     probed = flux_moments(source, _PROBE_LANES)
     error = math.inf
     for refinement in _REFINEMENTS:
-        plan = _build(source, detector, refinement)
+        plan = _build(source, detector, refinement, parts)
         for masses in (_FEW_MASSES, _MANY_MASSES):  # most plans that will not do are told by few
             error = _difference(*(_probe(source, probed, plan.panels, masses, split) for split in (0.0, _SPLIT)))
             if error > rtol:
@@ -97,9 +101,12 @@ def plan_of(source: Source, detector: Detector, rtol: float) -> Plan:
     return plan
 
 
-def _probe(source: Source, probed: FluxMoments, panels: Panels, fractions: tuple[float, ...], split: float) -> Floats:
-    """All cells for masses that are fractions of the heaviest, without a propagator and with a massless mediator's."""
-    limit = endpoint_of(source) * (1 - endpoint_of(source) / (2 * panels.mass.min()))
+def _probe(
+    source: Source, probed: FluxMoments, panels: Panels, fractions: tuple[float, ...], split: float
+) -> list[Floats]:
+    """All cells for a few masses [masses, targets, powers of T, lanes, bins], for each power of a propagator."""
+    E, M = endpoint_of(source), panels.mass.min()
+    limit = E * (1 - E / (2 * M)) if E < M else np.sqrt(M * (M + 2 * E)) - M  # a little below what can be produced
     masses = np.array([0.0, 1e-3 / limit, *fractions]) * limit
     panels = replace(panels, split=split)
     n_targets, n_lanes = len(panels.mass), len(_PROBE_LANES)
@@ -128,36 +135,48 @@ def _probe(source: Source, probed: FluxMoments, panels: Panels, fractions: tuple
         if power > 0:  # no interaction multiplies a propagator by 1/T
             sums[:, :, :-LOWEST_T_POWER] = 0.0
         results.append(sums)
-    return np.concatenate(results)
+    return results
 
 
-def _difference(coarse: Floats, fine: Floats) -> float:
-    """Largest difference, relative to the sum without cancellation, floored."""
-    even = np.abs(fine[:, :, :, : len(_EVEN_LANES)])
-    scale = np.concatenate([even, even[:, :, :, : len(_ODD_LANES)]], axis=3)
-    scale = np.maximum(scale, _BIN_FLOOR * scale.max(axis=-1, keepdims=True))
-    by_power = scale.reshape(len(_PROPAGATOR_POWERS), -1, *scale.shape[1:])
-    scale = np.maximum(by_power, _MASS_FLOOR * by_power.max(axis=(1, -1), keepdims=True)).reshape(scale.shape)
-    return float(np.max(np.abs(coarse - fine) / np.where(scale > 0, scale, 1.0)))
+def _difference(coarse: Sequence[Floats], fine: Sequence[Floats]) -> float:
+    """Largest difference, relative to the sum without cancellation, floored; of many bins it takes little room."""
+    worst = 0.0
+    for one, other in zip(coarse, fine, strict=True):
+        scale = np.abs(other[:, :, :, : len(_EVEN_LANES)])
+        np.maximum(scale, _BIN_FLOOR * scale.max(axis=-1, keepdims=True), out=scale)
+        np.maximum(scale, _MASS_FLOOR * scale.max(axis=(0, -1), keepdims=True), out=scale)
+        scale[scale == 0] = 1.0
+        for lanes in (slice(len(_EVEN_LANES)), slice(len(_EVEN_LANES), None)):  # odd ones may cancel
+            error = one[:, :, :, lanes] - other[:, :, :, lanes]
+            np.abs(error, out=error)
+            error /= scale[:, :, :, : error.shape[3]]
+            worst = float(np.maximum(worst, error.max()))  # what is not a number stays none
+    return worst
 
 
-def _targets(detector: Detector) -> tuple[IntegrationTarget, ...]:
-    """Every nuclide, three times where neutrons have a radius of their own."""
+def _targets(detector: Detector, parts: tuple[Part, ...]) -> tuple[IntegrationTarget, ...]:
+    """Every nuclide with every product of parts: three where neutrons have a radius of their own, and no more parts."""
     found = []
     probe = np.linspace(1e-3, 0.1, 5)
     for i, nuclide in enumerate(detector.target.nuclides):
         same = np.array_equal(detector.form_factor.proton(nuclide, probe), detector.form_factor.neutron(nuclide, probe))
-        found += [IntegrationTarget(i, nuclide, kind) for kind in (("both",) if same else ("pp", "pn", "nn"))]
+        groups: list[tuple[int, ...]] = [(0, 1)] if same else [(0,), (1,)]
+        groups += [(2 + k,) for k in range(len(parts))]
+        found += [IntegrationTarget(i, nuclide, *pair) for pair in combinations_with_replacement(groups, 2)]
     return tuple(found)
 
 
-def _form_factors(detector: Detector, target: IntegrationTarget, T: Floats) -> Floats:
-    """The target's product of form factors."""
-    proton = detector.form_factor.proton(target.nuclide, T)
-    if target.form_factors in ("both", "pp"):
-        return proton * proton
-    neutron = detector.form_factor.neutron(target.nuclide, T)
-    return neutron * (proton if target.form_factors == "pn" else neutron)
+def _form_factors(detector: Detector, target: IntegrationTarget, parts: tuple[Part, ...], T: Floats) -> Floats:
+    """The target's product of form factors, and of what else its parts come with."""
+
+    def of(group: tuple[int, ...]) -> Floats:
+        if group == (1,):
+            return detector.form_factor.neutron(target.nuclide, T)
+        proton = detector.form_factor.proton(target.nuclide, T)
+        return proton if group[0] == 0 else proton * parts[group[0] - 2](2 * target.nuclide.mass * T)
+
+    right = of(target.right)
+    return right * (right if target.left == target.right else of(target.left))
 
 
 def _sees_zero(detector: Detector) -> bool:
@@ -171,11 +190,11 @@ def _cuts(detector: Detector, highest: float) -> tuple[float, ...]:
     """Recoil energies between which every response is smooth, from the lowest to the highest that matter."""
     response = detector.response
     if response.smearing is None:
-        first = detector.recoil_at(detector.bins[0], LARGEST_RECOIL)
-        last = detector.recoil_at(detector.bins[-1], LARGEST_RECOIL)
+        first = detector.recoil_at(detector.bins[0], highest)
+        last = detector.recoil_at(detector.bins[-1], highest)
     else:
         edges = np.array(detector.bins)
-        images = detector.recoils_at(np.union1d(edges, 0.5 * (edges[1:] + edges[:-1])), LARGEST_RECOIL)
+        images = detector.recoils_at(np.union1d(edges, 0.5 * (edges[1:] + edges[:-1])), highest)
         grid = np.union1d(np.geomspace(1e-9, highest, 400), images[(images > 0) & (images < highest)])
         seen = detector.bin_response(grid).max(axis=0)
         if not seen.any():
@@ -185,11 +204,12 @@ def _cuts(detector: Detector, highest: float) -> tuple[float, ...]:
     first, last = max(first, response.recoil_threshold), min(last, highest)
     if first >= last:
         return ()
-    inside = {*detector.response_breakpoints, *_transitions(detector)}
+    inside = {*detector.response_breakpoints(highest), *detector.form_factor_breakpoints}
+    inside.update(_transitions(detector, highest))
     return (first, *sorted(T for T in inside if first < T < last), last)
 
 
-def _transitions(detector: Detector) -> list[float]:
+def _transitions(detector: Detector, highest: float) -> list[float]:
     """Recoil energies around the images of edges that a resolution blurs which is far narrower than the bins."""
     smearing = detector.response.smearing
     if not isinstance(smearing, GaussianSmearing | GammaSmearing):
@@ -208,7 +228,7 @@ def _transitions(detector: Detector) -> list[float]:
             "that; leave it out for a detector that is as good as sharp"
         )
     around = edges[narrow, None] + width[narrow, None] * np.array(_WIDTHS)
-    return [T for T in detector.recoils_at(around.ravel(), LARGEST_RECOIL).tolist() if 0 < T < LARGEST_RECOIL]
+    return [T for T in detector.recoils_at(around.ravel(), highest).tolist() if 0 < T < highest]
 
 
 @lru_cache(maxsize=64)
@@ -224,9 +244,9 @@ def _smeared_response(detector: Detector, cuts: tuple[float, ...]) -> piecewise.
 
 
 @lru_cache(maxsize=256)
-def _build(source: Source, detector: Detector, refinement: int) -> Plan:
+def _build(source: Source, detector: Detector, refinement: int, parts: tuple[Part, ...]) -> Plan:
     """A plan whose panels span at most a factor 2^(1/refinement) in T."""
-    targets = _targets(detector)
+    targets = _targets(detector, parts)
     end = endpoint_of(source)
     # T_max of a massless final state bounds all others, BRX Eq. (10); the lightest nucleus recoils furthest.
     highest = max(2 * end * end / (t.nuclide.mass + 2 * end) for t in targets)
@@ -239,7 +259,7 @@ def _build(source: Source, detector: Detector, refinement: int) -> Plan:
         """What each target brings to each bin: form factors × response."""
         T = tau * tau
         response = detector.response.accept(detector.response.mean(T))[None] if smeared is None else smeared(tau)
-        forms = np.array([_form_factors(detector, t, T) for t in targets])
+        forms = np.array([_form_factors(detector, t, parts, T) for t in targets])
         return np.asarray((forms[:, None] * response).reshape(-1, T.size))
 
     def fit(ends: Floats) -> piecewise.Piecewise:
@@ -295,7 +315,8 @@ def _panel_edges(cuts: Sequence[float], ratio: float, refinement: int | None) ->
     for low, high in pairwise(cuts):
         if low > 0:
             n = max(1, int(np.ceil(np.log(high / low) / np.log(ratio) - 1e-9)))
-            edges += np.geomspace(low, high, n + 1)[1:-1].tolist()
+            if n > 1:
+                edges += np.geomspace(low, high, n + 1)[1:-1].tolist()
         elif refinement is not None:
             first = high / (8 * refinement) ** 2  # below it, analytic in √T for all that matters
             n = max(1, int(np.ceil(np.log(high / first) / np.log(ratio) - 1e-9)))

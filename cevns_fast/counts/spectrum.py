@@ -11,8 +11,9 @@ from cevns_fast.counts.templates import WithStandardModel, check_experiment, che
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import AmplitudePolynomial, Interaction, Process
 from cevns_fast.interactions.standard_model import StandardModel
+from cevns_fast.nuclear.form_factors import FormFactor, HelmFormFactor
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy, recoil_range
-from cevns_fast.nuclear.nuclei import FormFactor, HelmFormFactor, Nuclide
+from cevns_fast.nuclear.nuclei import Nuclide
 
 
 def _form_factor_products(factor: FormFactor, nuclide: Nuclide, T: Floats) -> Floats:
@@ -97,6 +98,9 @@ def differential_cross_section(
     except ValueError:
         raise ValueError(f"E: shape {energies.shape} and T: shape {recoils.shape} must broadcast") from None
     factor = HelmFormFactor() if form_factor is None else form_factor
+    if not all(callable(getattr(factor, name, None)) for name in ("proton", "neutron")):
+        raise ValueError(f"form_factor = {form_factor!r}: must be a HelmFormFactor or PointNucleus")
+    validate.flag("antineutrino", antineutrino)
     kind = type(interaction)
     result = np.zeros(energies.shape)
     safe_T, safe_E = np.where(recoils > 0, recoils, 1.0), np.where(energies > 0, energies, 1.0)

@@ -1,1 +1,10 @@
 """What arrives and what is seen: sources, detectors, backgrounds, and the files that describe them."""
+
+from typing import Any
+
+from cevns_fast._moved import public
+
+
+def __getattr__(name: str) -> Any:
+    """Classes that old pickles expect here."""
+    return public(__name__, name)

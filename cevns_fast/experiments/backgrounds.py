@@ -17,6 +17,11 @@ class Background:
         Expected counts per bin.
     uncertainty : float
         Relative uncertainty of the normalisation, σ_β.
+
+    Raises
+    ------
+    ValueError
+        If the name is no string, or a number is negative or not finite.
     """
 
     name: str
@@ -24,23 +29,66 @@ class Background:
     uncertainty: float
 
     def __post_init__(self) -> None:
+        validate.text("name of a background", self.name)
         object.__setattr__(self, "counts", validate.vector(f"background {self.name!r}", self.counts, minimum=0.0))
         validate.number(f"uncertainty of {self.name!r}", self.uncertainty, minimum=0.0)
 
 
 @dataclass(frozen=True)
 class BackgroundRate:
-    """A steady-state background of so many counts per day, keV of recoil and kg."""
+    """A steady-state background of so many counts per day, kg and keV.
 
-    per_day_keV_kg: float
+    Attributes
+    ----------
+    per_day_keV_kg : float or None
+        Per keV of recoil energy, for a detector without quenching.
+    per_day_keVee_kg : float or None
+        Per keV of quenched (electron-equivalent) energy instead; bins are turned into it by the light yield.
+    exposure_per_day : float or None
+        What a day of beam adds to the exposure (protons on target per day), for a source whose exposure is not
+        counted in days.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, or not exactly one of the rates is there.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> cf.BackgroundRate(1.0).per_day_keV_kg
+    1.0
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> rate = cf.BackgroundRate(per_day_keVee_kg=0.01, exposure_per_day=1.76e23 / 308.1)
+    >>> counts = csi.replace(steady_state=rate).steady_state_counts(0.0 * csi.observed)
+    >>> float(counts[0].round(1))  # 2 PE at 1.17 PE/keV, 14.57 kg, 308.1 days
+    76.7
+    """
+
+    per_day_keV_kg: float | None = None
+    per_day_keVee_kg: float | None = None
+    exposure_per_day: float | None = None
 
     def __post_init__(self) -> None:
-        validate.number("per_day_keV_kg", self.per_day_keV_kg, minimum=0.0)
+        rates = {"per_day_keV_kg": self.per_day_keV_kg, "per_day_keVee_kg": self.per_day_keVee_kg}
+        given = [name for name, value in rates.items() if value is not None]
+        if len(given) != 1:
+            stated = ", ".join(map(repr, rates.values()))
+            raise ValueError(f"per_day_keV_kg, per_day_keVee_kg = {stated}: must be exactly one of them")
+        validate.number(given[0], rates[given[0]], minimum=0.0)
+        if self.exposure_per_day is not None:
+            validate.number("exposure_per_day", self.exposure_per_day, positive=True)
 
 
 @dataclass(frozen=True)
 class StandardModelFraction:
-    """A steady-state background, uniform in energy, whose total is a fraction of the Standard Model's."""
+    """A steady-state background, uniform in energy, whose total is a fraction of the Standard Model's.
+
+    Attributes
+    ----------
+    fraction : float
+        Of the counts of all bins, those that are left out included.
+    """
 
     fraction: float
 

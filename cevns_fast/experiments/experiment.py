@@ -3,23 +3,27 @@
 A built-in experiment is a TOML file beside its tables in `data/experiments`; a user's own is the same file.
 """
 
-import tomllib
-from collections.abc import Mapping
+import math
+import warnings
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
-from cevns_fast.data import data_path
+from cevns_fast.data import data_path, read_text
 from cevns_fast.experiments.backgrounds import Background, BackgroundRate, StandardModelFraction, SteadyState
 from cevns_fast.experiments.detectors import Detector
-from cevns_fast.experiments.sources import Source
-from cevns_fast.experiments.toml_file import ExperimentFile
+from cevns_fast.experiments.reach import OutOfReachWarning, out_of_reach
+from cevns_fast.experiments.sources import Source, endpoint_of
+from cevns_fast.experiments.toml_file import experiment_file
+from cevns_fast.experiments.watched import WatchedSource, bare, watched
 from cevns_fast.interactions.standard_model import StandardModel
+from cevns_fast.nuclear.nuclei import Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +55,19 @@ class Experiment:
         Relative, uncorrelated between bins, of signal plus steady state (BRX Eq. 30).
     simulated_truth : StandardModel
         The truth behind simulated data.
+    excluded : tuple of int
+        The detector's bins that are left out, counted from 0; see `mask`. Arrays of counts may be given for all bins
+        or for those that are left.
+
+    Raises
+    ------
+    ValueError
+        If an argument is refused: the message names it, its value and what is allowed.
+
+    Warns
+    -----
+    OutOfReachWarning
+        If the source's recoils cannot reach any bin, a threshold, or the points of a quenching table.
     """
 
     name: str
@@ -68,52 +85,206 @@ class Experiment:
     simulated_truth: StandardModel = field(default_factory=StandardModel)
     description: str = ""
     citation: str = ""
+    excluded: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        n = self.detector.n_bins
-        for name in ("source", "detector"):
-            try:
-                hash(getattr(self, name))
-            except TypeError as error:  # compiled spectra and responses are cached by value
-                raise ValueError(f"{name}: must be hashable, with tuples for lists: {error}") from None
+        validate.text("name", self.name, empty=True)
+        validate.text("description", self.description, empty=True)
+        validate.text("citation", self.citation, empty=True)
+        validate.instance("detector", self.detector, Detector, "a Detector, e.g. cevns_fast.Detector(...)")
+        validate.instance("simulated_truth", self.simulated_truth, StandardModel, "a StandardModel")
+        object.__setattr__(self, "source", watched(self.source))
         validate.number("exposure", self.exposure, positive=True)
         validate.number("steady_state_weight", self.steady_state_weight, minimum=0.0)
         validate.number("signal_uncertainty", self.signal_uncertainty, minimum=0.0)
         validate.number("shape_uncertainty", self.shape_uncertainty, minimum=0.0)
         validate.choice("signal_uncertainty_on", self.signal_uncertainty_on, ("prediction", "standard_model"))
         validate.choice("variance", self.variance, ("observed", "prediction"))
+        excluded = bins_of("excluded", self.excluded, self.detector.n_bins)
+        object.__setattr__(self, "excluded", excluded)
+        if len(excluded) == self.detector.n_bins:
+            raise ValueError(f"excluded = {excluded}: at least one bin must be left")
+        self._check_data()
+        largest = self.largest_recoil
+        self.detector.check_quenching(largest)
+        for message in out_of_reach(self.detector, largest):
+            warnings.warn(f"{self.name}: {message}", OutOfReachWarning, stacklevel=3)
+
+    def _check_data(self) -> None:
+        """Counts per bin: as many as bins, or as bins that are not left out."""
         if self.observed is not None:
-            object.__setattr__(self, "observed", validate.vector("observed", self.observed, length=n))
+            object.__setattr__(self, "observed", self._kept("observed", self.observed))
         if not isinstance(self.steady_state, BackgroundRate | StandardModelFraction):
-            counts = validate.vector("steady_state", self.steady_state, length=n, minimum=0.0)
+            counts = self._kept("steady_state", self.steady_state, minimum=0.0)
             object.__setattr__(self, "steady_state", counts)
-        if isinstance(self.steady_state, BackgroundRate) and self.source.exposure_unit != "days":
-            raise ValueError("steady_state: a rate per day needs a source whose exposure is counted in days")
-        for background in self.backgrounds:
-            validate.vector(f"background {background.name!r}", background.counts, length=n)
+        if isinstance(self.steady_state, BackgroundRate):
+            days = self.source.exposure_unit == "days"
+            if not days and self.steady_state.exposure_per_day is None:
+                raise ValueError(
+                    "steady_state: a rate per day needs a source whose exposure is counted in days, "
+                    f"or exposure_per_day, in {self.source.exposure_unit} per day"
+                )
+            if days and self.steady_state.exposure_per_day is not None:
+                raise ValueError("exposure_per_day: must be left out, the source's exposure is counted in days")
+            if self.steady_state.per_day_keV_kg is not None and self.detector.response.quenching != 1.0:
+                raise ValueError(
+                    "steady_state: a rate per keV of recoil needs an unquenched detector; "
+                    "per_day_keVee_kg is per keV of quenched energy"
+                )
+        backgrounds = validate.sequence("backgrounds", self.backgrounds, Background, "a Background")
+        validate.unique((b.name, f"background {i} of {self.name}") for i, b in enumerate(backgrounds))
+        kept = []
+        for each in backgrounds:
+            counts = self._kept(f"background {each.name!r}", each.counts, minimum=0.0)
+            kept.append(each if counts.size == each.counts.size else replace(each, counts=counts))
+        object.__setattr__(self, "backgrounds", tuple(kept))
+
+    def _kept(self, name: str, counts: Any, minimum: float = -math.inf) -> Floats:
+        """Counts of the bins that are not left out."""
+        found = validate.vector(name, counts, minimum=minimum)
+        if found.size == self.detector.n_bins and self.excluded:
+            return validate.vector(name, found[list(self.kept)])
+        if found.size != self.n_bins:
+            raise ValueError(f"{name}: has {found.size} entries, must have {self.n_bins}")
+        return found
 
     @property
     def n_bins(self) -> int:
-        """Number of bins."""
-        return self.detector.n_bins
+        """Number of bins that are not left out."""
+        return self.detector.n_bins - len(self.excluded)
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The detector's bins that are not left out, counted from 0."""
+        return tuple(i for i in range(self.detector.n_bins) if i not in self.excluded)
+
+    @property
+    def bin_edges(self) -> tuple[Floats, Floats]:
+        """Lower and upper edges of the bins that are not left out."""
+        edges, kept = np.array(self.detector.bins), list(self.kept)
+        return edges[:-1][kept], edges[1:][kept]
 
     @property
     def fluence(self) -> float:
         """Neutrinos per cm² at the detector, per unit of the flux components."""
         return self.source.fluence_per_exposure * self.exposure
 
+    @property
+    def largest_recoil(self) -> float:
+        """The largest recoil, MeV, that the source's neutrinos can cause: BRX Eq. (10), on the lightest nucleus."""
+        return _largest_recoil(self.source, self.detector.target)
+
     def steady_state_counts(self, standard_model: Floats) -> Floats:
-        """Steady-state background per bin, given the Standard Model's counts."""
-        state, edges = self.steady_state, np.array(self.detector.bins)
+        """Steady-state background per bin.
+
+        Parameters
+        ----------
+        standard_model : float64[n_bins]
+            The Standard Model's counts; of all the detector's bins, if some are left out and the background is a
+            `StandardModelFraction`.
+
+        Returns
+        -------
+        float64[n_bins]
+
+        Raises
+        ------
+        ValueError
+            If the number of counts is wrong.
+        """
+        state, edges, kept = self.steady_state, np.array(self.detector.bins), list(self.kept)
         if isinstance(state, BackgroundRate):
-            response = self.detector.response
-            if response.quenching != 1.0:
-                raise ValueError("steady_state: a rate per keV of recoil needs an unquenched detector")
-            widths = np.diff(edges) / response.light_yield  # keV of recoil
-            return np.asarray(widths * state.per_day_keV_kg * self.exposure * self.detector.mass)
+            widths = np.diff(edges)[kept] / self.detector.response.light_yield  # keV of recoil, or of quenched energy
+            per_day = max(rate for rate in (state.per_day_keV_kg, state.per_day_keVee_kg) if rate is not None)
+            days = self.exposure if state.exposure_per_day is None else self.exposure / state.exposure_per_day
+            return np.asarray(widths * per_day * days * self.detector.mass)
         if isinstance(state, StandardModelFraction):
-            return np.asarray(state.fraction * standard_model.sum() * np.diff(edges) / (edges[-1] - edges[0]))
+            total = validate.vector("standard_model", standard_model, length=self.detector.n_bins).sum()
+            return np.asarray(state.fraction * total * np.diff(edges)[kept] / (edges[-1] - edges[0]))
         return state
+
+    @property
+    def whole(self) -> "Experiment":
+        """The same source and detector with all bins, and without data and backgrounds."""
+        return without_data(self.source, self.detector, self.exposure)
+
+    def mask(self, bins: ArrayLike) -> "Experiment":
+        """A copy that leaves bins out, of counts, data and backgrounds.
+
+        Parameters
+        ----------
+        bins : sequence of int, or of bool
+            The bins to leave out: their numbers, from 0, or True for each that goes (as in a numpy mask).
+
+        Returns
+        -------
+        Experiment
+            With fewer `n_bins`; the detector keeps its edges, and `kept` tells which bins are left.
+
+        Raises
+        ------
+        ValueError
+            If a bin does not exist or is named twice, or none would be left.
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> csi = cf.load("coherent-csi-2017")
+        >>> high = csi.mask([0, 1, 2])
+        >>> high.n_bins, float(high.observed[0]) == float(csi.observed[3])
+        (9, True)
+        >>> high.mask(high.observed < 10).n_bins
+        4
+        """
+        kept = self.kept
+        dropped = bins_of("bins", bins, self.n_bins)
+        left = [i for i in range(self.n_bins) if i not in dropped]
+        if not left:
+            raise ValueError(f"bins = {dropped}: at least one bin must be left")
+        changes: dict[str, Any] = {"excluded": (*self.excluded, *(kept[i] for i in dropped))}
+        if self.observed is not None:
+            changes["observed"] = self.observed[left]
+        if isinstance(self.steady_state, np.ndarray):
+            changes["steady_state"] = self.steady_state[left]
+        changes["backgrounds"] = tuple(replace(each, counts=each.counts[left]) for each in self.backgrounds)
+        return replace(self, **changes)
+
+    @property
+    def can_change(self) -> bool:
+        """Whether source or detector hold functions of the user's own."""
+        return isinstance(self.source, WatchedSource) or bool(self.detector.snapshots)
+
+    def check_unchanged(self) -> None:
+        """`ValueError` if a function of the user's own reads what has changed since the experiment was made.
+
+        Functions are compiled once: what was computed with them would be wrong without a word.
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> factor = 0.1
+        >>> response = cf.Response(13.348, quenching=lambda T: factor + 0 * T)
+        >>> csi = cf.load("coherent-csi-2017").replace(response=response)
+        >>> factor = 0.2
+        >>> csi.check_unchanged()
+        Traceback (most recent call last):
+        ...
+        ValueError: quenching: ... has changed since coherent-csi-2017 was made; ...
+        """
+        if not self.can_change:
+            return
+        found = []
+        if self.detector.snapshots:
+            now = dict(self.detector.take_snapshots())
+            found = [(name, each.difference(now[name])) for name, each in self.detector.snapshots]
+        if isinstance(self.source, WatchedSource):
+            found.append(("source", self.source.difference()))
+        for name, path in found:
+            if path is not None:
+                raise ValueError(
+                    f"{name}: {path} has changed since {self.name or 'the experiment'} was made; "
+                    "functions are compiled once and must not change: make a new experiment"
+                )
 
     def replace(self, **changes: Any) -> "Experiment":
         """A copy with other numbers.
@@ -139,7 +310,7 @@ class Experiment:
         25000000000000.0
         """
         own = {f.name for f in fields(self)}
-        parts: dict[str, Any] = {"detector": self.detector, "source": self.source}
+        parts: dict[str, Any] = {"detector": self.detector, "source": bare(self.source)}
         # A source need not be a dataclass; it is then replaced as a whole.
         names = {part: [f.name for f in fields(each) if f.init] for part, each in parts.items() if is_dataclass(each)}
         validate.unknown_fields("experiment", changes, [*own, *(n for listed in names.values() for n in listed)])
@@ -149,6 +320,45 @@ class Experiment:
             if inside:
                 outside[part] = replace(outside.get(part, parts[part]), **inside)
         return replace(self, **outside)
+
+
+@remember(maxsize=256)
+def _largest_recoil(source: Source, target: Target) -> float:
+    """The largest recoil of any nuclide."""
+    E = endpoint_of(source)
+    return max(2 * E * E / (n.mass + 2 * E) for n in target.nuclides)
+
+
+def without_data(source: Source, detector: Detector, exposure: float) -> Experiment:
+    """An experiment for rates alone, of parts of another that have been checked: nothing is checked again."""
+    parts = {"source": source, "detector": detector, "exposure": exposure, "observed": None, "name": ""}
+    found = object.__new__(Experiment)
+    for each in fields(Experiment):
+        value = parts.get(each.name, each.default)
+        if each.name == "simulated_truth":
+            value = StandardModel()
+        elif each.name == "steady_state":
+            value = np.zeros(detector.n_bins)
+        object.__setattr__(found, each.name, value)
+    return found
+
+
+def bins_of(name: str, bins: Any, n: int) -> tuple[int, ...]:
+    """Numbers of bins, in order, from numbers or from a mask."""
+    try:
+        raw = np.asarray(None if isinstance(bins, str | bytes) else validate.plain(name, bins))
+    except ValueError:  # ragged
+        raw = np.asarray(None)
+    if raw.dtype == bool and raw.shape == (n,):
+        return tuple(np.flatnonzero(raw).tolist())
+    if raw.ndim != 1 or (raw.size and raw.dtype.kind not in "iu"):
+        raise ValueError(f"{name} = {bins!r}: must be numbers of bins, or a mask of {n} booleans")
+    found = tuple(sorted(raw.tolist()))
+    if found and not 0 <= found[0] <= found[-1] < n:
+        raise ValueError(f"{name} = {found}: must be from 0 to {n - 1}")
+    if len(set(found)) < len(found):
+        raise ValueError(f"{name} = {found}: each may be there once")
+    return tuple(int(i) for i in found)
 
 
 def _directory() -> Path:
@@ -167,7 +377,7 @@ def available_experiments() -> dict[str, str]:
     """
     found = {}
     for path in sorted(_directory().glob("*.toml")):
-        found[path.stem] = tomllib.loads(path.read_text(encoding="utf-8"))["description"]
+        found[path.stem] = experiment_file(read_text(path)).description
     return found
 
 
@@ -187,8 +397,8 @@ def load(name: str | Path) -> Experiment:
     Raises
     ------
     ValueError
-        If the name is unknown, or a field is missing, unknown, of the wrong kind or out of range;
-        the message names file and field.
+        If the name is unknown, or a field is missing, unknown, of the wrong kind or out of range, or a file is not
+        text; the message names file and field.
     FileNotFoundError
         If a named TOML file or table does not exist.
 
@@ -207,8 +417,12 @@ def load(name: str | Path) -> Experiment:
         known = [p.stem for p in sorted(_directory().glob("*.toml"))]
         path = _directory() / f"{validate.choice('experiment', name, known)}.toml"
     try:
-        raw: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        parsed = msgspec.convert(raw, ExperimentFile)
-        return Experiment(**parsed.build(path.parent))
-    except (ValueError, tomllib.TOMLDecodeError) as error:
+        text = read_text(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"experiment = {str(path)!r}: there is no such file") from None
+    try:
+        return Experiment(**experiment_file(text).build(path.parent))
+    except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path.name}: {error}") from None

@@ -84,7 +84,7 @@ class TabulatedSpectrum:
 
     def __call__(self, E: ArrayLike) -> Floats:
         """Neutrinos per MeV; at a step, what holds above it."""
-        E = np.asarray(E, dtype=np.float64)
+        E = validate.real("E", E)
         x, y = np.array(self.energies), np.array(self.values)
         if self.interpolation == "log":
             y = np.log(y)

@@ -1,21 +1,29 @@
 """The schema of an experiment's TOML file, and how its parts are built.
 
-`msgspec` refuses missing, unknown and mistyped fields with the path of the field.
+`msgspec` refuses missing, unknown and mistyped fields with the path of the field. Keys state their unit in their name
+unless it is that of the observable. `docs/toml.md` is the reference page; a test compares the two.
 """
 
+import tomllib
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
 
 from cevns_fast._validate import Floats, unknown
-from cevns_fast.constants import SIN2_THETA_W
-from cevns_fast.data import read_table
-from cevns_fast.experiments import detectors, sources, spectra
+from cevns_fast.constants import KEV, SIN2_THETA_W
+from cevns_fast.data import beside, read_table
+from cevns_fast.experiments import detectors, responses, sources, spectra
 from cevns_fast.experiments.backgrounds import Background, BackgroundRate, StandardModelFraction
 from cevns_fast.interactions.standard_model import StandardModel
-from cevns_fast.nuclear.nuclei import FormFactor, HelmFormFactor, PointNucleus, Target
+from cevns_fast.nuclear.form_factors import FormFactor, HelmFormFactor, PointNucleus
+from cevns_fast.nuclear.nuclei import Nuclide, Target
+
+EnergyUnit = Literal["eV", "keV", "MeV", "GeV"]
+_MEV = {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0, "GeV": 1e3}
+T = TypeVar("T")
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -25,59 +33,78 @@ class _Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class PionDecayAtRestTable(_Strict, tag="pion-decay-at-rest", tag_field="type"):
     """[source] of a spallation experiment."""
 
-    distance: float
+    distance_m: float
     neutrinos_per_proton: float = 0.08
 
     def build(self, folder: Path) -> sources.PionDecayAtRest:
         """The source."""
-        return sources.PionDecayAtRest(self.distance, self.neutrinos_per_proton)
+        return sources.PionDecayAtRest(self.distance_m, self.neutrinos_per_proton)
 
 
 class ReactorTable(_Strict, tag="reactor", tag_field="type"):
-    """[source] of a reactor experiment: thermal_power and distance, or total_flux."""
+    """[source] of a reactor experiment: thermal_power_GW and distance_m, or total_flux_per_cm2_s."""
 
-    thermal_power: float | None = None
-    distance: float | None = None
-    total_flux: float | None = None
+    thermal_power_GW: float | None = None
+    distance_m: float | None = None
+    total_flux_per_cm2_s: float | None = None
     fission_fractions: dict[str, float] = msgspec.field(default_factory=lambda: dict(sources.TYPICAL_FRACTIONS))
     high_energy: sources.HighEnergy = "huber-mueller"
     low_energy: sources.LowEnergy = "vogel-engel"
-    energy_per_fission: float = 205.8
-    endpoint: float = 8.0
+    energy_per_fission_MeV: float = 205.8
+    endpoint_MeV: float = 8.0
 
     def build(self, folder: Path) -> sources.Reactor:
         """The source."""
-        return sources.Reactor(**msgspec.structs.asdict(self))
+        return sources.Reactor(
+            thermal_power=self.thermal_power_GW,
+            distance=self.distance_m,
+            total_flux=self.total_flux_per_cm2_s,
+            fission_fractions=self.fission_fractions,
+            high_energy=self.high_energy,
+            low_energy=self.low_energy,
+            energy_per_fission=self.energy_per_fission_MeV,
+            endpoint=self.endpoint_MeV,
+        )
 
 
 class TabulatedTable(_Strict, tag="tabulated", tag_field="type"):
-    """[source] with a spectrum as a CSV file: names of its columns, and what turns its energies into MeV.
+    """[source] with a spectrum as a CSV file.
 
-    Without total_flux the values are per cm², second and MeV.
+    Without total_flux_per_cm2_s the values are per cm², second and the unit of energy that `value_per` names.
     """
 
     file: str
-    energy: str
-    value: str
-    energy_unit: float = 1.0
+    energy_column: str
+    energy_unit: EnergyUnit
+    value_column: str
+    value_per: EnergyUnit | None = None
     interpolation: spectra.Interpolation = "linear"
     uncertainty: float | str = 0.0  # relative, or the name of a column
-    total_flux: float | None = None
+    total_flux_per_cm2_s: float | None = None
     antineutrino: bool = True
-    species: str = "anti_nu_e"
+    species: str | None = None
 
     def build(self, folder: Path) -> sources.TabulatedSource:
         """The source."""
-        columns = read_table(folder / self.file)
-        E, values = (_column(columns, self.file, name) for name in (self.energy, self.value))
+        columns = _columns(folder, "source.file", self.file)
+        E, values = (_column(columns, self.file, name) for name in (self.energy_column, self.value_column))
+        if (self.value_per is None) == (self.total_flux_per_cm2_s is None):
+            raise ValueError(
+                "value_per, total_flux_per_cm2_s: must be one of them, the unit of energy that the values are for, "
+                "or what they are scaled to"
+            )
         uncertainty: float | tuple[float, ...]
         if isinstance(self.uncertainty, str):
             uncertainty = tuple(_column(columns, self.file, self.uncertainty).tolist())
         else:
             uncertainty = self.uncertainty
-        points = tuple((E * self.energy_unit).tolist()), tuple(values.tolist())
+        values = values / _MEV[self.value_per or "MeV"]
+        points = tuple((E * _MEV[self.energy_unit]).tolist()), tuple(values.tolist())
         spectrum = spectra.TabulatedSpectrum(*points, self.interpolation, uncertainty)
-        return sources.TabulatedSource(spectrum, self.total_flux, self.antineutrino, self.species)
+        species = self.species or ("anti_nu_e" if self.antineutrino else "nu_e")
+        if species.startswith("anti") != self.antineutrino:
+            raise ValueError(f"species = {species!r}, antineutrino = {str(self.antineutrino).lower()}: contradict")
+        return sources.TabulatedSource(spectrum, self.total_flux_per_cm2_s, self.antineutrino, species)
 
 
 class LogisticTable(_Strict, tag="logistic", tag_field="type"):
@@ -88,44 +115,92 @@ class LogisticTable(_Strict, tag="logistic", tag_field="type"):
     midpoint: float
     threshold: float
 
-    def build(self, folder: Path) -> detectors.LogisticAcceptance:
+    def build(self, folder: Path) -> responses.LogisticAcceptance:
         """The acceptance."""
-        return detectors.LogisticAcceptance(self.plateau, self.steepness, self.midpoint, self.threshold)
+        return responses.LogisticAcceptance(self.plateau, self.steepness, self.midpoint, self.threshold)
 
 
-class PointsTable(_Strict, tag="table", tag_field="type"):
-    """A function as a CSV file; x and y name its columns, x_unit what turns x into the library's unit."""
+class AcceptanceTable(_Strict, tag="table", tag_field="type"):
+    """An acceptance as a CSV file, at values of the observable."""
 
     file: str
-    x: str
-    y: str
-    x_unit: float = 1.0
+    x_column: str
+    value_column: str
 
-    def build(self, folder: Path) -> detectors.Table:
-        """The function."""
-        columns = read_table(folder / self.file)
-        x, y = (_column(columns, self.file, name) for name in (self.x, self.y))
-        return detectors.Table(tuple((x * self.x_unit).tolist()), tuple(y.tolist()))
+    def build(self, folder: Path) -> responses.Table:
+        """The acceptance."""
+        columns = _columns(folder, "response.acceptance.file", self.file)
+        x, y = (_column(columns, self.file, name) for name in (self.x_column, self.value_column))
+        return responses.Table(tuple(x.tolist()), tuple(y.tolist()))
+
+
+class QuenchingTable(_Strict, tag="table", tag_field="type"):
+    """Quenching as a CSV file, at recoil energies."""
+
+    file: str
+    energy_column: str
+    energy_unit: EnergyUnit
+    value_column: str
+
+    def build(self, folder: Path) -> responses.Table:
+        """The quenching."""
+        columns = _columns(folder, "response.quenching.file", self.file)
+        T, y = (_column(columns, self.file, name) for name in (self.energy_column, self.value_column))
+        return responses.Table(tuple((T * _MEV[self.energy_unit]).tolist()), tuple(y.tolist()))
+
+
+class LindhardTable(_Strict, tag="lindhard", tag_field="type"):
+    """Lindhard's quenching."""
+
+    element: str
+    k: float | None = None
+
+    def build(self, folder: Path) -> responses.LindhardQuenching:
+        """The quenching."""
+        return responses.LindhardQuenching(self.element, self.k)
+
+
+class PolynomialTable(_Strict, tag="polynomial", tag_field="type"):
+    """Quenching as a polynomial in the recoil energy in `energy_unit`, constant first."""
+
+    coefficients: list[float]
+    energy_unit: EnergyUnit
+
+    def build(self, folder: Path) -> responses.PolynomialQuenching:
+        """The quenching."""
+        unit = _MEV[self.energy_unit]
+        return responses.PolynomialQuenching(tuple(float(c) / unit**i for i, c in enumerate(self.coefficients)))
+
+
+class LinearTable(_Strict, tag="linear", tag_field="type"):
+    """Quenching as a straight line in the recoil energy."""
+
+    intercept: float
+    slope_per_keV: float
+
+    def build(self, folder: Path) -> responses.LinearQuenching:
+        """The quenching."""
+        return responses.LinearQuenching(self.intercept, self.slope_per_keV / KEV)
 
 
 class PoissonTable(_Strict, tag="poisson", tag_field="type"):
     """Counting photoelectrons."""
 
-    def build(self) -> detectors.Smearing:
+    def build(self) -> responses.Smearing:
         """The smearing."""
-        return detectors.PoissonSmearing()
+        return responses.PoissonSmearing()
 
 
 class GaussianTable(_Strict, tag="gaussian", tag_field="type"):
     """A resolution."""
 
-    statistical: float = 1.0
+    statistical: float = 0.0
     constant: float = 0.0
     linear: float = 0.0
 
-    def build(self) -> detectors.Smearing:
+    def build(self) -> responses.Smearing:
         """The smearing."""
-        return detectors.GaussianSmearing(self.statistical, self.constant, self.linear)
+        return responses.GaussianSmearing(self.statistical, self.constant, self.linear)
 
 
 class GammaTable(_Strict, tag="gamma", tag_field="type"):
@@ -133,31 +208,35 @@ class GammaTable(_Strict, tag="gamma", tag_field="type"):
 
     shape_per_unit: float
 
-    def build(self) -> detectors.Smearing:
+    def build(self) -> responses.Smearing:
         """The smearing."""
-        return detectors.GammaSmearing(self.shape_per_unit)
+        return responses.GammaSmearing(self.shape_per_unit)
 
 
 class ResponseTable(_Strict):
-    """[detector.response]; energies in MeV."""
+    """[detector.response]"""
 
     observable: str = "recoil energy [keV]"
-    light_yield: float = 1.0
-    quenching: float | PointsTable = 1.0
-    acceptance: float | LogisticTable | PointsTable = 1.0
+    light_yield_per_keV: float = 1.0
+    quenching: float | QuenchingTable | LindhardTable | PolynomialTable | LinearTable = 1.0
+    acceptance: float | LogisticTable | AcceptanceTable = 1.0
     smearing: PoissonTable | GaussianTable | GammaTable | None = None
-    recoil_threshold: float = 0.0
+    recoil_threshold_keV: float = 0.0
 
-    def build(self, folder: Path) -> detectors.Response:
+    def build(self, folder: Path) -> responses.Response:
         """The response."""
         quenching, acceptance = self.quenching, self.acceptance
-        return detectors.Response(
-            light_yield=self.light_yield,
-            quenching=quenching if isinstance(quenching, float | int) else quenching.build(folder),
-            acceptance=acceptance if isinstance(acceptance, float | int) else acceptance.build(folder),
+        return responses.Response(
+            light_yield=self.light_yield_per_keV,
+            quenching=quenching
+            if isinstance(quenching, float | int)
+            else _named("quenching", lambda: quenching.build(folder)),
+            acceptance=acceptance
+            if isinstance(acceptance, float | int)
+            else _named("acceptance", lambda: acceptance.build(folder)),
             smearing=self.smearing.build() if self.smearing else None,
             observable=self.observable,
-            recoil_threshold=self.recoil_threshold,
+            recoil_threshold=self.recoil_threshold_keV * KEV,
         )
 
 
@@ -165,12 +244,12 @@ class HelmTable(_Strict, tag="helm", tag_field="type"):
     """Form factor."""
 
     convention: Literal["lewin-smith", "rms"] = "lewin-smith"
-    skin: float = 0.9
-    neutron_radius: float | dict[str, float] | None = None
+    skin_fm: float = 0.9
+    neutron_radius_fm: float | dict[str, float] | None = None
 
     def build(self) -> FormFactor:
         """The form factor."""
-        return HelmFormFactor(self.convention, self.skin, self.neutron_radius)
+        return HelmFormFactor(self.convention, self.skin_fm, self.neutron_radius_fm)
 
 
 class PointTable(_Strict, tag="point", tag_field="type"):
@@ -181,23 +260,38 @@ class PointTable(_Strict, tag="point", tag_field="type"):
         return PointNucleus()
 
 
+class NuclideTable(_Strict):
+    """[[detector.nuclide]]: a nuclide of one's own, which `composition` names."""
+
+    name: str
+    Z: int
+    N: int
+    atomic_mass_u: float
+    charge_radius_fm: float | None = None
+
+    def build(self) -> Nuclide:
+        """The nuclide."""
+        return Nuclide(self.name, self.Z, self.N, self.atomic_mass_u, charge_radius=self.charge_radius_fm)
+
+
 class DetectorTable(_Strict):
     """[detector]"""
 
     material: str
     composition: dict[str, float]
-    mass: float
+    mass_kg: float
     bins: list[float]
+    nuclide: list[NuclideTable] = []
     response: ResponseTable = msgspec.field(default_factory=ResponseTable)
     form_factor: HelmTable | PointTable = msgspec.field(default_factory=HelmTable)
 
     def build(self, folder: Path) -> detectors.Detector:
         """The detector."""
         return detectors.Detector(
-            target=Target.of(self.material, self.composition),
-            mass=self.mass,
+            target=Target.of(self.material, self.composition, [each.build() for each in self.nuclide]),
+            mass=self.mass_kg,
             bins=tuple(self.bins),
-            response=self.response.build(folder),
+            response=_named("response", lambda: self.response.build(folder)),
             form_factor=self.form_factor.build(),
         )
 
@@ -225,6 +319,7 @@ class DataTable(_Strict):
 
     table: str | None = None
     simulated: SimulatedTable | None = None
+    exclude: list[int] = []  # bins that are left out, counted from 0
 
     def columns(self, folder: Path, bins: tuple[float, ...]) -> dict[str, list[str]]:
         """The table's columns, if there is one."""
@@ -232,7 +327,7 @@ class DataTable(_Strict):
             if self.simulated is None:
                 raise ValueError("table, simulated: at least one must be there")
             return {}
-        columns = read_table(folder / self.table)
+        columns = _columns(folder, "data.table", self.table)
         low, high = (_column(columns, self.table, name) for name in ("low", "high"))
         if low.tolist() != list(bins[:-1]) or high.tolist() != list(bins[1:]):
             raise ValueError(f"{self.table}: low, high are not the detector's bins {bins}")
@@ -246,7 +341,20 @@ class SteadyStateTable(_Strict):
     """[steady_state]: a constant rate, or a fraction of the Standard Model's counts spread evenly in energy."""
 
     per_day_keV_kg: float | None = None
+    per_day_keVee_kg: float | None = None
+    protons_per_day: float | None = None
     standard_model_fraction: float | None = None
+
+    def build(self) -> BackgroundRate | StandardModelFraction | None:
+        """The background, if one is stated."""
+        rates = self.per_day_keV_kg, self.per_day_keVee_kg
+        if sum(x is not None for x in (*rates, self.standard_model_fraction)) > 1:
+            raise ValueError("per_day_keV_kg, per_day_keVee_kg, standard_model_fraction: at most one may be there")
+        if any(x is not None for x in rates):
+            return BackgroundRate(*rates, self.protons_per_day)
+        if self.protons_per_day is not None:
+            raise ValueError("protons_per_day: must come with a rate")
+        return None if self.standard_model_fraction is None else StandardModelFraction(self.standard_model_fraction)
 
 
 class UncertaintyTable(_Strict):
@@ -272,20 +380,21 @@ class ExperimentFile(_Strict):
 
     description: str
     name: str
-    exposure: float
     source: PionDecayAtRestTable | ReactorTable | TabulatedTable
     detector: DetectorTable
     data: DataTable
     uncertainty: UncertaintyTable
+    exposure_days: float | None = None
+    exposure_protons_on_target: float | None = None
     citation: str = ""
     steady_state: SteadyStateTable = msgspec.field(default_factory=SteadyStateTable)
     background: list[BackgroundTable] = []
 
     def build(self, folder: Path) -> dict[str, Any]:
         """The arguments of `Experiment`."""
-        source = _named("source", lambda: self.source.build(folder))
-        detector = _named("detector", lambda: self.detector.build(folder))
-        columns = _named("data", lambda: self.data.columns(folder, detector.bins))
+        source = _named("[source]", lambda: self.source.build(folder))
+        detector = _named("[detector]", lambda: self.detector.build(folder))
+        columns = _named("[data]", lambda: self.data.columns(folder, detector.bins))
 
         def column(name: str) -> Floats:
             return _column(columns, self.data.table or "[data] without a table", name)
@@ -304,36 +413,126 @@ class ExperimentFile(_Strict):
             "citation": self.citation,
             "source": source,
             "detector": detector,
-            "exposure": self.exposure,
+            "exposure": self._exposure(source.exposure_unit),
             "observed": observed,
-            "simulated_truth": _named("data", lambda: StandardModel(truth.sin2_theta_w)),
-            "steady_state": _named("steady_state", lambda: self._steady_state(tabulated, detector.n_bins)),
+            "simulated_truth": _named("[data]", lambda: StandardModel(truth.sin2_theta_w)),
+            "steady_state": _named("[steady_state]", lambda: self._steady_state(tabulated, detector.n_bins)),
             "steady_state_weight": self.uncertainty.steady_state_weight,
             "backgrounds": tuple(Background(b.name, column(b.column), b.uncertainty) for b in self.background),
-            "signal_uncertainty": _named("uncertainty", lambda: self.uncertainty.signal_of(source)),
+            "signal_uncertainty": _named("[uncertainty]", lambda: self.uncertainty.signal_of(source)),
             "signal_uncertainty_on": self.uncertainty.signal_on,
             "shape_uncertainty": self.uncertainty.shape,
             "variance": self.uncertainty.variance,
+            "excluded": tuple(self.data.exclude),
         }
 
+    def _exposure(self, unit: str) -> float:
+        """The exposure, in the unit that the source counts in."""
+        stated = {"days": self.exposure_days, "protons on target": self.exposure_protons_on_target}
+        value = stated.pop(unit)
+        key = f"exposure_{unit.replace(' ', '_')}"
+        if value is None or any(other is not None for other in stated.values()):
+            raise ValueError(
+                f"{key}: must be there, and no other exposure, for a source of type {self._source_type()!r}"
+            )
+        return value
+
+    def _source_type(self) -> str:
+        return str(self.source.__struct_config__.tag)
+
     def _steady_state(self, tabulated: Floats | None, n_bins: int) -> Any:
-        """The steady-state background: tabulated, as a rate, as a fraction, or none."""
-        rate, fraction = self.steady_state.per_day_keV_kg, self.steady_state.standard_model_fraction
-        if sum(x is not None for x in (tabulated, rate, fraction)) > 1:
-            raise ValueError("per_day_keV_kg, standard_model_fraction, a column of the data: at most one may be there")
-        if rate is not None:
-            return BackgroundRate(rate)
-        if fraction is not None:
-            return StandardModelFraction(fraction)
+        """The steady-state background: tabulated, stated, or none."""
+        stated = self.steady_state.build()
+        if tabulated is not None and stated is not None:
+            raise ValueError("a column of the data is there already")
+        if stated is not None:
+            return stated
         return np.zeros(n_bins) if tabulated is None else tabulated
 
 
-def _named(table: str, build: Any) -> Any:
+# Keys that did not state their unit, or stated it as a factor, by table: what they are called now.
+_RENAMED: dict[str, dict[str, str]] = {
+    "": {"exposure": "exposure_days or exposure_protons_on_target"},
+    "source": {
+        "distance": "distance_m",
+        "thermal_power": "thermal_power_GW",
+        "total_flux": "total_flux_per_cm2_s",
+        "energy_per_fission": "energy_per_fission_MeV",
+        "endpoint": "endpoint_MeV",
+        "energy": "energy_column",
+        "value": "value_column",
+    },
+    "detector": {"mass": "mass_kg"},
+    "detector.response": {"light_yield": "light_yield_per_keV", "recoil_threshold": "recoil_threshold_keV, in keV"},
+    "detector.response.quenching": {
+        "x": "energy_column",
+        "x_unit": 'energy_unit, "keV" or "MeV"',
+        "y": "value_column",
+    },
+    "detector.response.acceptance": {
+        "x": "x_column",
+        "x_unit": "nothing, x is in units of the observable",
+        "y": "value_column",
+    },
+    "detector.form_factor": {"skin": "skin_fm", "neutron_radius": "neutron_radius_fm"},
+}
+
+
+def experiment_file(text: str) -> ExperimentFile:
+    """The contents of a file; `ValueError` for whatever is wrong with them."""
+    try:
+        raw: Mapping[str, Any] = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    _refuse_old_names(raw)
+    _refuse_huge_integers(raw)
+    try:
+        return msgspec.convert(raw, ExperimentFile)
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
+        raise ValueError(str(error) or "is nested too deeply") from None
+
+
+def _refuse_huge_integers(raw: Mapping[str, Any]) -> None:
+    """TOML's integers have 64 bits; Python's would overflow later on."""
+    todo: list[tuple[str, Any]] = [("", raw)]
+    for path, value in todo:  # grows
+        if isinstance(value, dict):
+            todo += [(f"{path}.{key}" if path else key, each) for key, each in value.items()]
+        elif isinstance(value, list):
+            todo += [(f"{path}[{i}]", each) for i, each in enumerate(value)]
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ValueError(f"{path[:200]} = {str(value)[:20]}…: must fit into 64 bits, or have a decimal point")
+
+
+def _refuse_old_names(raw: Mapping[str, Any]) -> None:
+    """An old key would be "unknown", and perhaps in another unit than the new one."""
+    for path, names in _RENAMED.items():
+        table: Any = raw
+        for key in filter(None, path.split(".")):
+            table = table.get(key) if isinstance(table, Mapping) else None
+        for old, new in names.items():
+            if isinstance(table, Mapping) and old in table:
+                where = f"[{path}] " if path else ""
+                raise ValueError(f"{where}{old}: is called {new} now: keys state their unit")
+
+
+def _named(table: str, build: Callable[[], T]) -> T:
     """Build a part; an error says which table of the file it comes from."""
     try:
         return build()
     except ValueError as error:
-        raise ValueError(f"[{table}] {error}") from None
+        raise ValueError(f"{table} {error}") from None
+    except FileNotFoundError as error:
+        missing = f"{error.filename}: no such file" if error.filename else str(error)
+        raise FileNotFoundError(f"{table} {missing}") from None
+
+
+def _columns(folder: Path, field: str, name: str) -> dict[str, list[str]]:
+    """Columns of the file that a field names."""
+    try:
+        return read_table(beside(folder, name))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{field} = {name!r}: there is no such file in {str(folder)!r}") from None
 
 
 def _column(columns: dict[str, list[str]], file: str, name: str) -> Floats:
@@ -343,4 +542,4 @@ def _column(columns: dict[str, list[str]], file: str, name: str) -> Floats:
     try:
         return np.array([float(cell) for cell in columns[name]])
     except ValueError as error:
-        raise ValueError(f"{file}: column {name!r}: {error}") from None
+        raise ValueError(f"{file}: column {name!r}: {str(error)[:100]}") from None

@@ -5,34 +5,34 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cevns_fast import __version__
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import Evaluator, pack
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts.templates import (
     DEFAULT_RTOL,
     WithStandardModel,
     checked_batch,
-    count_polynomial,
-    standard_model_counts,
+    total_polynomial,
 )
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference import minima
 from cevns_fast.inference.planes import CACHE, EvaluatorProblem, Grid, PlaneProblem, ProfiledProblem
-from cevns_fast.inference.scan_result import Minima, Scan
+from cevns_fast.inference.scan_result import Between, Minima, Scan
 from cevns_fast.interactions.process import Exponents, Interaction
-from cevns_fast.likelihood.likelihood import Likelihood, experiments_of
+from cevns_fast.likelihood.assembly import Assembly, Statistic, experiments_of
 from cevns_fast.likelihood.measurement import Measurement
 from cevns_fast.likelihood.nuisances import Nuisance
 from cevns_fast.likelihood.whitening import reduced
 from cevns_fast.parallel import chunks
-from cevns_fast.parallel.chunks import Progress
+from cevns_fast.parallel.progress import Progress
 from cevns_fast.parallel.threads import checked, get_num_threads
 
 _FARTHEST = 1e50  # χ² goes with the fourth power of a coupling, and must be a number
@@ -47,7 +47,7 @@ class _Systems(NamedTuple):
 
 
 def _systems(
-    like: Likelihood,
+    like: Assembly,
     batch: Sequence[Interaction],
     couplings: tuple[str, ...],
     free: tuple[str, ...],
@@ -58,10 +58,10 @@ def _systems(
     names = couplings + free
     found: list[dict[Exponents, Floats]] = []
     for experiment in like.experiments:
-        polynomial = count_polynomial(experiment, batch, names, phases, rtol=like.rtol, threads=threads)
-        by_power = {e: polynomial.values[:, i] for i, e in enumerate(polynomial.exponents)}
-        by_power[(0,) * len(names)] += standard_model_counts(experiment, like.standard_model, like.rtol, batch)
-        found.append(by_power)
+        polynomial = total_polynomial(
+            experiment, batch, names, phases, standard_model=like.standard_model, rtol=like.rtol, threads=threads
+        )
+        found.append({e: polynomial.values[:, i] for i, e in enumerate(polynomial.exponents)})
     # The highest powers along a row first: that leaves them few components.
     exponents = sorted({e for each in found for e in each}, key=lambda e: (-e[len(couplings) - 1], e))
     for e in exponents:
@@ -74,7 +74,7 @@ def _systems(
     return _Systems(_triangles(like.measurements, found, exponents, rows_for), scale_variance, powers)
 
 
-@lru_cache(maxsize=32)
+@remember(maxsize=32)
 def _systems_of_one(
     experiments: tuple[Experiment, ...],
     standard_model: WithStandardModel,
@@ -84,8 +84,8 @@ def _systems_of_one(
     phases: tuple[tuple[str, complex], ...],
     rtol: float,
 ) -> _Systems:
-    """The same of one interaction, kept: it is scanned again on a finer grid."""
-    like = Likelihood(experiments, standard_model=standard_model, rtol=rtol)
+    """The templates of one interaction, whitened and kept: it is scanned again on a finer grid."""
+    like = Assembly(experiments, standard_model=standard_model, rtol=rtol)
     found = _systems(like, [interaction], couplings, free, dict(phases), 1)
     for array in found:
         array.setflags(write=False)
@@ -93,7 +93,7 @@ def _systems_of_one(
 
 
 def _kernel_problem(
-    like: Likelihood,
+    like: Assembly,
     batch: Sequence[Interaction],
     couplings: tuple[str, ...],
     free: tuple[str, ...],
@@ -162,7 +162,7 @@ def correlation_scan(
     profile: Sequence[str] = (),
     phases: Mapping[str, complex] | None = None,
     standard_model: WithStandardModel = True,
-    statistic: Literal["gaussian", "poisson"] = "gaussian",
+    statistic: Statistic = "gaussian",
     nuisances: Sequence[Nuisance] = (),
     out: Floats | None = None,
     threads: int | None = None,
@@ -227,18 +227,18 @@ def correlation_scan(
     """
     listed = experiments_of(experiment)
     batch = checked_batch(interaction, rtol)
-    kind = type(batch[0])
-    names, free = _names(kind, couplings, profile, phases or {})
+    names, free = _names(type(batch[0]), couplings, profile, phases or {})
     if len(axes) != len(names):
         raise ValueError(f"axes: {len(axes)} grids are given for {len(names)} couplings {names}")
     grids = tuple(_grid(name, axis) for name, axis in zip(names, axes, strict=True))
     n_threads = get_num_threads() if threads is None else checked(threads)
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise ValueError(f"executor = {executor!r}: must be a concurrent.futures.Executor")
+    if checkpoint is not None:
+        checkpoint = validate.path("checkpoint", checkpoint)
+    chunks.check_executor(executor)
     single = isinstance(interaction, Interaction)
     shape = tuple(grid.size for grid in grids)
     result = _target(out, shape if single else (len(batch), *shape))
-    like = Likelihood(listed, standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol)
+    like = Assembly(listed, standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol)
     problem: Grid
     if statistic == "gaussian" and not nuisances and not any(m.predicts_variance for m in like.measurements):
         problem = _kernel_problem(like, batch, names, free, grids, phases or {}, n_threads)
@@ -263,7 +263,7 @@ class _Search:
     """The minimum over all couplings, off the grid, sought from the lowest grid point of each plane."""
 
     problem: Grid
-    like: Likelihood
+    like: Assembly
     batch: tuple[Interaction, ...]
     phases: Mapping[str, complex]
 
@@ -288,14 +288,24 @@ class _Search:
             nuisances={name: np.array([each[name] for each in nuisances]) for name in nuisances[0]},
         )
 
+    def between(self, interaction: int) -> Between:
+        """χ² at any points of the plane."""
+        if not self.problem.free:
+            names = self.problem.couplings
+            (systems,) = self.like.of_couplings([self.batch[interaction]], names, self.phases, 1)
+            return Evaluator(pack(*reduced(*systems))).batch, (101, 2001)
+        if isinstance(self.problem, ProfiledProblem):
+            return partial(self.problem.profiled, interaction), (31, 201)  # a point takes a hundred times as long
+        return None, (0, 0)
+
 
 def _identity(
-    like: Likelihood, batch: Sequence[Interaction], problem: Grid, phases: Mapping[str, complex], rtol: float
+    like: Assembly, batch: Sequence[Interaction], problem: Grid, phases: Mapping[str, complex], rtol: float
 ) -> dict[str, str]:
     """What the scan is, field by field: a checkpoint and a saved result carry it."""
     identity = {
         "cevns_fast_version": __version__,
-        "experiments": ", ".join(e.name for e in like.experiments),
+        "experiments": ", ".join(like.labels),
         "interactions": repr(list(batch)) if len(batch) <= 4 else f"{batch[0]!r} … {batch[-1]!r} ({len(batch)})",
         "couplings": ", ".join(problem.couplings),
         "profiled": ", ".join(problem.free),
@@ -306,7 +316,9 @@ def _identity(
         "rtol": repr(rtol),
     }
     for name, axis in zip(problem.couplings, problem.axes, strict=True):
-        identity[f"grid of {name}"] = f"{axis.size} from {axis[0]!r} to {axis[-1]!r}, sha256 {chunks.digest(axis)}"
+        identity[f"grid of {name}"] = (
+            f"{axis.size} from {float(axis[0])!r} to {float(axis[-1])!r}, sha256 {chunks.digest(axis)}"
+        )
     identity["templates"] = "sha256 " + chunks.digest(*problem.numbers)
     return identity
 
@@ -342,6 +354,7 @@ def _target(out: Any, shape: tuple[int, ...]) -> Floats:
                 "pass a memory map (numpy.lib.format.open_memmap) as `out`"
             )
         return np.empty(shape)
+    validate.plain("out", out)
     if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != np.float64 or not out.flags.c_contiguous:
         described = f"{out.dtype}{list(out.shape)}" if isinstance(out, np.ndarray) else repr(out)
         raise ValueError(f"out = {described}: must be a C-contiguous float64 array of shape {shape}")

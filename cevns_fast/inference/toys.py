@@ -18,11 +18,14 @@ from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import POISSON, PREDICTED_VARIANCE, Block, Evaluator, System, pack
 from cevns_fast._validate import Floats
 from cevns_fast.inference import minima
-from cevns_fast.likelihood.likelihood import Likelihood
+from cevns_fast.likelihood.likelihood import Likelihood, function_of
+from cevns_fast.likelihood.measurement import profiled_steady_state
 from cevns_fast.parallel import chunks
-from cevns_fast.parallel.chunks import Progress
+from cevns_fast.parallel.progress import Progress
+from cevns_fast.parallel.threads import checked
 
 _PER_ROW = 50
+_MOST = 10**9  # toys: no memory holds more
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class _Truth:
 
 @dataclass(frozen=True, eq=False)
 class _Toys:
-    """Rows of toys, `chunks.Work`: `rows_per_truth` for each truth, each of as many toys as the result has columns."""
+    """Rows of toys, `chunks.Job`: `rows_per_truth` for each truth, each of as many toys as the result has columns."""
 
     block: Block
     kinds: tuple[tuple[int, float], ...]  # statistic and off/on ratio of each system
@@ -176,9 +179,10 @@ def best_fit(fit: Likelihood, *, fixed: Mapping[str, float] | None = None) -> Be
     >>> round(cf.best_fit(fit).chi2, 3)
     2.833
     """
-    stays = _chosen(fit, fixed or {})
-    theta = np.array([(fixed or {}).get(p.name, p.default) for p in fit.parameters], dtype=np.float64)
-    value, where = minima.lowest(fit.evaluator(complete=True), _starts(fit, theta, stays), stays)
+    stays = _chosen(fit, validate.mapping("fixed", fixed or {}))
+    values = {name: validate.number(name, value) for name, value in (fixed or {}).items()}
+    theta = np.array([values.get(p.name, p.default) for p in fit.parameters])
+    value, where = minima.lowest(function_of(fit).full(), _starts(fit, theta, stays), stays)
     return BestFit(dict(zip((p.name for p in fit.parameters), where.tolist(), strict=True)), value)
 
 
@@ -286,7 +290,7 @@ def feldman_cousins(
     level = validate.number("cl", cl)
     if not 0 < level < 1:
         raise ValueError(f"cl = {cl!r}: must be between 0 and 1")
-    fixed = _chosen(fit, points)
+    fixed = _chosen(fit, validate.mapping("points", points))
     if not any(fixed):
         raise ValueError("points: must give at least one parameter")
     names = tuple(p.name for p, stays in zip(fit.parameters, fixed, strict=True) if stays)
@@ -294,7 +298,7 @@ def feldman_cousins(
     if given[0].ndim != 1:
         raise ValueError(f"points: have shape {given[0].shape}, must be one-dimensional")
     every = np.stack(given, axis=1)
-    data = fit.evaluator(complete=True)
+    data = function_of(fit).full()
     at, chi2 = [], []
     for point in every:
         theta = np.array([p.default for p in fit.parameters])
@@ -312,9 +316,7 @@ def feldman_cousins(
 
 def _chosen(fit: Likelihood, names: Mapping[str, Any]) -> tuple[bool, ...]:
     """Which parameters are named."""
-    if not fit.parameters:
-        raise ValueError("fit: must be a Likelihood with model= and parameters=")
-    known = [p.name for p in fit.parameters]
+    known = [p.name for p in function_of(fit).model.parameters]
     for name in names:
         validate.choice("parameter", name, known)
     return tuple(name in names for name in known)
@@ -324,13 +326,13 @@ def _starts(fit: Likelihood, theta: Floats, fixed: Sequence[bool]) -> Floats:
     """theta, and vectors that differ from it in the signs and sizes of couplings and along a free mass."""
     choices: list[list[float]] = []
     for i, parameter in enumerate(fit.parameters):
-        if fixed[i] or parameter.unit == "σ":
+        if fixed[i] or parameter.name in fit.nuisance_names:
             choices.append([theta[i]])
-        elif parameter.name == fit.structure:
+        elif parameter.name == function_of(fit).model.structure:
             choices.append(np.linspace(parameter.lower, parameter.upper, 7)[1:-1].tolist())
         else:
             beyond = parameter.upper if np.isfinite(parameter.upper) else 1.0
-            size = minima.reach(fit.evaluator(complete=False), theta, i, beyond)
+            size = minima.reach(function_of(fit).fast(), theta, i, beyond)
             choices.append([min(max(x, parameter.lower), parameter.upper) for x in minima.sides(size)])
     return minima.starts(theta, choices)
 
@@ -347,17 +349,23 @@ def _throw(
     progress: Progress,
 ) -> Floats:
     """Values of toys at each of the vectors, float64[n, toys]."""
-    if not isinstance(toys, int) or isinstance(toys, bool) or toys < 1 or toys % _PER_ROW:
+    toys, seed = validate.whole("toys", toys, minimum=1), validate.whole("seed", seed, minimum=0)
+    if toys > _MOST:
+        raise ValueError(f"toys = {toys}: must be at most {_MOST}")
+    if toys % _PER_ROW:
         raise ValueError(f"toys = {toys!r}: must be a positive multiple of {_PER_ROW}")
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise ValueError(f"seed = {seed!r}: must be a whole number >= 0")
-    layout, systems = fit.systems()
-    data = fit.evaluator(complete=True)
+    threads = checked(threads)
+    if checkpoint is not None:
+        checkpoint = validate.path("checkpoint", checkpoint)
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise ValueError(f"executor = {executor!r}: must be a concurrent.futures.Executor")
+    layout, systems = function_of(fit).systems()
+    data = function_of(fit).full()
     truths = tuple(_truth(fit, data, systems, theta, fixed) for theta in at)
     kinds = tuple((s.statistic, s.off_on_ratio) for s in systems)
     work = _Toys(pack(layout, systems), kinds, truths, fixed, toys // _PER_ROW, seed)
     rows = np.empty((len(at) * work.rows_per_truth, _PER_ROW))
-    identity = fit.identity() | {
+    identity = function_of(fit).identity() | {
         "toys": repr(toys),
         "seed": repr(seed),
         "points": f"{len(at)}, sha256 {chunks.digest(at)}",
@@ -373,10 +381,13 @@ def _truth(fit: Likelihood, data: Evaluator, systems: Sequence[System], theta: F
     ends = np.cumsum([s.data.size for s in systems])[:-1]
     means, spreads = [], []
     for s, n, mu in zip(systems, np.split(signal, ends), np.split(expectation, ends), strict=True):
-        if s.statistic == POISSON:
-            steady = _steady_state(s, mu) if np.isfinite(s.off_on_ratio) else np.zeros_like(mu)
-            means.append(np.maximum(mu + steady, 0.0))
-            spreads.append(s.off_on_ratio * steady if np.isfinite(s.off_on_ratio) else steady)
+        if s.statistic == POISSON and np.isfinite(s.off_on_ratio):
+            on, background = profiled_steady_state(s.data, s.weight, s.off_on_ratio, mu)
+            means.append(on)
+            spreads.append(s.off_on_ratio * background)
+        elif s.statistic == POISSON:
+            means.append(np.maximum(mu, 0.0))
+            spreads.append(np.zeros_like(mu))
         elif s.statistic == PREDICTED_VARIANCE:
             means.append(mu)
             spreads.append(np.sqrt(n + s.weight + s.shape_variance * (n + s.background) ** 2))
@@ -384,10 +395,3 @@ def _truth(fit: Likelihood, data: Evaluator, systems: Sequence[System], theta: F
             means.append(mu)
             spreads.append(1 / np.sqrt(s.weight))
     return _Truth(theta, tuple(means), tuple(spreads), data.pulls(theta), _starts(fit, theta, [False] * theta.size))
-
-
-def _steady_state(s: System, mu: Floats) -> Floats:
-    """The background b that on and off counts want beside mu: (1 + τ) b² − p b − off μ = 0."""
-    every = 1 + s.off_on_ratio
-    p = s.data + s.weight - every * mu
-    return np.asarray((p + np.sqrt(np.maximum(p * p + 4 * every * s.weight * mu, 0.0))) / (2 * every))

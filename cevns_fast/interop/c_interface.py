@@ -1,16 +1,24 @@
-"""The C interface: its header and its one source file, for a program of one's own."""
+"""The C interface: its header and its sources, for a program of one's own."""
 
 from pathlib import Path
 
-from cevns_fast import _kernels
-from cevns_fast.output.tables import refuse_existing, write
+from cevns_fast import _files, _kernels
+from cevns_fast import _validate as validate
 
-FILES = ("cevns_fast.h", "likelihood.c")
-COMPILE = "cc -O3 -fPIC -shared likelihood.c -lm -o libcevns_fast.so"
+SOURCES = (
+    "likelihood.c",
+    "likelihood_batch.c",
+    "likelihood_derivatives.c",
+    "likelihood_minimise.c",
+    "likelihood_model.c",
+    "likelihood_read.c",
+)
+FILES = ("cevns_fast.h", "likelihood.h", *SOURCES)
+COMPILE = f"cc -O3 -fPIC -shared {' '.join(SOURCES)} -lm -o libcevns_fast.so"
 
 
 def write_c_interface(directory: str | Path, *, overwrite: bool = False) -> tuple[Path, ...]:
-    """Write header and source of the C interface, which evaluate what `Likelihood.export` wrote.
+    """Write headers and sources of the C interface, which evaluate what `Likelihood.export` wrote.
 
     Parameters
     ----------
@@ -22,8 +30,9 @@ def write_c_interface(directory: str | Path, *, overwrite: bool = False) -> tupl
     Returns
     -------
     tuple of Path
-        ``cevns_fast.h`` and ``likelihood.c``: C99 without dependencies, for ``cc -O3 -fPIC -shared likelihood.c -lm -o
-        libcevns_fast.so``, or to be compiled into a program.
+        ``cevns_fast.h``, which a program includes, and what it needs: ``likelihood.h`` and ``likelihood*.c``, C99
+        without dependencies, for ``cc -O3 -fPIC -shared likelihood*.c -lm -o libcevns_fast.so``, or to be compiled
+        into the program.
 
     Raises
     ------
@@ -35,12 +44,14 @@ def write_c_interface(directory: str | Path, *, overwrite: bool = False) -> tupl
     >>> import tempfile
     >>> import cevns_fast as cf
     >>> with tempfile.TemporaryDirectory() as directory:
-    ...     [path.name for path in cf.write_c_interface(directory)]
-    ['cevns_fast.h', 'likelihood.c']
+    ...     [path.name for path in cf.write_c_interface(directory)][:3]
+    ['cevns_fast.h', 'likelihood.h', 'likelihood.c']
     """
+    directory, overwrite = validate.path("directory", directory), validate.flag("overwrite", overwrite)
+    if directory.exists() and not directory.is_dir():
+        raise ValueError(f"directory = {str(directory)!r}: is a file, must be a folder")
     source = Path(_kernels.__path__[0])
     paths = tuple(Path(directory) / name for name in FILES)
-    refuse_existing(paths, overwrite=overwrite)
-    for path in paths:
-        write(path, (source / path.name).read_bytes(), overwrite=overwrite)
+    _files.refuse_existing(paths, overwrite=overwrite, how="overwrite=True (--force)")
+    _files.write({path: (source / path.name).read_bytes() for path in paths}, overwrite=overwrite)
     return paths

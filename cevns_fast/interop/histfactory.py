@@ -11,10 +11,12 @@ from cevns_fast._validate import Floats
 from cevns_fast.counts.templates import WithStandardModel
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
-from cevns_fast.likelihood.likelihood import Likelihood
+from cevns_fast.likelihood.assembly import Assembly
 from cevns_fast.likelihood.nuisances import Nuisance
 
 _MEASUREMENT = "cevns_fast"
+_STANDARD_MODEL, _STEADY_STATE = "standard_model", "steady state"
+_GRAMMAR = "*^/()"
 
 
 def pyhf_workspace(
@@ -70,44 +72,54 @@ def pyhf_workspace(
     >>> [sample["name"] for sample in workspace["channels"][0]["samples"]]
     ['standard_model', '(C_S/0.01)^2', '(C_S/0.01)*(a_M/0.0001)', '(a_M/0.0001)^2', 'prompt neutrons', 'steady state']
     """
-    likelihood = Likelihood(experiments, statistic="poisson", nuisances=nuisances, standard_model=standard_model)
+    assembly = Assembly(experiments, statistic="poisson", nuisances=nuisances, standard_model=standard_model)
+    if not isinstance(interaction, Interaction):
+        raise ValueError(f"interaction = {interaction!r}: must be an interaction, e.g. cevns_fast.SingletEFT(...)")
     units = _units(couplings)
+    assembly.check_names(type(interaction))
     channels, observations, normfactors = [], [], {}
-    for i, (e, measurement) in enumerate(zip(likelihood.experiments, likelihood.measurements, strict=True)):
-        twins = sum(other.name == e.name for other in likelihood.experiments[:i])
-        name = f"{e.name} #{twins + 1}" if twins else e.name
-        _, _, off_on_ratio, on, _, _, _ = measurement.poisson()
-        exponents, values = likelihood._counts(i, tuple(units), phases or {}).of([interaction])
+    for i, (e, measurement) in enumerate(zip(assembly.experiments, assembly.measurements, strict=True)):
+        name = assembly.labels[i]
+        observed = measurement.poisson()
+        exponents, values = assembly.counts(i, tuple(units), phases or {}).of([interaction])
         powers = np.prod(np.array(list(units.values())) ** np.array(exponents), axis=1)
         tables = values[0] * powers[:, None]  # [1 + shapes, monomials, bins]
+        _check_names(name, e, [_label(each, units) or _STANDARD_MODEL for each in exponents])
         samples = []
         for m, each in enumerate(exponents):
             label = _label(each, units)
             if label:
                 normfactors[label] = all(p % 2 == 0 for p in each)
             moved, table = {}, 0
-            for pull in likelihood._pulls:
+            for pull in assembly.pulls:
                 change = pull.scale[i] * tables[0, m]
                 if pull.shapes[i] is not None:
                     table += 1
                     change = change + tables[table, m]
-                elif not label and pull.own == i and pull.name.endswith("alpha"):
+                elif not label and pull.own == i and pull.background is None:
                     change = change + pull.shift[i]
                 moved[pull.name] = change
-            samples.append(_sample(label or "standard_model", tables[0, m], moved, normfactor=label))
+            samples.append(_sample(label or _STANDARD_MODEL, tables[0, m], moved, normfactor=label))
         for b in e.backgrounds:
-            mine = [p for p in likelihood._pulls if p.own == i and p.name.endswith(f"beta: {b.name}")]
+            mine = [pull for pull in assembly.pulls if pull.own == i and pull.background is b]
             samples.append(_sample(b.name, b.counts, {p.name: p.shift[i] for p in mine}))
-        steady = _sample("steady state", measurement.steady_state, {})
-        if math.isfinite(off_on_ratio):
+        steady = _sample(_STEADY_STATE, measurement.steady_state, {})
+        if math.isfinite(observed.off_on_ratio):
             if np.any(measurement.steady_state <= 0):
                 bad = int(np.argmin(measurement.steady_state))
                 raise ValueError(f"{e.name}: off counts of bin {bad} = 0: a HistFactory workspace needs them > 0")
-            data = np.sqrt(measurement.steady_state / off_on_ratio).tolist()
-            steady["modifiers"].append({"name": f"{name}: steady state", "type": "shapesys", "data": data})
+            data = np.sqrt(measurement.steady_state / observed.off_on_ratio).tolist()
+            steady["modifiers"].append({"name": _off_counts(name), "type": "shapesys", "data": data})
         samples.append(steady)
         channels.append({"name": name, "samples": samples})
-        observations.append({"name": name, "data": on.tolist()})
+        observations.append({"name": name, "data": observed.data.tolist()})
+    validate.unique(
+        [
+            *((label, f"the normfactor of {label}") for label in normfactors),
+            *((pull.name, pull.owner) for pull in assembly.pulls),
+            *((_off_counts(label), f"the off counts of {label}") for label in assembly.labels),
+        ]
+    )
     ranges = [
         {"name": label, "inits": [0.0], "bounds": [[0.0 if even else -1e3, 1e3]]} for label, even in normfactors.items()
     ]
@@ -164,8 +176,26 @@ def _units(couplings: Any) -> dict[str, float]:
     """Couplings with their units."""
     if isinstance(couplings, str) or not couplings:
         raise ValueError(f"couplings = {couplings!r}: must be names, or a mapping from names to units")
-    given = dict(couplings) if isinstance(couplings, Mapping) else dict.fromkeys(couplings, 1.0)
+    if isinstance(couplings, Mapping):
+        given = dict(couplings)
+    else:
+        given = dict.fromkeys(validate.names("couplings", couplings), 1.0)
+    for name in given:
+        if set(validate.text("coupling", name)) & set(_GRAMMAR):
+            raise ValueError(f"coupling = {name!r}: must be without the characters {_GRAMMAR} of a product's name")
     return {name: validate.number(f"unit of {name}", unit, positive=True) for name, unit in given.items()}
+
+
+def _check_names(channel: str, experiment: Experiment, products: Sequence[str]) -> None:
+    """Refuse a background with the name of another sample of the channel."""
+    samples = [(name, f"the sample of {name} in a workspace") for name in (*products, _STEADY_STATE)]
+    backgrounds = [(b.name, f"background {b.name!r} of {channel}") for b in experiment.backgrounds]
+    validate.unique([*samples, *backgrounds])
+
+
+def _off_counts(channel: str) -> str:
+    """The name of the modifier whose constraint is the off counts."""
+    return f"{channel}: {_STEADY_STATE}"
 
 
 def _label(exponents: Exponents, units: Mapping[str, float]) -> str:

@@ -1,1 +1,10 @@
 """χ²: data, nuisances, parameters, and the object that puts them together."""
+
+from typing import Any
+
+from cevns_fast._moved import public
+
+
+def __getattr__(name: str) -> Any:
+    """Classes that old pickles expect here."""
+    return public(__name__, name)

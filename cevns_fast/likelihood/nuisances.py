@@ -1,6 +1,5 @@
 """Nuisances that several experiments share, beside those that each experiment states for itself."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cevns_fast import _validate as validate
@@ -17,7 +16,8 @@ class ScaleNuisance:
     uncertainty : float
         Relative standard deviation, > 0. An experiment's own `signal_uncertainty` should not contain it again.
     experiments : tuple of str or None
-        Names of those that share it; None for all.
+        Names of those that share it; None for all. The name of several copies of an experiment stands for all of
+        them, and with their number, ``"coherent-csi-2017 #2"``, for one.
 
     Examples
     --------
@@ -34,9 +34,10 @@ class ScaleNuisance:
     experiments: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        validate.text("name of a ScaleNuisance", self.name)
         validate.number(f"uncertainty of {self.name!r}", self.uncertainty, positive=True)
-        if isinstance(self.experiments, str):
-            raise ValueError(f"experiments = {self.experiments!r}: must be a tuple of names, or None for all")
+        if self.experiments is not None:
+            object.__setattr__(self, "experiments", validate.names("experiments", self.experiments))
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class ShapeNuisance:
     name : str
     up, down : tuple of Experiment
         Experiments as they would be one standard deviation away. They replace those of the same name, whose
-        data, bins and uncertainties remain.
+        data, bins and uncertainties remain. Copies of an experiment that differ in more than those need names of
+        their own.
 
     Examples
     --------
@@ -67,10 +69,13 @@ class ShapeNuisance:
     down: tuple[Experiment, ...]
 
     def __post_init__(self) -> None:
+        validate.text("name of a ShapeNuisance", self.name)
         for side, given in (("up", self.up), ("down", self.down)):
-            listed: Sequence[Experiment] = (given,) if isinstance(given, Experiment) else tuple(given)
-            if not listed or any(not isinstance(each, Experiment) for each in listed):
+            every = (given,) if isinstance(given, Experiment) else given
+            listed = validate.sequence(f"{side} of {self.name!r}", every, Experiment, "experiments")
+            if not listed:
                 raise ValueError(f"{side} of {self.name!r} = {given!r}: must be experiments")
+            validate.unique((e.name, f"entry {i} of {side} of {self.name!r}") for i, e in enumerate(listed))
             object.__setattr__(self, side, tuple(listed))
         if sorted(e.name for e in self.up) != sorted(e.name for e in self.down):
             raise ValueError(f"{self.name!r}: up and down must hold experiments of the same names")

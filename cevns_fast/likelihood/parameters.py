@@ -3,13 +3,15 @@
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from cevns_fast import _validate as validate
 from cevns_fast.counts.count_table import heaviest
 from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.experiments.snapshots import Snapshot, snapshot
 from cevns_fast.interactions.process import Interaction
+from cevns_fast.likelihood.pulls import Pull
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,21 @@ class FitModel:
     phases: Mapping[str, complex]
     structure: str | None
     make: Callable[[float], Interaction]
+    read: Snapshot | None = None  # what a function of the user's own read when it was given
+
+    def check_unchanged(self) -> None:
+        """`ValueError` if the function that makes interactions reads what has changed."""
+        now = self.snapshot()
+        path = self.read.difference(now) if self.read is not None and now is not None else None
+        if path is not None:
+            raise ValueError(
+                f"model: {path} has changed since the likelihood was made; what was computed is remembered, "
+                "so a function must not change: make a new likelihood"
+            )
+
+    def snapshot(self) -> Snapshot | None:
+        """What the function that makes interactions reads now."""
+        return snapshot(getattr(self.make, "build", self.make), list)
 
 
 Model = type[Interaction] | Interaction | Callable[..., Interaction]
@@ -66,12 +83,15 @@ def fit_model(
     fixed: Mapping[str, Any],
     phases: Mapping[str, complex],
     bounds: Mapping[str, tuple[float, float]],
-    nuisances: Sequence[str],
+    pulls: Sequence[Pull],
     experiments: Sequence[Experiment],
 ) -> FitModel:
     """Check everything and put it together; see `Likelihood` for what is allowed."""
-    if isinstance(names, str) or not names:
+    names = validate.names("parameters", names)
+    if not names:
         raise ValueError(f"parameters = {names!r}: must be a sequence of names")
+    for what, given in (("fixed", fixed), ("phases", phases), ("bounds", bounds)):
+        validate.mapping(what, given)
     if len(set(names)) != len(names):
         raise ValueError(f"parameters = {tuple(names)}: each may be named once")
     for name in fixed:
@@ -79,8 +99,9 @@ def fit_model(
             raise ValueError(f"fixed: {name!r} is among the parameters")
     for name in bounds:
         validate.choice("bounds", name, names)
-    kind = _kind(model)
-    known = kind.couplings if kind else {}
+    kind, nuisances = _kind(model), [pull.name for pull in pulls]
+    _check_names(model, kind, pulls)
+    known = kind.open_couplings if kind else {}
     free = [name for name in names if name not in nuisances and name not in known]
     if kind is None:  # a function: its arguments are its parameters, and what it makes has the couplings
         arguments = _arguments(model)
@@ -103,9 +124,14 @@ def fit_model(
         raise ValueError(f"bounds of {structure} = {ranges[structure]}: must be finite")
     middle = sum(ranges[structure]) / 2 if structure is not None else 0.0
     make = _maker(model, kind, structure, fixed, [name for name in names if name in known])
-    made = make(middle)
+    try:
+        made = make(middle)
+    except TypeError as error:
+        raise ValueError(f"model = {model!r}: fails with {error}") from error
     if not isinstance(made, Interaction):
         raise ValueError(f"model = {model!r}: makes {made!r}, must make an interaction")
+    if kind is None:
+        _check_names(model, type(made), pulls)
     couplings = tuple(name for name in names if name not in nuisances and name != structure)
     type(made).check_couplings(couplings, phases)
     found = []
@@ -116,16 +142,35 @@ def fit_model(
         elif name in nuisances:
             text, unit, default = f"nuisance {name}", "σ", 0.0
         else:
-            text, unit, default = type(made).couplings[name], "", 0.0
+            text, unit, default = type(made).open_couplings[name], "", 0.0
         if not low <= default <= high:
             default = low if default < low else high
         found.append(Parameter(name, text, unit, default, low, high))
-    return FitModel(tuple(found), couplings, dict(phases), structure, make)
+    model_of = FitModel(tuple(found), couplings, dict(phases), structure, make)
+    return replace(model_of, read=model_of.snapshot() if kind is None else None)
+
+
+def claims_of(kind: type[Interaction]) -> list[tuple[str, str]]:
+    """The names of the couplings and other parameters of a kind of interaction, and whose they are."""
+    own = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    names = dict.fromkeys([*kind.open_couplings, *own])
+    return [(n, f"{'coupling' if n in kind.open_couplings else 'parameter'} {n} of {kind.__name__}") for n in names]
+
+
+def _check_names(model: Any, kind: type[Interaction] | None, pulls: Sequence[Pull]) -> None:
+    """Refuse a nuisance with the name of a parameter of the model."""
+    taken = dict(claims_of(kind)) if kind else {}
+    if not isinstance(model, type | Interaction):  # what a function takes is often a coupling of what it makes
+        taken |= {name: f"argument {name} of the model" for name in _arguments(model) or ()}
+    validate.unique([*taken.items(), *((pull.name, pull.owner) for pull in pulls)])
 
 
 def _arguments(function: Callable[..., Any]) -> list[str] | None:
     """Names of the arguments of a function; None if it takes any."""
-    arguments = inspect.signature(function).parameters.values()
+    try:
+        arguments = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some of what is written in C does not tell
+        return None
     if any(each.kind is each.VAR_KEYWORD for each in arguments):
         return None
     return [each.name for each in arguments]

@@ -8,6 +8,7 @@ import numpy as np
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
+from cevns_fast.experiments.backgrounds import Background
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.likelihood.nuisances import Nuisance, ScaleNuisance, ShapeNuisance
 
@@ -22,8 +23,10 @@ class Pull:
     """A nuisance as the kernel sees it, for each experiment; zero where it does nothing."""
 
     name: str
+    owner: str  # in words
     sigma: float  # from standard deviations to the quantity it scales
     own: int | None  # the experiment it belongs to alone
+    background: Background | None  # what it scales there; None for the signal
     scale: Floats  # [experiments]
     shift: tuple[Floats, ...]
     shapes: tuple[tuple[Experiment, Experiment] | None, ...]
@@ -38,48 +41,91 @@ class Basis(NamedTuple):
     scale: Floats  # [experiments, nuisances]
 
 
+def labels_of(experiments: Sequence[Experiment]) -> tuple[str, ...]:
+    """Names that tell the experiments apart: those of a second and further copies of one carry their number."""
+    numbered = _numbered(experiments)
+    names = dict.fromkeys(e.name for e in experiments)
+    copies = [(number, f"copy {number!r}") for number in numbered if number is not None]
+    validate.unique([*((name, f"experiment {name!r}") for name in names), *copies])
+    seen: set[str] = set()
+    labels = []
+    for e, number in zip(experiments, numbered, strict=True):
+        labels.append(number if number is not None and e.name in seen else e.name)
+        seen.add(e.name)
+    return tuple(labels)
+
+
+def _numbered(experiments: Sequence[Experiment]) -> list[str | None]:
+    """Name and number of each experiment whose name is not its alone."""
+    names = [e.name for e in experiments]
+    return [f"{x} #{1 + names[:i].count(x)}" if names.count(x) > 1 else None for i, x in enumerate(names)]
+
+
 def pulls_of(experiments: Sequence[Experiment], signals: Sequence[Floats], shared: Sequence[Nuisance]) -> list[Pull]:
     """The nuisances of each experiment, given the Standard Model's signals, then the shared ones."""
-    found = [pull for i in range(len(experiments)) for pull in _own(experiments, i, signals[i])]
-    n, names = len(experiments), [e.name for e in experiments]
-    nothing = tuple(np.zeros(e.n_bins) for e in experiments)
+    labels = labels_of(experiments)
+    found = [pull for i in range(len(experiments)) for pull in _own(experiments, labels, i, signals[i])]
     for each in shared:
-        if not isinstance(each, ScaleNuisance | ShapeNuisance):
-            raise ValueError(f"nuisances = {each!r}: must be a ScaleNuisance or a ShapeNuisance")
-        if each.name in [pull.name for pull in found]:
-            raise ValueError(f"nuisances: {each.name!r} is there already")
         if isinstance(each, ScaleNuisance):
-            for name in each.experiments or ():
-                validate.choice(f"experiments of {each.name!r}", name, names)
-            acts = [each.experiments is None or name in each.experiments for name in names]
-            scale = each.uncertainty * np.array(acts, dtype=np.float64)
-            found.append(Pull(each.name, each.uncertainty, None, scale, nothing, (None,) * n))
-            continue
-        for variant in (*each.up, *each.down):
-            validate.choice(f"experiments of {each.name!r}", variant.name, names)
-            bins = experiments[names.index(variant.name)].detector.bins
-            if variant.detector.bins != bins:
-                raise ValueError(f"{each.name!r}: {variant.name} must keep its bins")
-        found.append(Pull(each.name, 1.0, None, np.zeros(n), nothing, tuple(map(each.pair, names))))
+            found.append(_scale(each, experiments))
+        elif isinstance(each, ShapeNuisance):
+            found.append(_shape(each, experiments))
+        else:
+            raise ValueError(f"nuisances = {each!r}: must be a ScaleNuisance or a ShapeNuisance")
+    validate.unique((pull.name, pull.owner) for pull in found)
     return found
 
 
-def _own(experiments: Sequence[Experiment], i: int, signal: Floats) -> list[Pull]:
+def _own(experiments: Sequence[Experiment], labels: Sequence[str], i: int, signal: Floats) -> list[Pull]:
     """The nuisances of one experiment: its backgrounds' and its signal's."""
     n, e, found = len(experiments), experiments[i], []
     nothing = tuple(np.zeros(each.n_bins) for each in experiments)
-    twins = sum(other.name == e.name for other in experiments[:i])  # copies keep their name
-    prefix = f"{e.name}{f' #{twins + 1}' if twins else ''}: " if n > 1 else ""
+    prefix = f"{labels[i]}: " if n > 1 else ""
     for b in e.backgrounds:
         if b.uncertainty > 0:
+            name, owner = f"{prefix}beta: {b.name}", f"background {b.name!r} of {labels[i]}"
             shift = (*nothing[:i], b.uncertainty * b.counts, *nothing[i + 1 :])
-            found.append(Pull(f"{prefix}beta: {b.name}", b.uncertainty, i, np.zeros(n), shift, (None,) * n))
+            found.append(Pull(name, owner, b.uncertainty, i, b, np.zeros(n), shift, (None,) * n))
     if e.signal_uncertainty > 0:
         on_all = e.signal_uncertainty_on == "prediction"
         scale = np.where(np.arange(n) == i, e.signal_uncertainty if on_all else 0.0, 0.0)
         shift = nothing if on_all else (*nothing[:i], e.signal_uncertainty * signal, *nothing[i + 1 :])
-        found.append(Pull(f"{prefix}alpha", e.signal_uncertainty, i, scale, shift, (None,) * n))
+        owner = f"the signal_uncertainty of {labels[i]}"
+        found.append(Pull(f"{prefix}alpha", owner, e.signal_uncertainty, i, None, scale, shift, (None,) * n))
     return found
+
+
+def _scale(nuisance: ScaleNuisance, experiments: Sequence[Experiment]) -> Pull:
+    """What scales the signals of some experiments."""
+    n, given = len(experiments), nuisance.experiments
+    names = [{e.name, number} for e, number in zip(experiments, _numbered(experiments), strict=True)]
+    for name in given or ():
+        if not any(name in each for each in names):
+            validate.choice(f"experiments of {nuisance.name!r}", name, labels_of(experiments))
+    acts = [given is None or not each.isdisjoint(given) for each in names]
+    nothing = tuple(np.zeros(e.n_bins) for e in experiments)
+    scale = nuisance.uncertainty * np.array(acts, dtype=np.float64)
+    owner = f"ScaleNuisance {nuisance.name!r}"
+    return Pull(nuisance.name, owner, nuisance.uncertainty, None, None, scale, nothing, (None,) * n)
+
+
+def _shape(nuisance: ShapeNuisance, experiments: Sequence[Experiment]) -> Pull:
+    """What changes the shapes of some experiments."""
+    for variant in (*nuisance.up, *nuisance.down):
+        copies = [e for e in experiments if e.name == variant.name]
+        if not copies:
+            validate.choice(f"experiments of {nuisance.name!r}", variant.name, [e.name for e in experiments])
+        if any((e.source, e.detector, e.exposure) != (copies[0].source, copies[0].detector, copies[0].exposure)
+               for e in copies):  # fmt: skip
+            raise ValueError(
+                f"{nuisance.name!r}: {variant.name!r} is the name of {len(copies)} experiments with different signals, "
+                "must be that of one: give the copies names of their own with replace(name=...)"
+            )
+        if any((variant.detector.bins, variant.excluded) != (e.detector.bins, e.excluded) for e in copies):
+            raise ValueError(f"{nuisance.name!r}: {variant.name} must keep its bins")
+    n, nothing = len(experiments), tuple(np.zeros(e.n_bins) for e in experiments)
+    shapes = tuple(nuisance.pair(e.name) for e in experiments)
+    return Pull(nuisance.name, f"ShapeNuisance {nuisance.name!r}", 1.0, None, None, np.zeros(n), nothing, shapes)
 
 
 def solved_for(scale: Floats, profiled: Sequence[bool]) -> Basis:

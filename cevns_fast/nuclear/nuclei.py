@@ -1,38 +1,39 @@
-"""Nuclides, detector materials and the Helm form factor."""
+"""Nuclides and detector materials."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
-from cevns_fast.constants import ATOMIC_MASS_UNIT, AVOGADRO, HBAR_C, M_ELECTRON
+from cevns_fast.constants import ATOMIC_MASS_UNIT, AVOGADRO, M_ELECTRON
 from cevns_fast.data import data_path, read_table
-
-RadiusConvention = Literal["lewin-smith", "rms"]
 
 
 @dataclass(frozen=True)
 class Nuclide:
-    """A nuclide.
+    """A nuclide: a tabulated one (see `nuclide`), or one's own.
 
     Attributes
     ----------
     name : str
         Element symbol and mass number, e.g. ``"Cs133"``.
     Z, N : int
-        Protons and neutrons.
+        Protons and neutrons; Z >= 1.
     atomic_mass : float
         Mass of the neutral atom, u (AME2020).
     abundance : float
         Mole fraction in the natural element (CIAAW).
-    charge_radius : float
-        Root-mean-square charge radius, fm (Angeli & Marinova 2013).
+    charge_radius : float or None
+        Root-mean-square charge radius, fm (Angeli & Marinova 2013); None where it has not been measured.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range; the mass must be within 1% of A.
 
     Examples
     --------
@@ -41,14 +42,29 @@ class Nuclide:
     133
     >>> round(cf.nuclide("Cs133").mass, 2)
     123772.75
+    >>> cf.Nuclide("Cs137", Z=55, N=82, atomic_mass=136.907089).charge_radius is None
+    True
     """
 
     name: str
     Z: int
     N: int
     atomic_mass: float
-    abundance: float
-    charge_radius: float
+    abundance: float = 0.0
+    charge_radius: float | None = None
+
+    def __post_init__(self) -> None:
+        validate.text("name", self.name)
+        validate.whole("Z", self.Z, minimum=1, maximum=200)
+        validate.whole("N", self.N, minimum=0, maximum=400)
+        validate.number("atomic_mass", self.atomic_mass, positive=True)
+        # Binding costs less than 1% of a nucleon's mass; another unit, or another nuclide's mass, is far off.
+        if abs(self.atomic_mass / self.A - 1) > 0.01 and self.A > 3:
+            raise ValueError(f"atomic_mass = {self.atomic_mass!r}: must be in u, within 1% of A = {self.A}")
+        if validate.number("abundance", self.abundance, minimum=0.0) > 1:
+            raise ValueError(f"abundance = {self.abundance!r}: must be a mole fraction, from 0 to 1")
+        if self.charge_radius is not None:
+            validate.number("charge_radius", self.charge_radius, positive=True)
 
     @property
     def A(self) -> int:
@@ -70,8 +86,24 @@ def _nuclides() -> dict[str, Nuclide]:
     found = {}
     for element, z, n, mass, abundance, radius in zip(*table.values(), strict=True):
         name = f"{element}{int(z) + int(n)}"
-        found[name] = Nuclide(name, int(z), int(n), float(mass), float(abundance), float(radius))
+        charge_radius = float(radius) if radius else None
+        found[name] = Nuclide(name, int(z), int(n), float(mass), float(abundance), charge_radius)
     return found
+
+
+@cache
+def _elements() -> dict[str, tuple[Nuclide, ...]]:
+    """The isotopes of each element, lightest first."""
+    found: dict[str, tuple[Nuclide, ...]] = {}
+    for each in _nuclides().values():
+        symbol = _symbol(each.name)
+        found[symbol] = (*found.get(symbol, ()), each)
+    return found
+
+
+def _symbol(name: str) -> str:
+    """A nuclide's name without its mass number."""
+    return name.rstrip("0123456789")
 
 
 def nuclide(name: str) -> Nuclide:
@@ -80,7 +112,7 @@ def nuclide(name: str) -> Nuclide:
     Parameters
     ----------
     name : str
-        Element symbol and mass number, e.g. ``"Ar40"``; isotopes of Na, Si, Ar, Ge, I, Xe and Cs.
+        Element symbol and mass number, e.g. ``"Ar40"``; every naturally occurring nuclide from H1 to U238.
 
     Raises
     ------
@@ -94,8 +126,29 @@ def nuclide(name: str) -> Nuclide:
     >>> ar.Z, ar.N, ar.charge_radius
     (18, 22, 3.4274)
     """
-    table = _nuclides()
-    return table[validate.choice("nuclide", name, table)]
+    if isinstance(name, str) and name in _nuclides():
+        return _nuclides()[name]
+    raise ValueError(f"nuclide = {name!r}: {_unknown(name, _nuclides())}")
+
+
+def isotopes_of(argument: str, symbol: Any) -> tuple[Nuclide, ...]:
+    """The natural isotopes of an element, lightest first."""
+    if isinstance(symbol, str) and symbol in _elements():
+        return _elements()[symbol]
+    raise ValueError(f"{argument} = {symbol!r}: {_unknown(symbol, _elements())}")
+
+
+def _unknown(name: Any, known: Iterable[str]) -> str:
+    """The second half of an error about a name that is not tabulated: hints, not all 289 names."""
+    if not isinstance(name, str):
+        return "must be one of the names of natural nuclides and elements, from H to U"
+    isotopes = _elements().get(_symbol(name))
+    if isotopes:
+        known = [each.name for each in isotopes]
+        return validate.unknown(name, known)
+    hint = validate.unknown(name, known)
+    hint = hint[: hint.index("must be one of")]
+    return f"{hint}must be one of the natural nuclides and elements, from H to U, or a Nuclide of one's own"
 
 
 @dataclass(frozen=True)
@@ -122,173 +175,69 @@ class Target:
     counts: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not self.nuclides or len(self.nuclides) != len(self.counts):
+        validate.text("name", self.name)
+        validate.sequence("nuclides", self.nuclides, Nuclide, "cevns_fast.nuclide('Cs133')")
+        object.__setattr__(self, "nuclides", tuple(self.nuclides))
+        object.__setattr__(self, "counts", tuple(validate.vector("counts", self.counts, minimum=0.0).tolist()))
+        if not self.nuclides:
+            raise ValueError("nuclides = (): must hold at least one")
+        if len(self.nuclides) != len(self.counts):
             raise ValueError(f"counts: has {len(self.counts)} entries, must have one for each nuclide")
         for each, count in zip(self.nuclides, self.counts, strict=True):
             validate.number(f"counts of {each.name}", count, positive=True)
 
     @classmethod
-    def of(cls, name: str, composition: Mapping[str, float]) -> "Target":
-        """Build from elements (natural isotopes) and nuclides with their counts per formula unit."""
-        table = _nuclides()
-        elements = list(dict.fromkeys(key.rstrip("0123456789") for key in table))
+    def of(cls, name: str, composition: Mapping[str, float], nuclides: Iterable[Nuclide] = ()) -> "Target":
+        """Build from elements (natural isotopes) and nuclides with their counts per formula unit.
+
+        Parameters
+        ----------
+        name : str
+            For reading only.
+        composition : mapping of str to float
+            Element symbols (``"Xe"``) and names of nuclides (``"Ge76"``), and how many a formula unit holds.
+        nuclides : iterable of Nuclide
+            Nuclides of one's own that `composition` names.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, a nuclide of one's own has the name of a tabulated one, or a number is not positive.
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> len(cf.Target.of("CaWO4", {"Ca": 1, "W": 1, "O": 4}).nuclides)
+        14
+        >>> cs137 = cf.Nuclide("Cs137", Z=55, N=82, atomic_mass=136.907089)
+        >>> cf.Target.of("Cs-137", {"Cs137": 1}, [cs137]).nuclides[0].N
+        82
+        """
+        validate.mapping("composition", composition)
         if not composition:
             raise ValueError(f"composition of {name} = {{}}: must name at least one element or nuclide")
-        nuclides: list[Nuclide] = []
+        own = {each.name: each for each in validate.sequence("nuclides", nuclides, Nuclide, "cevns_fast.Nuclide(...)")}
+        for each in own.values():
+            if each.name in _nuclides() or each.name in _elements():
+                raise ValueError(f"nuclide {each.name!r}: is tabulated, one's own must have another name")
+        single = _nuclides() | own
+        found: list[Nuclide] = []
         counts: list[float] = []
         for key, count in composition.items():
             validate.number(f"composition of {name}: {key}", count, positive=True)
-            validate.choice(f"composition of {name}", key, [*elements, *table])
-            isotopes = [n for n in table.values() if n.name == key or n.name.rstrip("0123456789") == key]
-            total = sum(n.abundance for n in isotopes)
-            for isotope in isotopes:
-                nuclides.append(isotope)
-                counts.append(float(count) * isotope.abundance / total)
-        return cls(name, tuple(nuclides), tuple(counts))
+            isotopes = _elements().get(key) or ((single[key],) if key in single else ())
+            if not isotopes:
+                raise ValueError(f"composition of {name} = {key!r}: {_unknown(key, [*_elements(), *single])}")
+            found += isotopes
+            if key in _elements():
+                total = sum(n.abundance for n in isotopes)
+                counts += [float(count) * isotope.abundance / total for isotope in isotopes]
+            else:
+                counts.append(float(count))
+        return cls(name, tuple(found), tuple(counts))
 
     @property
     def nuclei_per_kg(self) -> Floats:
         """Nuclei of each nuclide in a kilogram of material."""
         formula_mass = sum(c * n.atomic_mass for c, n in zip(self.counts, self.nuclides, strict=True))
         return np.array(self.counts) * (1000.0 * AVOGADRO / formula_mass)
-
-
-@dataclass(frozen=True)
-class HelmFormFactor:
-    """Helm form factor of protons and neutrons, F(q) = 3 j₁(qR₀)/(qR₀) exp(−(qs)²/2).
-
-    Attributes
-    ----------
-    convention : {"lewin-smith", "rms"}
-        How R₀ follows from the nuclide: R₀² = c² + (7/3)π²a² − 5s² with c = 1.23 A^(1/3) − 0.60 fm,
-        a = 0.52 fm (Lewin & Smith 1996), or R₀² = (5/3)(R² − 3s²) with the charge radius R.
-    skin : float
-        Surface thickness s, fm.
-    neutron_radius : float or mapping of nuclide name to float, optional
-        Root-mean-square radius of the neutron distribution, fm; R₀ then follows as for "rms".
-        Without it, or for a nuclide that a mapping lacks, neutrons are distributed as protons.
-    """
-
-    convention: RadiusConvention = "lewin-smith"
-    skin: float = 0.9
-    neutron_radius: float | Mapping[str, float] | tuple[tuple[str, float], ...] | None = None
-
-    def __post_init__(self) -> None:
-        validate.choice("convention", self.convention, ("lewin-smith", "rms"))
-        validate.number("skin", self.skin, minimum=0.0)
-        if isinstance(self.neutron_radius, Mapping):  # a tuple keeps the form factor hashable
-            object.__setattr__(self, "neutron_radius", tuple(self.neutron_radius.items()))
-        if isinstance(self.neutron_radius, tuple):
-            for name, radius in self.neutron_radius:
-                validate.number(f"neutron_radius of {name}", radius, positive=True)
-                nuclide(name)
-        elif self.neutron_radius is not None:
-            validate.number("neutron_radius", self.neutron_radius, positive=True)
-
-    def proton_radius(self, nuclide: Nuclide) -> float:
-        """R₀ of the protons, fm."""
-        if self.convention == "rms":
-            return self._from_rms(f"charge radius of {nuclide.name}", nuclide.charge_radius)
-        c, a = 1.23 * nuclide.A ** (1 / 3) - 0.60, 0.52
-        return math.sqrt(c * c + (7 / 3) * (math.pi * a) ** 2 - 5 * self.skin**2)
-
-    def neutron_radius_of(self, nuclide: Nuclide) -> float:
-        """R₀ of the neutrons, fm."""
-        radius = self.neutron_radius
-        if isinstance(radius, Mapping | tuple):
-            radius = dict(radius).get(nuclide.name)
-        if radius is None:
-            return self.proton_radius(nuclide)
-        return self._from_rms(f"neutron_radius of {nuclide.name}", radius)
-
-    def _from_rms(self, name: str, rms: float) -> float:
-        """R₀ of a distribution with this rms radius."""
-        square = (5 / 3) * (rms * rms - 3 * self.skin**2)
-        if square <= 0:
-            raise ValueError(f"{name} = {rms!r}: must be > sqrt(3) × skin = {math.sqrt(3) * self.skin:g} fm")
-        return math.sqrt(square)
-
-    def proton(self, nuclide: Nuclide, T: ArrayLike) -> Floats:
-        """F of the protons at recoil energies T (MeV)."""
-        return helm(momentum_transfer(nuclide, T), self.proton_radius(nuclide), self.skin)
-
-    def neutron(self, nuclide: Nuclide, T: ArrayLike) -> Floats:
-        """F of the neutrons at recoil energies T (MeV)."""
-        return helm(momentum_transfer(nuclide, T), self.neutron_radius_of(nuclide), self.skin)
-
-
-@dataclass(frozen=True)
-class PointNucleus:
-    """F = 1: a nucleus without structure, good for reactor neutrinos."""
-
-    def proton(self, nuclide: Nuclide, T: ArrayLike) -> Floats:
-        """One at every recoil energy."""
-        return np.ones_like(np.asarray(T, dtype=np.float64))
-
-    neutron = proton
-
-
-FormFactor = HelmFormFactor | PointNucleus
-
-
-def momentum_transfer(nuclide: Nuclide, T: ArrayLike) -> Floats:
-    """Momentum transfer q = sqrt(2MT) in fm⁻¹ at recoil energies T (MeV)."""
-    return np.asarray(np.sqrt(2.0 * nuclide.mass * np.asarray(T, dtype=np.float64)) / HBAR_C)
-
-
-def helm(q: ArrayLike, radius: float, skin: float) -> Floats:
-    """Helm form factor at momentum transfers q (fm⁻¹), with R₀ and s in fm."""
-    q = np.asarray(q, dtype=np.float64)
-    x = q * radius
-    small = np.abs(x) < 1.0  # sin x − x cos x cancels there; the series 3 j₁(x)/x does not
-    y = np.where(small, x * x, 0.0)
-    series = np.ones_like(y)
-    for n in range(8, 0, -1):
-        series = 1 - y / (2 * n * (2 * n + 3)) * series
-    z = np.where(small, 1.0, x)
-    closed = 3 * (np.sin(z) - z * np.cos(z)) / z**3
-    return np.asarray(np.where(small, series, closed) * np.exp(-0.5 * (q * skin) ** 2))
-
-
-def helm_form_factor(
-    nuclide: Nuclide, T: ArrayLike, *, convention: RadiusConvention = "lewin-smith", skin: float = 0.9
-) -> Floats | float:
-    """Helm form factor F (not F²) of a nuclide.
-
-    Parameters
-    ----------
-    nuclide : Nuclide
-    T : array_like
-        Recoil energy, MeV, >= 0.
-    convention : {"lewin-smith", "rms"}
-        Radius convention, see `HelmFormFactor`.
-    skin : float
-        Surface thickness s, fm.
-
-    Returns
-    -------
-    float or ndarray
-        F, dimensionless, with the shape of T; F(0) = 1.
-
-    Raises
-    ------
-    ValueError
-        If T is negative or not finite, or the convention is unknown.
-
-    Notes
-    -----
-    R. H. Helm, Phys. Rev. 104 (1956) 1466, with q² = 2MT.
-
-    Examples
-    --------
-    >>> import cevns_fast as cf
-    >>> cf.helm_form_factor(cf.nuclide("Cs133"), 0.0)
-    1.0
-    >>> round(cf.helm_form_factor(cf.nuclide("Cs133"), 0.015), 3)
-    0.681
-    """
-    if not isinstance(nuclide, Nuclide):
-        raise ValueError(f"nuclide = {nuclide!r}: must be a Nuclide, e.g. cevns_fast.nuclide('Cs133')")
-    energies = validate.array("T", T, minimum=0.0)
-    result = HelmFormFactor(convention, skin).proton(nuclide, energies)
-    return float(result) if result.ndim == 0 else result

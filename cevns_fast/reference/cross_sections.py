@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cevns_fast.constants import G_FERMI, MEV2_CM2
+from cevns_fast.constants import G_FERMI, M_ELECTRON, MEV2_CM2
 from cevns_fast.reference import couplings
-from cevns_fast.reference.channel import Channel, rows
+from cevns_fast.reference.channel import FLAVOURS, Beam, Channel, beam, rows
+from cevns_fast.reference.electrons import electron_channels
+from cevns_fast.reference.flavour import flavour_channels, standard_model_channels, traces
 from cevns_fast.reference.form_factor import nuclear_mass, proton_and_neutron
 from cevns_fast.reference.kinematics import recoil_range
 
-__all__ = ["brdar_21", "chang_liao_2", "channels", "differential_cross_section", "standard_model_22"]
+__all__ = ["brdar_21", "chang_liao_2", "channels", "differential_cross_section", "standard_model_22", "target_mass"]
 
 Floats = NDArray[np.float64]
 Terms = list[Any]
@@ -130,17 +132,6 @@ def chang_liao_2(
     return terms
 
 
-def _standard_model(interaction: Any, nuclide: Any, form_factor: Any) -> list[Channel]:
-    M = nuclear_mass(nuclide)
-    proton, neutron = couplings.weak_charge(nuclide, interaction.sin2_theta_w)
-
-    def terms(E: Floats, T: float, antineutrino: bool) -> Floats:
-        F_p, F_n = proton_and_neutron(form_factor, nuclide, T)
-        return rows([standard_model_22(E, T, M, proton * F_p + neutron * F_n)], E)
-
-    return [Channel(0.0, terms)]
-
-
 def _singlet_eft(eft: Any, nuclide: Any, form_factor: Any) -> list[Channel]:
     M, m = nuclear_mass(nuclide), float(eft.m_chi)
     convention = couplings.convention(eft.variant)
@@ -175,13 +166,13 @@ def _singlet_eft(eft: Any, nuclide: Any, form_factor: Any) -> list[Channel]:
             "C_T": nuclear["C_T"],
         }
 
-    def terms(E: Floats, T: float, antineutrino: bool) -> Floats:
+    def terms(E: Floats, T: float, beam: Beam) -> Floats:
         F_p, F_n = proton_and_neutron(form_factor, nuclide, T)
         at_T = {name: proton * F_p + neutron * F_n for name, (proton, neutron) in nuclear.items()}
         return weight * rows(
             chang_liao_2(
                 E, T, M, m, **at_T,
-                antineutrino=antineutrino,
+                antineutrino=beam.antineutrino,
                 dipole_prefactor=convention.dipole_prefactor,
                 vector_interference=convention.vector_interference,
             ),
@@ -210,44 +201,71 @@ def _scalar_mediator(scalar: Any, nuclide: Any, form_factor: Any) -> list[Channe
     else:
         proton, neutron = nuclide.Z * scalar.y_chi * scalar.y_p, nuclide.N * scalar.y_chi * scalar.y_n
 
-    def terms(E: Floats, T: float, antineutrino: bool) -> Floats:
+    def terms(E: Floats, T: float, beam: Beam) -> Floats:
         F_p, F_n = proton_and_neutron(form_factor, nuclide, T)
         return rows([brdar_21(E, T, M, m, float(scalar.m_S), abs(proton * F_p + neutron * F_n) ** 2)], E)
 
     return [Channel(m, terms)]
 
 
-_CHANNELS = {
-    "StandardModel": _standard_model,
-    "SingletEFT": _singlet_eft,
-    "ScalarMediator": _scalar_mediator,
-}
+_OF_ONE_FLAVOUR = {"SingletEFT": _singlet_eft, "ScalarMediator": _scalar_mediator}
+_FLAVOURED = ("NSI", "LightVector", "MagneticMoment", "ChargeRadius", "Millicharge")
+_ELECTRONS_ONLY = ("ElectronEFT",)
 
 
-def channels(interaction: Any, nuclide: Any, form_factor: Any = None) -> list[Channel]:
-    """What an interaction does on a nuclide.
+def channels(interaction: Any, nuclide: Any, form_factor: Any = None, standard_model: Any = None) -> list[Channel]:
+    """What an interaction does on a nuclide, or on an electron.
 
     Parameters
     ----------
-    interaction : StandardModel, SingletEFT, ScalarMediator or VectorMediator
+    interaction : StandardModel or any interaction
         Recognised by the name of its class; only its fields are read.
-    nuclide : Nuclide
+    nuclide : Nuclide or "electron"
     form_factor : HelmFormFactor, PointNucleus or None
         None is Helm's with the Lewin-Smith radius.
+    standard_model : StandardModel or None
+        The one that an interaction interferes with; None: its square alone.
 
     Returns
     -------
     list of Channel
     """
     name = type(interaction).__name__
+    known = ("StandardModel", *_OF_ONE_FLAVOUR, "VectorMediator", *_FLAVOURED, *_ELECTRONS_ONLY)
+    if name not in known:
+        raise TypeError(f"{name} is not an interaction the reference knows: {', '.join(known)}")
+    if nuclide == "electron":
+        return electron_channels(interaction, standard_model)
+    if name in _ELECTRONS_ONLY:
+        return []
+    if name == "StandardModel":
+        return standard_model_channels(interaction, nuclide, form_factor)
+    if name in _FLAVOURED:
+        return flavour_channels(interaction, nuclide, form_factor, standard_model)
     if name == "VectorMediator":
         from cevns_fast.reference.vector_mediator import vector_mediator  # needs mpmath
 
-        return vector_mediator(interaction, nuclide, form_factor)
-    if name not in _CHANNELS:
-        known = ", ".join([*_CHANNELS, "VectorMediator"])
-        raise TypeError(f"{name} is not an interaction the reference knows: {known}")
-    return _CHANNELS[name](interaction, nuclide, form_factor)
+        found = vector_mediator(interaction, nuclide, form_factor)
+    else:
+        found = _OF_ONE_FLAVOUR[name](interaction, nuclide, form_factor)
+    return [_of_flavours(channel, getattr(interaction, "flavours", FLAVOURS)) for channel in found]
+
+
+def target_mass(target: Any) -> float:
+    """Of a nucleus, or of the electron, MeV."""
+    return M_ELECTRON if target == "electron" else nuclear_mass(target)
+
+
+def _of_flavours(channel: Channel, flavours: Any) -> Channel:
+    """Weighted with Tr[ρP], P the projector on the flavours that couple, each to a χ of its own."""
+    everyone = set(flavours) == set(FLAVOURS)
+    P = np.diag([float(name in flavours) for name in FLAVOURS]).astype(np.complex128)
+
+    def terms(E: Floats, T: float, beam: Beam) -> Floats:
+        weight = beam.weight if everyone else traces(beam, P, P, E.size)
+        return np.asarray(weight * channel.terms(E, T, beam))
+
+    return Channel(channel.mass, terms)
 
 
 def differential_cross_section(
@@ -258,16 +276,21 @@ def differential_cross_section(
     *,
     antineutrino: bool = False,
     form_factor: Any = None,
+    flavour: Any = "e",
+    standard_model: Any = None,
 ) -> Any:
-    """dσ/dT of an interaction alone, form factor included.
+    """dσ/dT of an interaction, form factor included.
 
     Parameters
     ----------
-    interaction : StandardModel, SingletEFT, ScalarMediator or VectorMediator
-    nuclide : Nuclide
+    interaction : StandardModel or any interaction
+    nuclide : Nuclide or "electron"
     E, T : array_like
         Neutrino and recoil energies, MeV; they broadcast.
     antineutrino : bool
+    flavour : "e", "mu", "tau", a state or a density matrix
+    standard_model : StandardModel or None
+        Is added, with its interference; None: the interaction alone.
     form_factor : HelmFormFactor, PointNucleus or None
         None is Helm's with the Lewin-Smith radius.
 
@@ -276,15 +299,18 @@ def differential_cross_section(
     float or ndarray
         cm²/MeV; 0 outside the kinematically allowed range.
     """
-    M = nuclear_mass(nuclide)
-    found = channels(interaction, nuclide, form_factor)
+    M = target_mass(nuclide)
+    found = channels(interaction, nuclide, form_factor, standard_model)
+    if standard_model is not None and type(interaction).__name__ != "StandardModel":
+        found = channels(standard_model, nuclide, form_factor) + found
+    arriving = beam(antineutrino, flavour)
 
     def one(E: float, T: float) -> float:
         total = 0.0
         for channel in found:
             allowed = recoil_range(E, M, channel.mass)
             if allowed is not None and allowed.low <= T <= allowed.high:
-                total += float(channel.terms(np.array([E]), T, antineutrino).sum())
+                total += float(channel.terms(np.array([E]), T, arriving).sum())
         return MEV2_CM2 * total
 
     result = np.vectorize(one, otypes=[float])(E, T)

@@ -1,6 +1,8 @@
-"""Nuclear mass and the Helm form factor.
+"""Nuclear mass and form factors.
 
 R. H. Helm, Phys. Rev. 104 (1956) 1466; radii: J. D. Lewin & P. F. Smith, Astropart. Phys. 6 (1996) 87.
+S. Klein & J. Nystrand, Phys. Rev. C 60 (1999) 014903. Symmetrised Fermi distribution: D. W. L. Sprung & J. Martorell,
+J. Phys. A 30 (1997) 6525.
 """
 
 import math
@@ -57,6 +59,42 @@ def _radius(nuclide: Any, convention: str, skin: float) -> float:
     raise ValueError(f"convention = {convention!r}: must be 'lewin-smith' or 'rms'")
 
 
+def _klein_nystrand(q: float, R: float, a: float) -> float:
+    """3 j₁(qR)/(qR) / (1 + a²q²): a hard sphere of radius R folded with a Yukawa potential of range a, fm."""
+    return _spherical_bessel(q * R) / (1 + (a * q) ** 2)
+
+
+def _symmetrised_fermi(q: float, c: float, a: float) -> float:
+    """3/(qc[(qc)² + x²]) (x/sinh x) [x sin(qc)/tanh x - qc cos(qc)] with x = πqa, lengths in fm."""
+    z, x = q * c, math.pi * q * a
+    if z < 0.1:
+        # F = 1 - q²⟨r²⟩/6 + q⁴⟨r⁴⟩/120 with the moments of the distribution.
+        b = (math.pi * a) ** 2
+        r2 = 3 / 5 * c**2 + 7 / 5 * b
+        r4 = 3 / 7 * c**4 + 18 / 7 * b * c**2 + 31 / 7 * b**2
+        r6 = 1 / 3 * c**6 + 11 / 3 * b * c**4 + 239 / 15 * b**2 * c**2 + 381 / 15 * b**3
+        return 1 - q**2 * r2 / 6 + q**4 * r4 / 120 - q**6 * r6 / 5040
+    return 3 / (z * (z**2 + x**2)) * (x / math.sinh(x)) * (x * math.sin(z) / math.tanh(x) - z * math.cos(z))
+
+
+def _shape(form_factor: Any, nuclide: Any, q: float, rms: float | None) -> float:
+    """F of protons, or of nucleons with this rms radius."""
+    kind, A = type(form_factor).__name__, nuclide.Z + nuclide.N
+    if rms is None and form_factor.convention == "rms":
+        rms = nuclide.charge_radius
+    if kind == "KleinNystrand":
+        a = form_factor.range
+        return _klein_nystrand(q, 1.23 * A ** (1 / 3) if rms is None else math.sqrt(5 / 3 * (rms**2 - 6 * a**2)), a)
+    if kind == "SymmetrisedFermi":
+        a = form_factor.diffuseness
+        c = 1.23 * A ** (1 / 3) - 0.60 if rms is None else math.sqrt(5 / 3 * (rms**2 - 7 / 5 * (math.pi * a) ** 2))
+        return _symmetrised_fermi(q, c, a)
+    if kind != "HelmFormFactor":
+        raise TypeError(f"{kind} is not a form factor the reference knows")
+    skin = form_factor.skin
+    return _helm(q, _radius(nuclide, form_factor.convention, skin) if rms is None else _radius_rms(rms, skin), skin)
+
+
 def _momentum_transfer(nuclide: Any, T: float) -> float:
     """q = sqrt(2MT) in fm⁻¹."""
     return math.sqrt(2 * nuclear_mass(nuclide) * T) / HBAR_C
@@ -67,7 +105,7 @@ def proton_and_neutron(form_factor: Any, nuclide: Any, T: float) -> tuple[float,
 
     Parameters
     ----------
-    form_factor : HelmFormFactor, PointNucleus or None
+    form_factor : HelmFormFactor, KleinNystrand, SymmetrisedFermi, PointNucleus or None
         Only its fields are read. None is Helm's with the Lewin-Smith radius.
     nuclide : Nuclide
     T : float
@@ -82,12 +120,11 @@ def proton_and_neutron(form_factor: Any, nuclide: Any, T: float) -> tuple[float,
     if form_factor is None:
         F = _helm(q, _radius(nuclide, "lewin-smith", 0.9), 0.9)
         return F, F
-    skin = form_factor.skin
-    proton = _helm(q, _radius(nuclide, form_factor.convention, skin), skin)
     rms = form_factor.neutron_radius
     if rms is not None and not isinstance(rms, float | int):
         rms = dict(rms).get(nuclide.name)  # a nuclide that is not named keeps the proton's distribution
-    return proton, proton if rms is None else _helm(q, _radius_rms(rms, skin), skin)
+    proton = _shape(form_factor, nuclide, q, None)
+    return proton, proton if rms is None else _shape(form_factor, nuclide, q, rms)
 
 
 def helm_form_factor(nuclide: Any, T: ArrayLike, convention: str = "lewin-smith", skin: float = 0.9) -> Any:

@@ -50,11 +50,16 @@ def steady_state_counts(experiment: Any, standard_model: Floats) -> Floats:
         """Of the bins, keV of recoil."""
         return np.diff([recoil_at(detector.response, x) for x in detector.bins]) / KEV
 
+    excluded = list(getattr(experiment, "excluded", ()))
     match type(steady).__name__:
-        case "BackgroundRate":  # CL below Eq. (20): counts per day, keV and kg; the exposure is in days
-            return np.asarray(steady.per_day_keV_kg * experiment.exposure * detector.mass * widths())
-        case "StandardModelFraction":  # uniform in energy
-            return np.asarray(steady.fraction * standard_model.sum() * widths() / widths().sum())
+        case "BackgroundRate":  # CL below Eq. (20): counts per day, keV and kg
+            days = experiment.exposure / (steady.exposure_per_day or 1.0)
+            if steady.per_day_keVee_kg is None:
+                return np.delete(steady.per_day_keV_kg * days * detector.mass * widths(), excluded)
+            quenched = np.diff(detector.bins) / detector.response.light_yield
+            return np.delete(steady.per_day_keVee_kg * days * detector.mass * quenched, excluded)
+        case "StandardModelFraction":  # uniform in energy; of all bins
+            return np.delete(steady.fraction * standard_model.sum() * widths() / widths().sum(), excluded)
         case _:
             return np.asarray(steady, dtype=np.float64)
 
@@ -155,7 +160,9 @@ def _columns(setups: Sequence[Setup], shared: Sequence[Any]) -> dict[str, list[F
 
     for i, s in enumerate(setups):
         e = s.experiment
-        prefix = f"{e.name}: " if len(setups) > 1 else ""
+        copy = 1 + sum(other.experiment.name == e.name for other in setups[:i])
+        label = e.name if copy == 1 else f"{e.name} #{copy}"
+        prefix = f"{label}: " if len(setups) > 1 else ""
         for b in e.backgrounds:
             if b.uncertainty > 0:
                 add(f"{prefix}beta: {b.name}", i, b.uncertainty, b.counts)
@@ -163,7 +170,7 @@ def _columns(setups: Sequence[Setup], shared: Sequence[Any]) -> dict[str, list[F
             scaled = s.standard_model if e.signal_uncertainty_on == "standard_model" else s.counts
             add(f"{prefix}alpha", i, e.signal_uncertainty, scaled)
         for each in shared:
-            if each.experiments is None or e.name in each.experiments:
+            if each.experiments is None or {e.name, f"{e.name} #{copy}"} & set(each.experiments):
                 add(each.name, i, each.uncertainty, s.counts)
         for name, move in s.moves.items():
             add(name, i, 1.0, move)

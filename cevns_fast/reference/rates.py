@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from cevns_fast.constants import AVOGADRO, MEV2_CM2, SIN2_THETA_W
 from cevns_fast.reference.channel import Channel
-from cevns_fast.reference.cross_sections import channels
+from cevns_fast.reference.cross_sections import channels, target_mass
+from cevns_fast.reference.electrons import effective_electrons, shells
 from cevns_fast.reference.fluxes import Flux, fluxes
-from cevns_fast.reference.form_factor import nuclear_mass
 from cevns_fast.reference.kinematics import RecoilRange, headroom, minimum_energy, recoil_range
 from cevns_fast.reference.quadrature import integrate
 from cevns_fast.reference.responses import Window, windows
@@ -39,6 +39,20 @@ class StandardModel(NamedTuple):
     """The fields of `cevns_fast.StandardModel`, which the reference does not import."""
 
     sin2_theta_w: float = SIN2_THETA_W
+    couplings: str = "tree"
+    axial: bool = False
+
+
+class Scatterer(NamedTuple):
+    """A kind of target particle."""
+
+    target: Any
+    """A nuclide, or "electron"."""
+    number: float
+    response: Any
+    """The detector whose response counts its recoils."""
+    electrons: Any = None
+    """Of an element: how many of its electrons a recoil T can free. None for a nucleus."""
 
 
 class Recoils(NamedTuple):
@@ -59,14 +73,31 @@ def nuclei(detector: Any) -> list[tuple[Any, float]]:
     return [(nuclide, count * formula_units) for nuclide, count in composition]
 
 
-def _line(channel: Channel, M: float, antineutrino: bool, energy: float, intensity: float) -> Recoils | None:
+def scatterers(detector: Any, target: str) -> list[Scatterer]:
+    """Nuclei, electrons or both: "all" counts electrons where the detector has a response to them."""
+    found: list[Scatterer] = []
+    if target in ("all", "nuclei"):
+        found += [Scatterer(nuclide, number, detector) for nuclide, number in nuclei(detector)]
+    seen = getattr(detector, "electron_response", None)
+    if target == "electrons" and seen is None:
+        raise ValueError("target = 'electrons': the detector has no electron_response")
+    if target in ("all", "electrons") and seen is not None:
+        seeing = detector.replace(response=seen, electron_response=None)
+        for nuclide, number in nuclei(detector):
+            element = nuclide.name.rstrip("0123456789")
+            found.append(Scatterer("electron", number, seeing, element))
+    return found
+
+
+def _line(channel: Channel, M: float, flux: Flux, energy: float, intensity: float) -> Recoils | None:
     limits = recoil_range(energy, M, channel.mass)
     if limits is None or limits.high <= 0:
         return None
     E = np.array([energy])
+    arriving = flux.at(E)
 
     def terms(T: float, below: float, above: float) -> Floats:
-        return intensity * channel.terms(E, T, antineutrino)[:, 0]
+        return intensity * channel.terms(E, T, arriving)[:, 0]
 
     return Recoils(limits, [], terms)
 
@@ -93,7 +124,7 @@ def _continuum(channel: Channel, M: float, flux: Flux) -> Recoils | None:
             u = width[panel] * r
             E = upper[panel] - u
             weight = width[panel] * spectrum(E, to_end[panel] + u)
-            return np.asarray(weight * channel.terms(E, T, flux.antineutrino))
+            return np.asarray(weight * channel.terms(E, T, flux.at(E)))
 
         return np.asarray(integrate(integrand, upper.size).sum(axis=1))
 
@@ -101,7 +132,7 @@ def _continuum(channel: Channel, M: float, flux: Flux) -> Recoils | None:
 
 
 def _recoils(channel: Channel, M: float, flux: Flux) -> list[Recoils]:
-    found = [_line(channel, M, flux.antineutrino, *line) for line in flux.lines]
+    found = [_line(channel, M, flux, *line) for line in flux.lines]
     if flux.spectrum is not None:
         found.append(_continuum(channel, M, flux))
     return [recoils for recoils in found if recoils is not None]
@@ -150,42 +181,63 @@ def _binned(recoils: Recoils, window: Window) -> Any:
     return integrate(integrand, len(ends) - 1).sum(axis=1).reshape(shape)
 
 
-def _all_channels(interaction: Any, standard_model: Any, nuclide: Any, form_factor: Any) -> list[Channel]:
+def _all_channels(interaction: Any, standard_model: Any, target: Any, form_factor: Any) -> list[Channel]:
     """Those of the interaction, and of the Standard Model if wanted and not the interaction itself."""
     if standard_model is False or type(interaction).__name__ == "StandardModel":
-        return channels(interaction, nuclide, form_factor)
+        return channels(interaction, target, form_factor)
     weak = StandardModel() if standard_model is True else standard_model
-    return channels(weak, nuclide, form_factor) + channels(interaction, nuclide, form_factor)
+    return channels(weak, target, form_factor) + channels(interaction, target, form_factor, weak)
 
 
-def _contributions(experiment: Any, interaction: Any, standard_model: Any) -> list[list[Any]]:
-    """For each bin its contributions, counts: one for each nuclide, species, channel and term."""
+def _windows(scatterer: Scatterer) -> list[Window]:
+    """The response to a scatterer's recoils; a bound electron is not there for the smallest of them."""
+    found = windows(scatterer.response)
+    if scatterer.electrons is None:
+        return found
+    element = scatterer.electrons
+    edges = tuple(binding for binding, _ in shells()[element][1])
+
+    def of_bound(window: Window) -> Window:
+        def response(T: float) -> Floats:
+            return effective_electrons(element, T) * window.response(T)
+
+        return window._replace(breaks=(*window.breaks, *edges), response=response)
+
+    return [of_bound(window) for window in found]
+
+
+def _contributions(experiment: Any, interaction: Any, standard_model: Any, target: str = "all") -> list[list[Any]]:
+    """For each bin its contributions, counts: one for each scatterer, species, channel and term."""
     detector = experiment.detector
     collected: list[list[Any]] = [[] for _ in range(len(detector.bins) - 1)]
-    species, ranges = fluxes(experiment.source, experiment.exposure), windows(detector)
-    for nuclide, number in nuclei(detector):
-        for channel in _all_channels(interaction, standard_model, nuclide, detector.form_factor):
+    species = fluxes(experiment.source, experiment.exposure)
+    for scatterer in scatterers(detector, target):
+        ranges = _windows(scatterer)
+        M = target_mass(scatterer.target)
+        for channel in _all_channels(interaction, standard_model, scatterer.target, detector.form_factor):
             for flux in species:
-                for recoils in _recoils(channel, nuclear_mass(nuclide), flux):
+                for recoils in _recoils(channel, M, flux):
                     for window in ranges:
                         counts = _binned(recoils, window)
                         if counts is None:
                             continue
                         for b, terms in zip(window.bins, counts, strict=True):
-                            collected[b].extend(number * flux.fluence * MEV2_CM2 * terms)
+                            collected[b].extend(scatterer.number * flux.fluence * MEV2_CM2 * terms)
     return collected
 
 
-def event_rate(experiment: Any, interaction: Any, *, standard_model: Any = True) -> Floats:
+def event_rate(experiment: Any, interaction: Any, *, standard_model: Any = True, target: str = "all") -> Floats:
     """Expected counts in each bin.
 
     Parameters
     ----------
     experiment : Experiment
-    interaction : StandardModel, SingletEFT, ScalarMediator or VectorMediator
+    interaction : StandardModel or any interaction
     standard_model : bool or StandardModel
         Whether, or with which weak mixing angle, the Standard Model's counts are added. A `StandardModel` as
         the interaction is not added to itself.
+    target : {"all", "nuclei", "electrons"}
+        "all" counts electrons where the detector has a response to them.
 
     Returns
     -------
@@ -197,11 +249,11 @@ def event_rate(experiment: Any, interaction: Any, *, standard_model: Any = True)
     ArithmeticError
         If the rate diverges (a dipole with m_χ = 0 in a bin that reaches down to T = 0).
     """
-    contributions = _contributions(experiment, interaction, standard_model)
-    return np.array([math.fsum(terms) for terms in contributions])
+    contributions = _contributions(experiment, interaction, standard_model, target)
+    return _kept(experiment, [math.fsum(terms) for terms in contributions])
 
 
-def event_rate_terms(experiment: Any, interaction: Any, *, standard_model: Any = True) -> Floats:
+def event_rate_terms(experiment: Any, interaction: Any, *, standard_model: Any = True, target: str = "all") -> Floats:
     """Sum of the absolute values of the terms of each bin: the scale on which rounding errors are judged.
 
     A term is one line of CL Eq. (2) (a product of two couplings), integrated over the bin for one nuclide
@@ -212,8 +264,14 @@ def event_rate_terms(experiment: Any, interaction: Any, *, standard_model: Any =
     ndarray
         float64[n_bins].
     """
-    contributions = _contributions(experiment, interaction, standard_model)
-    return np.array([math.fsum(map(abs, terms)) for terms in contributions])
+    contributions = _contributions(experiment, interaction, standard_model, target)
+    return _kept(experiment, [math.fsum(map(abs, terms)) for terms in contributions])
+
+
+def _kept(experiment: Any, values: list[float]) -> Floats:
+    """Without the bins that are left out."""
+    excluded = getattr(experiment, "excluded", ())
+    return np.array([value for i, value in enumerate(values) if i not in excluded])
 
 
 def recoil_spectrum(experiment: Any, interaction: Any, T: ArrayLike, *, standard_model: Any = True) -> Any:
@@ -222,7 +280,7 @@ def recoil_spectrum(experiment: Any, interaction: Any, T: ArrayLike, *, standard
     Parameters
     ----------
     experiment : Experiment
-    interaction : StandardModel, SingletEFT, ScalarMediator or VectorMediator
+    interaction : StandardModel or any interaction
     T : array_like
         Recoil energies, MeV, > 0.
     standard_model : bool or StandardModel
@@ -239,7 +297,7 @@ def recoil_spectrum(experiment: Any, interaction: Any, T: ArrayLike, *, standard
         for nuclide, number in nuclei(experiment.detector)
         for channel in _all_channels(interaction, standard_model, nuclide, experiment.detector.form_factor)
         for flux in species
-        for recoils in _recoils(channel, nuclear_mass(nuclide), flux)
+        for recoils in _recoils(channel, target_mass(nuclide), flux)
     ]
 
     def one(T: float) -> float:

@@ -69,17 +69,21 @@ def recoil_at(response: Any, x: float) -> float:
         return float(x * KEV / (response.light_yield * response.quenching))
     if x <= 0:
         return 0.0
-    if _mean(response, LARGEST_RECOIL) < x:
-        return math.inf
     # In ln T: Brent's relative tolerance is then that of T itself.
     low = 1e-12
     while _mean(response, low) >= x:
         low /= 1e3
 
+    high = 2 * low  # no further than needed: a quenching need not be valid beyond what the source can make
+    while _mean(response, high) < x:
+        high *= 2
+        if high > LARGEST_RECOIL or _mean(response, high) < _mean(response, high / 2):
+            return math.inf
+
     def excess(log_T: float) -> float:
         return _mean(response, math.exp(log_T)) - x
 
-    return math.exp(brentq(excess, math.log(low), math.log(LARGEST_RECOIL), xtol=1e-15))
+    return math.exp(brentq(excess, math.log(low), math.log(high), xtol=1e-15))
 
 
 def _sharp(detector: Any) -> list[Window]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cevns_fast.constants import G_FERMI, M_NEUTRON, M_PROTON
-from cevns_fast.reference.channel import Channel, rows
+from cevns_fast.reference.channel import Beam, Channel, rows
 from cevns_fast.reference.couplings import weak_charge
 from cevns_fast.reference.form_factor import nuclear_mass, proton_and_neutron
 from cevns_fast.reference.loop_functions import F_G, LoopFunctions, loop_functions
@@ -237,7 +237,7 @@ def vector_mediator(vector: Any, nuclide: Any, form_factor: Any) -> list[Channel
         proton = g_chi_L * nuclide.Z * (2 * g_q["u"] + g_q["d"])
         neutron = g_chi_L * nuclide.N * (g_q["u"] + 2 * g_q["d"])
 
-        def tree(E: Floats, T: float, antineutrino: bool) -> Floats:
+        def tree(E: Floats, T: float, beam: Beam) -> Floats:
             F_p, F_n = proton_and_neutron(form_factor, nuclide, T)
             return rows([chao_23(E, T, M, m, m_zprime, proton * F_p + neutron * F_n)], E)
 
@@ -258,13 +258,13 @@ def vector_mediator(vector: Any, nuclide: Any, form_factor: Any) -> list[Channel
         )
         weak = weak_charge(nuclide, vector.sin2_theta_w)
 
-        def loops(E: Floats, T: float, antineutrino: bool) -> Floats:
+        def loops(E: Floats, T: float, beam: Beam) -> Floats:
             F_p, F_n = proton_and_neutron(form_factor, nuclide, T)
             c1, c2, c3 = (p * F_p + n * F_n for p, n in coefficients)
             terms = chao_25(E, T, M, c1, c2, c3)
             if choices.sm_interference:
                 Q = weak[0] * F_p + weak[1] * F_n
-                terms.append((-1 if antineutrino else 1) * standard_model_c2(E, T, M, Q, c2))
+                terms.append((-1 if beam.antineutrino else 1) * standard_model_c2(E, T, M, Q, c2))
             return rows(terms, E)
 
         result.append(Channel(0.0, loops))

@@ -1,7 +1,7 @@
 /* A likelihood in C: its parameters, chi2 and gradient at a point, and the minimum downhill from there.
  *
  *     cevns-fast c-interface -o .
- *     cc -O3 fit.c likelihood.c -lm -o fit
+ *     cc -O3 fit.c likelihood*.c -lm -o fit
  *     ./fit fit.cevns 20 0.05 2e-4
  *
  * fit.cevns is what Likelihood.export wrote in Python; the numbers are the point, one for each parameter. */

@@ -1,8 +1,8 @@
 // A likelihood in C++: the same as fit.c, with an object that closes itself.
 //
 //     cevns-fast c-interface -o .
-//     cc -O3 -c likelihood.c
-//     c++ -std=c++17 -O3 fit.cpp likelihood.o -o fit
+//     cc -O3 -c likelihood*.c
+//     c++ -std=c++17 -O3 fit.cpp likelihood*.o -o fit
 //     ./fit fit.cevns 20 0.05 2e-4
 #include <cstdio>
 #include <cstdlib>

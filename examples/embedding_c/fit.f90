@@ -1,8 +1,8 @@
 ! A likelihood in Fortran: the same as fit.c.
 !
 !     cevns-fast c-interface -o .
-!     cc -O3 -c likelihood.c
-!     gfortran -O3 cevns_fast.f90 fit.f90 likelihood.o -o fit
+!     cc -O3 -c likelihood*.c
+!     gfortran -O3 cevns_fast.f90 fit.f90 likelihood*.o -o fit
 !     ./fit fit.cevns 20 0.05 2e-4
 program fit
    use, intrinsic :: iso_c_binding

@@ -3,13 +3,18 @@
 import pytest
 
 from cevns_fast import papers
+from cevns_fast.output import plotting
 from cevns_fast.papers import gallery
 from cevns_fast.papers.report import Paper, PaperFigure, PrintedNumber
 
 
 @pytest.mark.slow
-def test_everything(run, tmp_path):
+def test_everything(run, tmp_path, monkeypatch):
+    """Figures are drawn but not rendered, which takes most of the time: test_cli does that, paper by paper."""
     pytest.importorskip("matplotlib")
+    rendered = []
+    for kind in ("png", "pdf"):
+        monkeypatch.setattr(plotting, kind, lambda figure, kind=kind: rendered.append(kind) or kind.encode())
     status, out, err = run("reproduce", "--all", "-o", "gallery")
     assert (status, err) == (0, "") and "gallery/report.html" in out
     for name in papers.PAPERS:
@@ -18,7 +23,8 @@ def test_everything(run, tmp_path):
         assert paper.title in out
         assert all(figure.title and figure.caption for figure in paper.figures)
     report = (tmp_path / "gallery" / "report.html").read_text(encoding="utf-8")
-    assert report.count("<figure>") == report.count("<img ") == 12 and str(tmp_path) not in report
+    assert rendered.count("png") == rendered.count("pdf") == 14
+    assert report.count("<figure>") == report.count("<img ") == 14 and str(tmp_path) not in report
     status, _, err = run("reproduce", "--all", "-o", "gallery")
     assert status == 2 and "--force" in err
 

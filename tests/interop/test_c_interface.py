@@ -1,5 +1,6 @@
 """The C interface from C, C++, Fortran and threads: the example programs find the bits that Python finds."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import cevns_fast as cf
 from cevns_fast import cli
 from cevns_fast.interop import c_interface
+from cevns_fast.likelihood.likelihood import function_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "embedding_c"
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
@@ -61,14 +63,23 @@ def home(tmp_path_factory, fits):
     return directory
 
 
+def sources(home):
+    return sorted(home.glob("likelihood*.c"))
+
+
+def compile_objects(home, *options):
+    """The interface as objects, to be linked into a program; what they are."""
+    run(compiler("cc"), "-O3", *options, "-c", *sources(home), cwd=home)
+    return sorted(home.glob("likelihood*.o"))
+
+
 def build_c(home, program, *, linked):
     gcc = compiler("cc")
     command = [gcc, "-std=c99", "-O3", *STRICT, f"-I{home}", program]
     if linked == "source":
-        command += [home / "likelihood.c"]
+        command += sources(home)
     elif linked == "static":
-        run(gcc, "-std=c99", "-O3", *STRICT, "-c", "likelihood.c", cwd=home)
-        run("ar", "rcs", "libcevns_static.a", "likelihood.o", cwd=home)
+        run("ar", "rcs", "libcevns_static.a", *compile_objects(home, "-std=c99", *STRICT), cwd=home)
         command += [home / "libcevns_static.a"]
     else:
         run(*c_interface.COMPILE.split(), cwd=home)
@@ -78,20 +89,20 @@ def build_c(home, program, *, linked):
 
 
 def build_cpp(home):
-    run(compiler("cc"), "-O3", "-c", "likelihood.c", cwd=home)
+    objects = compile_objects(home)
     run(
-        compiler("c++"), "-std=c++17", "-O3", *STRICT, f"-I{home}", EXAMPLES / "fit.cpp", "likelihood.o", "-o",
-        "program", cwd=home,
+        compiler("c++"), "-std=c++17", "-O3", *STRICT, f"-I{home}", EXAMPLES / "fit.cpp", *objects, "-o", "program",
+        cwd=home,
     )  # fmt: skip
     return home / "program"
 
 
 def build_fortran(home):
     gfortran = compiler("gfortran")
-    run(compiler("cc"), "-O3", "-c", "likelihood.c", cwd=home)
+    objects = compile_objects(home)
     run(
         gfortran, "-std=f2018", "-O3", *STRICT, "-Wno-c-binding-type", EXAMPLES / "cevns_fast.f90",
-        EXAMPLES / "fit.f90", "likelihood.o", "-o", "program", cwd=home,
+        EXAMPLES / "fit.f90", *objects, "-o", "program", cwd=home,
     )  # fmt: skip
     return home / "program"
 
@@ -117,7 +128,7 @@ def test_programs_agree_with_python(home, fits, language):
         assert names == [(p.name, x, p.lower, p.upper) for p, x in zip(fit.parameters, theta, strict=True)]
         assert printed["chi2"] == [fit(theta)]
         assert np.array_equal(printed["gradient"], fit.gradient(theta), equal_nan=True)
-        minimum, at = fit.evaluator(complete=False).minimise(np.array(theta), [False] * 4)
+        minimum, at = function_of(fit).fast().minimise(np.array(theta), [False] * 4)
         assert [float(words[1]) for words in lines if words[0] == "minimum"] == [minimum]
         assert np.array_equal(printed["at"], at)
         if case in fits:
@@ -141,11 +152,25 @@ def test_other_files_are_refused(home):
         assert done.returncode == 2 and done.stderr.startswith("usage: fit FILE")
 
 
+def test_only_the_interface_is_seen_from_outside(home):
+    """A program may have functions of any other name; no source includes another."""
+    objects = compile_objects(home)
+    run(*c_interface.COMPILE.split(), cwd=home)
+    symbols = run("nm", "-D", "--defined-only", "libcevns_fast.so", cwd=home).split("\n")
+    declared = set(re.findall(r"\bcevns_fast_\w+(?=\()", (home / "cevns_fast.h").read_text()))
+    assert {line.split()[-1] for line in symbols if " T " in line} == declared
+    names = [
+        line.split()[-1] for line in run("nm", "-g", "--defined-only", *objects, cwd=home).splitlines() if " T " in line
+    ]
+    assert set(names) > declared and all(name.startswith("cevns_fast_") for name in names)
+    assert not any(re.search(r'#include ".*\.c"', source.read_text()) for source in sources(home))
+
+
 def test_command(tmp_path, capsys):
     assert cli.main(["c-interface", "-o", str(tmp_path / "new")]) == 0
     printed = capsys.readouterr().out
     assert c_interface.COMPILE in printed
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["cevns_fast.h", "likelihood.c"]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(c_interface.FILES)
     assert cli.main(["c-interface", "-o", str(tmp_path / "new")]) == 2
     assert "exists; --force overwrites it" in capsys.readouterr().err
     (tmp_path / "new" / "likelihood.c").write_text("")

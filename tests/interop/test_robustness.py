@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
+from cevns_fast._kernels.loop_functions import loop_functions
 from cevns_fast.counts import rows
 from cevns_fast.likelihood import likelihood
 
@@ -27,12 +28,12 @@ print(repr(float(value)), sum(loop_functions.stats.cache_hits.values()))
 """
 
 
-def start(code, **environment):
+def start(code, stdin=None, **environment):
     """A new process with this package; a variable that is None is left out."""
     merged = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), **environment}
     merged = {name: str(value) for name, value in merged.items() if value is not None}
     return subprocess.Popen([sys.executable, "-P", "-c", code], env=merged, cwd="/", text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+                            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
 
 
 def output(process):
@@ -188,23 +189,53 @@ DAMAGE = {
     "one bit": lambda raw: raw[:-900] + bytes([raw[-900] ^ 1]) + raw[-899:],
 }
 
+# Two kernels that compile at once, one of which calls the other.
+TINY = """
+from cevns_fast._kernels.jit import njit
+@njit
+def twice(x):
+    return 2.0 * x
+@njit
+def answer(x):
+    return twice(x)
+print(answer(21.0), sum(answer.stats.cache_hits.values()))
+"""
+REIMPORT = """
+import sys
+for _ in sys.stdin:
+    sys.modules.pop("kernel", None)
+    import kernel
+    sys.stdout.flush()
+"""
+
 
 @pytest.mark.jit
 @pytest.mark.slow
 @pytest.mark.parametrize("files", ["*.nbi", "*.nbc"])
 def test_a_damaged_cache_costs_a_compilation_only(tmp_path, files):
     """Index and machine code after a power failure, a full disk, a copy that was interrupted."""
-    expected, hits = output(start(SMALL, NUMBA_CACHE_DIR=tmp_path)).split()
-    assert hits == "0"
-    for name, damage in DAMAGE.items():
-        damaged = list(tmp_path.rglob(files))
-        if name == "one bit" and files == "*.nbi":
-            continue  # an index is some hundred bytes long
-        assert damaged, "nothing is cached"
-        for path in damaged:
-            path.write_bytes(damage(path.read_bytes()))
-        assert output(start(SMALL, NUMBA_CACHE_DIR=tmp_path)) == f"{expected} 0", f"{name}: used as if it were sound"
-    assert output(start(SMALL, NUMBA_CACHE_DIR=tmp_path)) == f"{expected} 1", "the cache has not healed"
+    cache, module = tmp_path / "cache", tmp_path / "kernel.py"
+    module.write_text(TINY)
+    # Each import makes the kernels anew and reads the files again, as a new process does.
+    place = f"{PACKAGE.parent}{os.pathsep}{tmp_path}"
+    with start(REIMPORT, stdin=subprocess.PIPE, NUMBA_CACHE_DIR=cache, PYTHONPATH=place) as child:
+
+        def found():
+            child.stdin.write("\n")
+            child.stdin.flush()
+            return child.stdout.readline().strip()
+
+        assert found() == "42.0 0"
+        for name, damage in DAMAGE.items():
+            damaged = list(cache.rglob(files))
+            if name == "one bit" and files == "*.nbi":
+                continue  # an index is some hundred bytes long
+            assert damaged, "nothing is cached"
+            for path in damaged:
+                path.write_bytes(damage(path.read_bytes()))
+            assert found() == "42.0 0", f"{name}: used as if it were sound"
+        assert found() == "42.0 1", "the cache has not healed"
+        assert output(child) == ""
 
 
 @pytest.mark.jit
@@ -233,16 +264,16 @@ def full(*_):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 jit._SealedFiles._open_for_write = full
 """
-    expected = output(start(SMALL, NUMBA_CACHE_DIR=tmp_path / "sound"))
-    assert output(start(full + SMALL, NUMBA_CACHE_DIR=tmp_path / "full")) == expected
+    expected = loop_functions(np.array([1.0]), np.array([2.0]))[0, 0]
+    assert output(start(full + SMALL, NUMBA_CACHE_DIR=tmp_path / "full")) == f"{float(expected)!r} 0"
     assert not list((tmp_path / "full").rglob("*.nb?"))
 
 
 @pytest.mark.jit
 @pytest.mark.slow
-def test_eight_processes_compile_into_one_empty_cache(tmp_path):
-    """A batch job's first step: all have the right number, and leave a cache that the ninth uses."""
-    running = [start(SMALL, NUMBA_CACHE_DIR=tmp_path) for _ in range(8)]
+def test_four_processes_compile_into_one_empty_cache(tmp_path):
+    """A batch job's first step: all have the right number, and leave a cache that the fifth uses."""
+    running = [start(SMALL, NUMBA_CACHE_DIR=tmp_path) for _ in range(4)]
     values = {output(process).split()[0] for process in running}
     assert len(values) == 1
     value, hits = output(start(SMALL, NUMBA_CACHE_DIR=tmp_path)).split()

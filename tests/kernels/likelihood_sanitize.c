@@ -1,11 +1,13 @@
-/* Drives likelihood.c under the address and undefined-behaviour sanitizers: .ci/run and tests/kernels build it.
+/* Drives likelihood*.c and coupling_limits.c under the address and undefined-behaviour sanitizers: .ci/run and
+ * tests/kernels build it.
  *
  * Each argument is a file as Likelihood.export writes it, or, after "--", a damaged one. What can be opened is
  * evaluated in every way, inside and outside its bounds. Prints how many files could be opened; exit status 0 is a
  * pass. */
 #include <string.h>
 
-#include "cevns_fast.h"
+#include "coupling_limits.h"
+#include "likelihood.h"
 #include "sanitize.h"
 
 enum { POINTS = 67 }; /* no multiple of what the kernel takes at a time */
@@ -42,7 +44,8 @@ static void evaluate(const cevns_fast_likelihood *l, int damaged)
 
     for (size_t i = 0; i <= n; i++) {
         const char *name = cevns_fast_parameter(l, i);
-        check((name != NULL) == (i < n) && (!name || strlen(name) < 64), "a name for each parameter, and no more");
+        check((name != NULL) == (i < n) && (!name || strlen(name) < NAME_SIZE),
+              "a name for each parameter, and no more");
     }
     for (size_t i = 0; i < POINTS; i++)
         choose(l, i, thetas + i * n);
@@ -89,6 +92,35 @@ static void evaluate(const cevns_fast_likelihood *l, int damaged)
     free(theta), free(many), free(chi2), free(all_pulls), free(fixed);
 }
 
+/* Limits along the only parameter, of tables that are its own and those doubled. */
+static void limit(const cevns_fast_likelihood *l, int damaged)
+{
+    enum { GRID = 41, MOST = 3 };
+    for (size_t i = 0; i < l->experiments; i++)
+        if (l->experiment[i].tables > 1)
+            return;
+    if (l->parameters != 1)
+        return;
+    double *tables = array(2 * l->outputs), *unit = array(2), *grid = array(GRID);
+    double *lows = array(2 * MOST), *highs = array(2 * MOST), *summary = array(6), *next = tables;
+    for (int k = 1; k <= 2; k++)
+        for (size_t i = 0; i < l->experiments; i++)
+            for (size_t j = 0; j < l->monomials * l->experiment[i].bins; j++)
+                *next++ = k * l->experiment[i].coefficients[j];
+    for (int i = 0; i < GRID; i++)
+        grid[i] = sinh(0.3 * (i - GRID / 2));
+    unit[0] = 1, unit[1] = 0.1;
+    check(cevns_fast_limits(l, tables, 2, unit, 2.7, grid, GRID, MOST, lows, highs, summary), "there is memory");
+    for (int k = 0; k < 2; k++) {
+        const int found = (int)summary[3 * k];
+        check(found >= 0 && found <= MOST, "no more intervals than there is room for");
+        for (int i = 0; !damaged && i < found; i++)
+            check(lows[k * MOST + i] <= highs[k * MOST + i], "an interval begins before it ends");
+    }
+    check(cevns_fast_limits(l, tables, 0, unit, 2.7, grid, GRID, MOST, lows, highs, summary), "of nothing, nothing");
+    free(tables), free(unit), free(grid), free(lows), free(highs), free(summary);
+}
+
 int main(int arguments, char **argument)
 {
     int opened = 0, damaged = 0;
@@ -106,6 +138,7 @@ int main(int arguments, char **argument)
             continue;
         opened++;
         evaluate(likelihood, damaged);
+        limit(likelihood, damaged);
         cevns_fast_close(likelihood);
     }
     printf("%d opened, %d failures\n", opened, failures);

@@ -105,3 +105,16 @@ def test_a_coupling_without_effect_has_no_limit():
     (interval,), summary = limits(evaluator([one]), tables, np.ones(1), 1.0)
     assert interval.tolist() == [[-np.inf, np.inf]]
     assert summary[0, 1] == 0.0
+
+
+@pytest.mark.parametrize("spacing", [1e-3, 1e-4, 1e-5])
+def test_an_extremum_between_points_of_a_fine_grid_is_found(spacing):
+    """Neighbours differ by what is small, but no rounding: χ² = (x − x₀)² at x₀ is not that of the nearest point."""
+    one = system(FIXED_VARIANCE, np.array([0.5]), np.ones(1))
+    tables = np.array([[0.0, 1.0, 0.0]])
+    grid = np.arange(-3, 4) * spacing + 0.5 + 0.3 * spacing
+    lows, highs, summary = np.full((1, 2), np.nan), np.full((1, 2), np.nan), np.empty((1, 3))
+    evaluator([one]).limits(tables, np.ones(1), spacing**2, grid, lows, highs, summary)
+    assert summary[0, 1] == pytest.approx(0.5, abs=1e-6 * spacing)
+    assert summary[0, 2] == pytest.approx(0.0, abs=1e-9 * spacing**2)
+    np.testing.assert_allclose([lows[0, 0], highs[0, 0]], [0.5 - spacing, 0.5 + spacing], rtol=1e-10)

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from accuracy import approx
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -18,11 +19,6 @@ quarks = st.sampled_from([CHARM, BOTTOM, TOP])
 variants = st.sampled_from(VARIANTS)
 few = settings(derandomize=True, deadline=None, database=None, max_examples=25)
 many = settings(few, max_examples=200)
-
-
-def approx(expected, rel):
-    """pytest.approx without its absolute tolerance of 1e-12, which would pass anything as small as these."""
-    return pytest.approx(expected, rel=rel, abs=0.0)
 
 
 def evaluate(m_chi, m_zprime, m_q, variant="corrected"):

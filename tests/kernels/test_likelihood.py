@@ -10,11 +10,14 @@ import pytest
 from scipy import optimize
 
 import cevns_fast as cf
-from cevns_fast._kernels.likelihood import Evaluator, Layout, System, pack
+from cevns_fast._kernels.likelihood import FIXED_VARIANCE as FIXED
+from cevns_fast._kernels.likelihood import LONGEST_NAME, POISSON, Evaluator, Layout, System, pack
+from cevns_fast._kernels.likelihood import PREDICTED_VARIANCE as PREDICTED
+from cevns_fast.likelihood.likelihood import function_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KERNELS = ROOT / "cevns_fast" / "_kernels"
-FIXED, PREDICTED, POISSON = range(3)
+SOURCES = sorted(map(str, KERNELS.glob("likelihood*.c")))
 
 
 def block(statistic=FIXED, *, x=False, explicit=False, seed=0, bounds=((-3.0, 3.0), (-3.0, 3.0))):
@@ -79,7 +82,7 @@ def test_minimise_finds_what_scipy_finds(statistic, x, explicit):
 def test_minimise_of_a_real_fit():
     csi = cf.load("coherent-csi-2017")
     fit = cf.Likelihood(csi, model=cf.SingletEFT(10.0), parameters=("C_V", "a_M"), bounds={"C_V": (-1, 1)})
-    evaluator = fit.evaluator(complete=False)
+    evaluator = function_of(fit).fast()
     random = np.random.default_rng(2)
     starts = random.uniform([-0.3, -1e-3], [0.3, 1e-3], (30, 2))
     values = [evaluator.minimise(start, [False, False])[0] for start in starts]
@@ -94,13 +97,38 @@ def test_minimise_leaves_a_maximum_without_slope():
     """χ² is even in C_S: the slope at C_S = 0 vanishes, where fits like to begin."""
     csi = cf.load("coherent-csi-2017")
     fit = cf.Likelihood(csi.replace(observed=3 * csi.observed), model=cf.SingletEFT(10.0), parameters=("C_S", "a_M"))
-    evaluator = fit.evaluator(complete=False)
+    evaluator = function_of(fit).fast()
     gradient, hessian = evaluator.derivatives(np.zeros(2), second=True)[1:]
     assert not gradient.any() and hessian[0, 0] < 0
     value, at = evaluator.minimise(np.zeros(2), [False, False])
     assert value < fit([0.0, 0.0]) - 1 and np.abs(fit.gradient(at) * at).max() < 1e-4
     held, at = evaluator.minimise(np.zeros(2), [True, False])
     assert at[0] == 0.0 and value <= held < fit([0.0, 0.0])
+
+
+def even_block(excess, lower, upper):
+    """Of one coupling without nuisances: χ² = 4 (excess − a²)²."""
+    exponents, bins = ((0,), (2,)), 4
+    layout = Layout(
+        names=["a"], lower=[lower], upper=[upper], coupling_at=[0], x_at=-1,
+        exponents=exponents, nuisance_at=[], centre=np.zeros(0), offset=np.zeros(0), mix=np.zeros((0, 0)),
+    )  # fmt: skip
+    system = System(
+        FIXED, 0.0, 0.0, np.full(bins, 1 + excess), np.ones(bins), np.zeros(bins), np.zeros(bins), factor=1.0,
+        scale=np.zeros(0), morph=[], shift=np.zeros((0, bins)), breaks=np.array([0.0, 1.0]),
+        coefficients=np.ones((1, 1, 1, 2, bins)),
+    )  # fmt: skip
+    return pack(layout, [system])
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+@pytest.mark.parametrize("excess, rel", [(4.0, 1e-7), (1e-4, 1e-2)], ids=["deep", "shallow"])
+def test_minimise_leaves_a_maximum_on_either_side(side, excess, rel):
+    """The slope at a = 0 vanishes, χ² falls on both sides, and a bound closes one of them."""
+    block = even_block(excess, min(0.0, 3.0 * side), max(0.0, 3.0 * side))
+    value, at = Evaluator(block).minimise(np.zeros(1), [False])
+    assert at[0] == pytest.approx(side * np.sqrt(excess), rel=rel)
+    assert value == pytest.approx(0.0, abs=1e-12)
 
 
 def test_what_is_fixed_stays():
@@ -141,7 +169,7 @@ def test_minimise_from_nowhere():
 def blocks():
     return {
         "fixed": block(), "explicit": block(PREDICTED, explicit=True),
-        "x": block(x=True), "poisson": block(POISSON, x=True),
+        "x": block(x=True), "poisson": block(POISSON, x=True), "one": even_block(4.0, -3.0, 3.0),
     }  # fmt: skip
 
 
@@ -154,7 +182,7 @@ def opened(numbers):
     return True
 
 
-@pytest.mark.parametrize("name", ["fixed", "explicit", "x", "poisson"])
+@pytest.mark.parametrize("name", ["fixed", "explicit", "x", "poisson", "one"])
 def test_truncated_or_longer_is_refused(name):
     numbers = blocks()[name].numbers
     assert opened(numbers)
@@ -170,6 +198,79 @@ def test_sizes_that_are_none_are_refused():
             damaged = numbers.copy()
             damaged[i] = bad
             assert not opened(damaged), (head[i], bad)
+
+
+# Where a block keeps what, for a block of n parameters, c couplings, m monomials and k nuisances.
+def places(numbers):
+    """The first number of each part, by its name, up to the first experiment."""
+    n, c, m, k = (int(each) for each in numbers[1:5])
+    first_sizes = [("head", 6), ("lower", n), ("upper", n), ("names", n * (LONGEST_NAME + 1)), ("factors", 1)]
+    factors = int(numbers[sum(size for _, size in first_sizes) - 1])
+    sizes = [
+        *first_sizes, ("coupling_at", c), ("x_at", 1), ("first_factor", m + 1), ("factor", factors),
+        ("power", factors), ("nuisance_at", k), ("centre", k), ("offset", k), ("mix", k * k), ("statistic", 1),
+        ("bins", 1), ("rest", 3),
+    ]  # fmt: skip
+    ends = np.cumsum([size for _, size in sizes]).tolist()
+    found = dict(zip([name for name, _ in sizes], [0, *ends], strict=False))
+    bins = int(numbers[found["bins"]])
+    found["scale"] = found["rest"] + 3 + 4 * bins
+    found["morph"] = found["scale"] + k
+    found["tables"] = found["morph"] + k + k * bins
+    found["breaks"] = found["tables"] + 3
+    return found
+
+
+@pytest.mark.parametrize("name", ["fixed", "explicit", "x", "poisson"])
+def test_unknown_statistics_are_refused(name):
+    numbers = blocks()[name].numbers
+    at = places(numbers)["statistic"]
+    assert numbers[at] in (FIXED, PREDICTED, POISSON)
+    for bad in (max(FIXED, PREDICTED, POISSON) + 1, -1.0, 0.5, 1e9, 2.0**32, 2.0**32 + 1, np.nan, np.inf):
+        damaged = numbers.copy()
+        damaged[at] = bad
+        assert not opened(damaged), bad
+
+
+@pytest.mark.parametrize("name", ["fixed", "explicit", "x", "poisson"])
+@pytest.mark.parametrize(
+    "part", ["coupling_at", "x_at", "first_factor", "factor", "power", "nuisance_at", "morph"]
+)  # fmt: skip
+def test_indices_out_of_range_are_refused(name, part):
+    """Every one of them; −1 is only allowed where it says that there is none."""
+    numbers = blocks()[name].numbers
+    n, c, m, k = (int(each) for each in numbers[1:5])
+    at = places(numbers)
+    factors = int(numbers[at["factors"]])
+    size = {"coupling_at": c, "x_at": 1, "first_factor": m + 1, "factor": factors, "power": factors,
+            "nuisance_at": k, "morph": k}[part]  # fmt: skip
+    limit = {"coupling_at": n, "x_at": n, "first_factor": factors + 1, "factor": c, "power": 100,
+             "nuisance_at": n, "morph": numbers[at["tables"]]}[part]  # fmt: skip
+    never = [-2.0, -0.5, 0.5, limit, 1e9, 2.0**53, 2.0**64, -(2.0**64), np.nan, np.inf, -np.inf]
+    never += [] if part in ("x_at", "nuisance_at") else [-1.0]
+    never += [0.0] if part == "power" else []
+    for i in range(size):
+        for bad in never:
+            damaged = numbers.copy()
+            damaged[at[part] + i] = bad
+            assert not opened(damaged), (i, bad)
+
+
+def test_what_is_out_of_order_is_refused():
+    """Factors of a monomial that end before they begin, or belong to none; pieces of x that are empty."""
+    numbers = blocks()["x"].numbers
+    at = places(numbers)
+    first = numbers[at["first_factor"] : at["factor"]]
+    assert first.tolist() == [0.0, 0.0, 1.0, 3.0, 4.0, 5.0]
+    for bad in ([0, 0, 3, 1, 4, 5], [1, 1, 1, 3, 4, 5], [0, 0, 1, 3, 4, 4]):
+        damaged = numbers.copy()
+        damaged[at["first_factor"] : at["factor"]] = bad
+        assert not opened(damaged), bad
+    assert numbers[at["breaks"] : at["breaks"] + 3].tolist() == [0.0, 1.0, 2.0]
+    for bad in ([0, 0, 2], [0, 2, 1], [0, np.nan, 2]):
+        damaged = numbers.copy()
+        damaged[at["breaks"] : at["breaks"] + 3] = bad
+        assert not opened(damaged), bad
 
 
 def test_products_that_overflow_are_refused():
@@ -192,7 +293,7 @@ def sanitized(directory):
     program = Path(directory) / "likelihood_sanitize"
     command = [
         "gcc", "-std=c99", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined",
-        "-fno-sanitize-recover=all", f"-I{KERNELS}", str(KERNELS / "likelihood.c"),
+        "-fno-sanitize-recover=all", f"-I{KERNELS}", *SOURCES, str(KERNELS / "coupling_limits.c"),
         str(Path(__file__).parent / "likelihood_sanitize.c"), "-lm", "-o", str(program),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
@@ -246,11 +347,10 @@ def test_sanitizers_find_nothing(tmp_path):
 
 @needs_compiler
 @pytest.mark.parametrize("command", [["gcc", "-std=c99"], ["gcc", "-std=c11", "-pedantic", "-O3"]])
-def test_compiles_without_warnings(command):
+def test_compiles_without_warnings(command, tmp_path):
     done = subprocess.run(
-        [*command, "-Wall", "-Wextra", "-Werror", "-c", "-o", "/dev/null", str(KERNELS / "likelihood.c")],
-        capture_output=True, text=True,
-    )  # fmt: skip
+        [*command, "-Wall", "-Wextra", "-Werror", "-c", *SOURCES], cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from accuracy import approx
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -13,11 +14,6 @@ many = settings(derandomize=True, deadline=None, database=None, max_examples=150
 
 #: log10 of m_chi/m_zprime: m_chi²/m_zprime² from 1e-12 to 1e12, and a closer look at equal masses.
 log_ratios = st.one_of(st.floats(-6.0, 6.0), st.floats(-0.5, 0.5), st.floats(-1e-4, 1e-4))
-
-
-def approx(expected, rel):
-    """pytest.approx without its absolute tolerance of 1e-12, which would pass anything as small as these."""
-    return pytest.approx(expected, rel=rel, abs=0.0)
 
 
 @pytest.fixture(params=["compiled", "python"])

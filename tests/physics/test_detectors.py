@@ -167,12 +167,12 @@ def test_where_a_response_is_not_smooth():
     """Images of bin edges, of the acceptance's and of the quenching's own breakpoints, and the threshold."""
     logistic = cf.LogisticAcceptance(0.7, 0.5, 10.0, 5.0)
     d = detector((4.0, 8.0), light_yield=2.0, acceptance=logistic, recoil_threshold=1e-3)
-    assert d.response_breakpoints == pytest.approx((1e-3, 2e-3, 2.5e-3, 4e-3))
+    assert d.response_breakpoints(10.0) == pytest.approx((1e-3, 2e-3, 2.5e-3, 4e-3))
     table = cf.Table((0.0, 3e-3, 6e-3), (0.5, 0.5, 1.0))
     d = detector((4.0, 8.0), light_yield=2.0, quenching=table)
-    assert d.response_breakpoints == pytest.approx((3e-3, d.recoil_at(4.0, 10), d.recoil_at(8.0, 10), 6e-3))
+    assert d.response_breakpoints(10.0) == pytest.approx((3e-3, d.recoil_at(4.0, 10), d.recoil_at(8.0, 10), 6e-3))
     d = detector((4, 8), light_yield=2.0, quenching=table, smearing=cf.PoissonSmearing())
-    assert d.response_breakpoints == pytest.approx((3e-3, 6e-3))
+    assert d.response_breakpoints(10.0) == pytest.approx((3e-3, 6e-3))
 
 
 # --- refusals -------------------------------------------------------------------------------------
@@ -217,13 +217,77 @@ def test_refused_at_once(make, message):
     [
         (lambda T: T * np.nan, r"quenching: returns nan at .*, must be finite"),
         (lambda T: T - 1.0, r"quenching: returns .*, must be >= 0"),
-        (lambda T: 1e-4 / (T + 1e-4) ** 2, r"quenching: the mean observable must not fall"),
+        (lambda T: 1e-4 / (T + 1e-4) ** 2, r"quenching: the mean observable falls at a recoil of .*must not"),
     ],
 )
 @pytest.mark.parametrize("smearing", [None, cf.PoissonSmearing()])
-def test_bad_quenching_is_refused_at_once(quenching, message, smearing):
+def test_bad_quenching_is_refused_with_the_source(bare, quenching, message, smearing):
     with pytest.raises(ValueError, match=message):
-        detector((1, 2), quenching=quenching, smearing=smearing)
+        bare((1, 2), quenching=quenching, smearing=smearing)
+
+
+def test_quenching_is_tested_to_the_largest_recoil(bare):
+    """Valid to 100 keV, which no spallation neutrino exceeds on caesium, and nonsense beyond."""
+
+    def quadratic(T):
+        return 0.1 + 2.0 * T * (0.1 - T)
+
+    def undefined(T):
+        return np.where(T < 0.1, 0.1 + 0.5 * T, np.nan)
+
+    for quenching in (quadratic, undefined, cf.PolynomialQuenching((0.1, 0.2, -2.0))):
+        experiment = bare((1, 2, 4), quenching=quenching)
+        assert experiment.largest_recoil < 0.05
+        counts = cf.event_rate(experiment, cf.StandardModel())
+        slow = cf.reference.event_rate(experiment, cf.StandardModel())
+        assert counts == pytest.approx(slow, rel=1e-9)
+    assert bare((1, 2, 4), quenching=quadratic, smearing=cf.PoissonSmearing()).n_bins == 2
+    with pytest.raises(ValueError, match=r"falls at a recoil of 0\.0\d+ MeV: must not, up to 0\.04\d+ MeV"):
+        bare((1, 2), quenching=lambda T: 0.1 - 1.9 * T)
+    with pytest.raises(ValueError, match=r"quenching: returns -0.12\d+ at 0.04506 MeV, must be >= 0"):
+        bare((1, 2), quenching=lambda T: 0.1 - 5.0 * T)
+    with pytest.raises(ValueError, match=r"quenching: returns nan at 0\.03.*recoils reach 0\.04\d+ MeV"):
+        bare((1, 2), quenching=lambda T: np.where(T < 0.03, 0.1, np.nan))
+    with pytest.raises(ValueError, match=r"quenching: fails for an array, .* with IndexError"):
+        bare((1, 2), quenching=lambda T: [][3])
+
+
+@pytest.mark.parametrize(
+    "quenching",
+    [
+        cf.LindhardQuenching("Ge"),
+        cf.LindhardQuenching("Cs", k=0.1),
+        cf.PolynomialQuenching((0.0554628, 4.30681, -111.707, 840.384)),
+        cf.LinearQuenching(0.246, 0.78),
+    ],
+    ids=lambda q: type(q).__name__,
+)
+def test_quenching_by_name(bare, quenching):
+    experiment = bare((0.3, 1.0, 2.0), light_yield=1.0, quenching=quenching)
+    counts = cf.event_rate(experiment, cf.StandardModel())
+    assert counts == pytest.approx(cf.reference.event_rate(experiment, cf.StandardModel()), rel=1e-9)
+
+
+def test_lindhard_against_its_formula():
+    """k = 0.133 Z^(2/3)/√A is 0.157 for germanium; at 1 keV ε = 11.5/32^(7/3)."""
+    epsilon = 11.5 / 32 ** (7 / 3)
+    g = 3 * epsilon**0.15 + 0.7 * epsilon**0.6 + epsilon
+    k = 0.133 * 32 ** (2 / 3) / math.sqrt(72.63)
+    assert round(k, 3) == 0.157
+    assert cf.LindhardQuenching("Ge")([1e-3]) == pytest.approx([k * g / (1 + k * g)], rel=1e-5)
+    assert cf.LindhardQuenching("Ge", k=0.2)([1e-3, 0.0]) == pytest.approx([0.2 * g / (1 + 0.2 * g), 0.0])
+    with pytest.raises(ValueError, match=r"element = 'Gm': .*must be one of the natural nuclides"):
+        cf.LindhardQuenching("Gm")
+    with pytest.raises(ValueError, match=r"k = -1"):
+        cf.LindhardQuenching("Ge", -1)
+
+
+def test_what_is_not_stated_is_zero():
+    assert cf.GaussianSmearing(constant=0.03).width(0.5) == 0.03
+    assert cf.GaussianSmearing(linear=0.1).width(2.0) == pytest.approx(0.2)
+    assert cf.GaussianSmearing(statistical=0.5).width([4.0, 16.0]) == pytest.approx([1.0, 2.0])
+    with pytest.raises(ValueError, match="at least one of"):
+        cf.GaussianSmearing()
 
 
 def test_an_acceptance_that_is_bad_between_the_probes(bare):

@@ -11,21 +11,21 @@ import cevns_fast as cf
 TOML = """\
 name = "mine"
 description = "An experiment of one's own"
-exposure = 1e23
+exposure_protons_on_target = 1e23
 
 [source]
 type = "pion-decay-at-rest"
-distance = 25.0
+distance_m = 25.0
 
 [detector]
 material = "NaI"
 composition = { Na = 1, I = 1 }
-mass = 100.0
+mass_kg = 100.0
 bins = [4, 8, 16]
 
 [detector.response]
 observable = "photoelectrons"
-light_yield = 2.0
+light_yield_per_keV = 2.0
 quenching = 0.5
 acceptance = 0.8
 
@@ -218,8 +218,15 @@ def test_without_a_steady_state(mine):
 
 def test_acceptance_and_quenching_tables(mine):
     experiment = mine(
-        ("acceptance = 0.8", 'acceptance = { type = "table", file = "acceptance.csv", x = "pe", y = "value" }'),
-        ("quenching = 0.5", 'quenching = { type = "table", file = "q.csv", x = "keV", y = "Q", x_unit = 1e-3 }'),
+        (
+            "acceptance = 0.8",
+            'acceptance = { type = "table", file = "acceptance.csv", x_column = "pe", value_column = "value" }',
+        ),
+        (
+            "quenching = 0.5",
+            'quenching = { type = "table", file = "q.csv", energy_column = "keV", energy_unit = "keV", '
+            'value_column = "Q" }',
+        ),
         acceptance="pe,value\n0,0.0\n6,0.5\n20,1.0\n",
         q="# measured\nkeV,Q\n0,0.1\n10,0.2\n50,0.3\n",
     )
@@ -246,7 +253,7 @@ def test_each_smearing(mine, text, smearing):
 
 
 def test_form_factors(mine):
-    table = '\n[detector.form_factor]\ntype = "helm"\nconvention = "rms"\nneutron_radius = { I127 = 4.9 }\n\n[data]'
+    table = '\n[detector.form_factor]\ntype = "helm"\nconvention = "rms"\nneutron_radius_fm = { I127 = 4.9 }\n\n[data]'
     assert mine(("\n[data]", table)).detector.form_factor == cf.HelmFormFactor("rms", neutron_radius={"I127": 4.9})
     point = '\n[detector.form_factor]\ntype = "point"\n\n[data]'
     assert mine(("\n[data]", point)).detector.form_factor == cf.PointNucleus()
@@ -265,31 +272,31 @@ def test_uncertainties(mine):
 @pytest.mark.parametrize(
     ("old", "new", "field"),
     [
-        ("exposure = 1e23\n", "", "exposure"),
-        ("mass = 100.0\n", "", "mass"),
-        ("distance = 25.0\n", "", "distance"),
+        ("exposure_protons_on_target = 1e23\n", "", "exposure_protons_on_target"),
+        ("mass_kg = 100.0\n", "", "mass"),
+        ("distance_m = 25.0\n", "", "distance"),
         ("signal = 0.1", "", "signal"),
         ('type = "pion-decay-at-rest"\n', "", "type"),
         ('table = "mine.csv"', "", "table"),
         ('column = "neutrons"\n', "", "column"),
-        ("mass = 100.0", "mass = 100.0\nmas = 1", "mas"),
-        ("distance = 25.0", "distance = 25.0\ndistanse = 2", "distanse"),
-        ("light_yield = 2.0", "lightyield = 2.0", "lightyield"),
+        ("mass_kg = 100.0", "mass_kg = 100.0\nmas = 1", "mas"),
+        ("distance_m = 25.0", "distance_m = 25.0\ndistanse = 2", "distanse"),
+        ("light_yield_per_keV = 2.0", "lightyield = 2.0", "lightyield"),
         ("signal = 0.1", "signal = 0.1\nbackground = 0.1", "background"),
         ('name = "mine"\n', 'name = "mine"\ncomment = "x"\n', "comment"),
-        ("mass = 100.0", 'mass = "100"', "mass"),
-        ("mass = 100.0", "mass = -100.0", "mass = -100.0"),
-        ("mass = 100.0", "mass = nan", "mass = nan"),
-        ("exposure = 1e23", "exposure = 0.0", "exposure = 0.0"),
-        ("distance = 25.0", "distance = -2.0", "distance = -2.0"),
+        ("mass_kg = 100.0", 'mass_kg = "100"', "mass"),
+        ("mass_kg = 100.0", "mass_kg = -100.0", "mass = -100.0"),
+        ("mass_kg = 100.0", "mass_kg = nan", "mass = nan"),
+        ("exposure_protons_on_target = 1e23", "exposure_protons_on_target = 0.0", "exposure = 0.0"),
+        ("distance_m = 25.0", "distance_m = -2.0", "distance = -2.0"),
         ("bins = [4, 8, 16]", "bins = [4, 16, 8]", "bins"),
         ("bins = [4, 8, 16]", "bins = [4, 8, 8]", "bins"),
         ("bins = [4, 8, 16]", "bins = [4, 7, 16]", "low, high are not the detector's bins"),
         ("bins = [4, 8, 16]", "bins = [4, 8]", "low, high are not the detector's bins"),
         ("acceptance = 0.8", "acceptance = 1.8", "acceptance = 1.8"),
         ("quenching = 0.5", "quenching = 0.0", "quenching = 0.0"),
-        ("light_yield = 2.0", "light_yield = -2.0", "light_yield = -2.0"),
-        ("{ Na = 1, I = 1 }", "{ Na = 1, Te = 1 }", "composition of NaI = 'Te'"),
+        ("light_yield_per_keV = 2.0", "light_yield_per_keV = -2.0", "light_yield = -2.0"),
+        ("{ Na = 1, I = 1 }", "{ Na = 1, Tc = 1 }", "composition of NaI = 'Tc'"),
         ("{ Na = 1, I = 1 }", "{ Na = -1, I = 1 }", "composition of NaI: Na = -1"),
         ("{ Na = 1, I = 1 }", "{ }", "composition"),
         ("signal = 0.1", "signal = -0.1", "signal"),
@@ -300,7 +307,7 @@ def test_uncertainties(mine):
         ("acceptance = 0.8", 'acceptance = { type = "formula" }', "formula"),
         ("acceptance = 0.8", 'smearing = { type = "gamma", shape_per_unit = -1.0 }', "shape_per_unit = -1.0"),
         ("acceptance = 0.8", 'smearing = { type = "gauss" }', "gauss"),
-        ("exposure = 1e23", "exposure = ", "line 3"),
+        ("exposure_protons_on_target = 1e23", "exposure_days = ", "line 3"),
     ],
 )
 def test_errors_name_file_and_field(mine, old, new, field):
@@ -330,20 +337,32 @@ def test_errors_of_the_table(mine, csv, message):
 
 
 def test_missing_tables(mine):
-    with pytest.raises(FileNotFoundError, match=r"other\.csv"):
+    with pytest.raises(FileNotFoundError, match=r"mine\.toml: \[data\] .*other\.csv: no such file"):
         mine(("mine.csv", "other.csv"))
+    table = 'acceptance = { type = "table", file = "absent.csv", x_column = "pe", value_column = "value" }'
+    with pytest.raises(FileNotFoundError, match=r"mine\.toml: \[detector\] response acceptance .*absent\.csv: no such"):
+        mine(("acceptance = 0.8", table))
     with pytest.raises(ValueError, match="no column 'value'"):
         mine(
-            ("acceptance = 0.8", 'acceptance = { type = "table", file = "a.csv", x = "pe", y = "value" }'),
+            (
+                "acceptance = 0.8",
+                'acceptance = { type = "table", file = "a.csv", x_column = "pe", value_column = "value" }',
+            ),
             a="pe,valu\n0,0.0\n6,0.5\n",
         )
     with pytest.raises(ValueError, match="increasing"):
         mine(
-            ("acceptance = 0.8", 'acceptance = { type = "table", file = "a.csv", x = "pe", y = "value" }'),
+            (
+                "acceptance = 0.8",
+                'acceptance = { type = "table", file = "a.csv", x_column = "pe", value_column = "value" }',
+            ),
             a="pe,value\n6,0.0\n0,0.5\n",
         )
     with pytest.raises(ValueError, match=r"acceptance: returns 1\.5, must be from 0 to 1"):
         mine(
-            ("acceptance = 0.8", 'acceptance = { type = "table", file = "a.csv", x = "pe", y = "value" }'),
+            (
+                "acceptance = 0.8",
+                'acceptance = { type = "table", file = "a.csv", x_column = "pe", value_column = "value" }',
+            ),
             a="pe,value\n0,0.0\n6,1.5\n",
         )

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import periodictable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from scipy import special
 
 import cevns_fast as cf
 from cevns_fast.constants import AVOGADRO, HBAR_C
-from cevns_fast.nuclear.nuclei import helm, momentum_transfer
+from cevns_fast.nuclear.form_factors import helm, momentum_transfer
 
 # name: nuclear mass (MeV), charge radius (fm), R₀ "lewin-smith", R₀ "rms" (fm); computed apart from this library.
 KNOWN = {
@@ -68,6 +69,45 @@ def test_molecules_and_single_isotopes():
     assert [n.name for n in two.nuclides] == ["Ge76", "Ge74"]
     mass = math.fsum(n.atomic_mass * c for n, c in zip(two.nuclides, two.nuclei_per_kg, strict=True)) / AVOGADRO
     assert mass == pytest.approx(1000, rel=1e-14)
+
+
+@pytest.mark.parametrize("material", ["H2O", "CaWO4", "Al2O3", "PbF2", "CF3I", "BGO", "NaI", "TeO2", "CsPbBr3", "Tl"])
+def test_materials_of_detectors(material):
+    """Any formula of natural elements: its molar mass is that of the standard atomic weights."""
+    formula = periodictable.formula("Bi4Ge3O12" if material == "BGO" else material)
+    composition = {element.symbol: count for element, count in formula.atoms.items()}
+    target = cf.Target.of(material, composition)
+    assert target.nuclei_per_kg.sum() == pytest.approx(
+        1000 / formula.mass * sum(composition.values()) * AVOGADRO, rel=1e-4
+    )
+
+
+def test_a_nuclide_of_ones_own():
+    cs137 = cf.Nuclide("Cs137", Z=55, N=82, atomic_mass=136.907089)
+    target = cf.Target.of("waste", {"Cs137": 0.25, "Cs133": 0.75}, [cs137])
+    assert target.nuclides == (cs137, cf.nuclide("Cs133")) and target.counts == (0.25, 0.75)
+    assert target.nuclei_per_kg.sum() == pytest.approx(1000 * AVOGADRO / (0.25 * 136.907089 + 0.75 * 132.905451959))
+    radius = cf.HelmFormFactor(neutron_radius={"Cs137": 4.9})
+    assert cf.Detector(target, 1.0, (1.0, 2.0), form_factor=radius).n_bins == 1
+    with pytest.raises(ValueError, match=r"nuclide 'Cs133': is tabulated"):
+        cf.Target.of("x", {"Cs133": 1}, [cf.Nuclide("Cs133", 55, 78, 132.9)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("", 55, 78, 132.9), r"name = '': must be a string that is not empty"),
+        (("Cs", 0, 78, 132.9), r"Z = 0: must be a whole number from 1 to 200"),
+        (("Cs", 55.0, 78, 132.9), r"Z = 55.0: must be a whole number"),
+        (("Cs", 55, -1, 132.9), r"N = -1"),
+        (("Cs", 55, 78, 123772.75), r"atomic_mass = 123772.75: must be in u, within 1% of A = 133"),
+        (("Cs", 55, 78, 132.9, 100.0), r"abundance = 100.0: must be a mole fraction"),
+        (("Cs", 55, 78, 132.9, 1.0, 0.0), r"charge_radius = 0.0"),
+    ],
+)
+def test_bad_nuclides(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        cf.Nuclide(*arguments)
 
 
 @given(st.floats(0.1, 10), st.floats(0.1, 10))
@@ -156,12 +196,26 @@ def test_scalars_and_arrays():
         ({"skin": math.nan}, r"skin = nan"),
         ({"neutron_radius": 0.0}, r"neutron_radius = 0.0: must be a finite number > 0"),
         ({"neutron_radius": {"Cs133": -1.0}}, r"neutron_radius of Cs133 = -1.0"),
-        ({"neutron_radius": {"Cs132": 4.8}}, r"nuclide = 'Cs132': did you mean"),
+        ({"neutron_radius": (("Cs133", "large"),)}, r"neutron_radius of Cs133 = 'large'"),
+        ({"neutron_radius": (4.8, 4.9)}, r"neutron_radius = 4.8: must be a radius, or a mapping"),
     ],
 )
 def test_bad_form_factors(arguments, message):
     with pytest.raises(ValueError, match=message):
         cf.HelmFormFactor(**arguments)
+
+
+def test_radii_without_a_nuclide_and_nuclides_without_a_radius():
+    cesium = cf.Target.of("Cs", {"Cs": 1})
+    with pytest.raises(ValueError, match=r"nuclide = 'Cs132': did you mean 'Cs133'\?"):
+        cf.Detector(cesium, 1.0, (1.0, 2.0), form_factor=cf.HelmFormFactor(neutron_radius={"Cs132": 4.8}))
+    with pytest.raises(ValueError, match=r"charge radius of S33: has not been measured.*'lewin-smith'"):
+        cf.Detector(cf.Target.of("S", {"S": 1}), 1.0, (1.0, 2.0), form_factor=cf.HelmFormFactor("rms"))
+    with pytest.raises(ValueError, match=r"charge radius of H1 = 0.8783: must be > sqrt\(3\) × skin"):
+        cf.Detector(cf.Target.of("H2", {"H": 2}), 1.0, (1.0, 2.0), form_factor=cf.HelmFormFactor("rms"))
+    with pytest.raises(ValueError, match=r"skin = 9.0: must be smaller"):
+        cf.HelmFormFactor(skin=9.0).proton(cf.nuclide("Cs133"), 0.01)
+    assert cf.HelmFormFactor().proton(cf.nuclide("S33"), 0.0) == 1.0
 
 
 def test_a_radius_smaller_than_its_skin():

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import cevns_fast as cf
 from cevns_fast.reference.rates import _contributions
 
+pytestmark = pytest.mark.filterwarnings("ignore::cevns_fast.experiments.reach.OutOfReachWarning")
 PEAKED = cf.TabulatedSpectrum((2.59, 4.94, 5.76, 7.70, 8.21), (9.06e6, 5.35e7, 4.12e11, 1.48e8, 4.55e6), "log")
 
 

@@ -1,16 +1,15 @@
-"""The fast path and the slow twin agree: |fast − slow| ≤ 1e-10 of the sum of the absolute values of a bin's terms,
-with a floor of 1e-12 of the largest bin (DESIGN, last paragraph)."""
+"""The fast path and the slow twin agree, by the criterion of `accuracy.error`, over the whole domain."""
 
 import itertools
 import math
 
 import numpy as np
 import pytest
+from accuracy import error, slow_counts
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import cevns_fast as cf
-from cevns_fast.reference.rates import _contributions
 
 # Couplings of comparable effect on CsI, so that no interference hides behind a square.
 SIZES = {"a_M": 3e-4, "C_S": 0.01, "C_V": 0.05, "C_T": 0.1, "a_E": 3e-4, "D_P": 0.01, "D_A": 0.05}
@@ -20,17 +19,6 @@ M_CESIUM = cf.nuclide("Cs133").mass
 #: The largest m_chi that a neutrino of energy E makes on Cs: m + m²/2M = E.
 limit_of = {E: M_CESIUM * (math.sqrt(1 + 2 * E / M_CESIUM) - 1) for E in (29.79201, ENDPOINT)}
 LIMIT = limit_of[ENDPOINT]
-
-
-def error(experiment, interaction, standard_model=True):
-    """The largest error over the bins, in units of what DESIGN allows."""
-    fast = cf.event_rate(experiment, interaction, standard_model=standard_model)
-    parts = _contributions(experiment, interaction, standard_model)
-    slow, terms = np.array([math.fsum(p) for p in parts]), np.array([math.fsum(map(abs, p)) for p in parts])
-    assert fast.shape == slow.shape and np.all(np.isfinite(fast))
-    allowed = 1e-10 * terms + 1e-12 * slow.max()
-    assert np.all(fast[allowed == 0] == 0)
-    return np.max(np.abs(fast - slow) / np.where(allowed > 0, allowed, 1.0))
 
 
 def test_standard_model(csi):
@@ -146,17 +134,21 @@ def test_bins_that_straddle_the_kinematic_limits(bare, m_chi, energy, below, abo
     experiment = bare(bins, light_yield=1.0)
     couplings = {"a_M": 3e-4, "C_S": 0.01j, "C_V": (0.05, 0.02), "C_T": -0.1}
     assert error(experiment, cf.SingletEFT(m_chi, **couplings), standard_model=False) < 1
-    assert error(experiment, cf.StandardModel()) < 1
+
+
+@pytest.mark.parametrize("energy", [29.79201, ENDPOINT])
+def test_bins_that_straddle_the_largest_recoil_of_a_massless_particle(bare, energy):
+    """The Standard Model has no T_min."""
+    high = cf.reference.rates.recoil_range(energy, M_CESIUM, 0.0).high
+    for x in (1e-12, 1e-6, 1e-2):
+        experiment = bare([high * 1e3 * edge for edge in (0.5, 1 - x, 1 + x)], light_yield=1.0)
+        assert error(experiment, cf.StandardModel()) < 1, x
 
 
 def test_a_very_wide_bin(bare):
     for bins in ((1e-4, 1e4), (1e-9, 1e5), (0.0, 1e3)):
         experiment = bare(bins)
-        for eft in (
-            cf.SingletEFT(30.0, **ALL_REAL),
-            cf.SingletEFT(52.0, **ALL_COMPLEX),
-            cf.SingletEFT(0.0, C_S=0.01, C_V=0.05, C_T=0.1),
-        ):
+        for eft in (cf.SingletEFT(52.0, **ALL_COMPLEX), cf.SingletEFT(0.0, C_S=0.01, C_V=0.05, C_T=0.1)):
             assert error(experiment, eft) < 1, (bins, eft)
     light = cf.SingletEFT(1e-2, **ALL_REAL)
     assert error(bare((1e-6, 1e3)), light, standard_model=False) < 1
@@ -198,7 +190,7 @@ RESPONSES = {
     "poisson": dict(smearing=cf.PoissonSmearing(), acceptance=LOGISTIC),
     "poisson quenching table": dict(light_yield=13.348, quenching=LINDHARD, smearing=cf.PoissonSmearing()),
     "poisson recoil threshold": dict(smearing=cf.PoissonSmearing(), recoil_threshold=5e-3),
-    "gaussian": dict(smearing=cf.GaussianSmearing(), acceptance=LOGISTIC),
+    "gaussian": dict(smearing=cf.GaussianSmearing(1.0), acceptance=LOGISTIC),
     "gaussian narrow": dict(smearing=cf.GaussianSmearing(0.3, 0.2, 0.05), acceptance=TABLE),
     # Constant acceptances take the closed form of a bin's probability; a resolution of 1% of the energy wants panels
     # far narrower than a ratio of energies gives.
@@ -226,8 +218,8 @@ def test_a_massless_dipole_seen_through_counted_photoelectrons(bare):
 def test_smeared_bins_that_begin_at_zero(bare):
     for name in ("poisson", "gaussian", "gamma"):
         smearing = RESPONSES[name]["smearing"]
-        experiment = bare((0, 3, 20), smearing=smearing)
-        assert error(experiment, cf.SingletEFT(20.0, **ALL_REAL)) < 1, name
+        experiment = bare((0, 3), smearing=smearing)
+        assert error(experiment, cf.SingletEFT(20.0, **ALL_REAL), standard_model=False) < 1, name
 
 
 def test_smeared_recoils_near_the_kinematic_limit(bare):
@@ -317,7 +309,9 @@ def test_helm_form_factor(name, T, convention, skin):
     ],
     ids=str,
 )
-def test_chi2(csi, changes):
+def test_chi2(csi, changes, monkeypatch):
+    # The twin's truth, for the data that it simulates, is computed once and not with each χ².
+    monkeypatch.setattr(cf.reference.likelihood, "event_rate", lambda *case: slow_counts(*case, standard_model=True)[0])
     experiment = csi.replace(**changes)
     like = cf.Likelihood(experiment)
     standard_model = cf.event_rate(experiment, cf.StandardModel())

@@ -295,7 +295,7 @@ def test_round_trip(csi, tmp_path):
         one, other = getattr(again, name), getattr(scan, name)
         assert one.keys() == other.keys() and all(np.array_equal(one[k], other[k]) for k in one)
     single = cf.correlation_scan(csi, EFT, ("C_S",), grid("C_S"))
-    again = cf.open_scan(single.save(tmp_path / "scan.nc"))  # replaces
+    again = cf.open_scan(single.save(tmp_path / "scan.nc", overwrite=True))
     assert np.array_equal(again.chi2, single.chi2) and again.masses is None
     assert np.array_equal(again.chi2_min, single.chi2_min)
 
@@ -369,7 +369,7 @@ def test_a_cube_streams_into_a_memory_map(csi, tmp_path):
 
 def test_larger_than_memory_is_refused_before_anything_is_done(csi, monkeypatch):
     monkeypatch.setattr(correlation, "_available_memory", lambda: 1000.0)
-    monkeypatch.setattr(correlation, "count_polynomial", lambda *a, **k: pytest.fail("computed"))
+    monkeypatch.setattr(correlation, "total_polynomial", lambda *a, **k: pytest.fail("computed"))
     monkeypatch.setattr(np, "empty", lambda *a, **k: pytest.fail("allocated"))
     with pytest.raises(MemoryError, match="memory map"):
         cf.correlation_scan(csi, EFT, ("C_S", "a_M"), grid("C_S", 2000), grid("a_M", 2100))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
+from cevns_fast.likelihood.measurement import measurement_of
 
 COUPLINGS = ("a_M", "C_S", "C_V", "C_T")
 PRINTED = {  # bounds on the coupling squared for a light χ, and independent calculation over printed
@@ -55,7 +56,7 @@ def test_liquid_argon():
     background = lar.steady_state_counts(counts)
     assert background == pytest.approx(np.full(40, counts.sum() / 160))
     # σ² = N_SM + 2B
-    assert cf.Likelihood(lar).measurements[0].variance == pytest.approx(counts + 2 * background)
+    assert measurement_of(lar).variance == pytest.approx(counts + 2 * background)
 
 
 def test_conus_100kg():
@@ -68,7 +69,7 @@ def test_conus_100kg():
     background = conus.steady_state_counts(counts)
     assert background == pytest.approx(np.full(19, 5 * 365.25 * 100 * 0.1))
     # σ² = N_SM + B
-    assert cf.Likelihood(conus).measurements[0].variance == pytest.approx(counts + background)
+    assert measurement_of(conus).variance == pytest.approx(counts + background)
 
 
 def test_conus_4kg_and_what_brdar_makes_of_100kg():

@@ -5,6 +5,7 @@ import math
 import mpmath
 import numpy as np
 import pytest
+from accuracy import approx
 
 import cevns_fast as cf
 from cevns_fast.reference import helm_form_factor
@@ -16,12 +17,6 @@ from cevns_fast.reference.kinematics import (
     recoil_range,
     threshold_energy,
 )
-
-
-def approx(expected, rel=1e-6, abs=0.0):
-    """pytest.approx without its absolute tolerance of 1e-12, which any cross section would pass."""
-    return pytest.approx(expected, rel=rel, abs=abs)
-
 
 M = 67_650.0
 MASSES = [1e-4, 0.01, 1.0, 10.0, 40.0]

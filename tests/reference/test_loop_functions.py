@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from accuracy import approx
 
 from cevns_fast.reference.loop_functions import F_G, loop_functions, loop_functions_closed_form
 
@@ -10,11 +11,6 @@ mpmath = pytest.importorskip("mpmath")
 
 RATIOS = [1e-6, 1e-2, 0.5, 1 - 1e-9, 1.0, 1 + 1e-12, 1.2884, 4.0, 1e3, 1e6]
 BOTTOM = 4180.0
-
-
-def approx(expected, rel):
-    """pytest.approx without its absolute tolerance of 1e-12, which would pass anything as small as these."""
-    return pytest.approx(expected, rel=rel, abs=0.0)
 
 
 @pytest.mark.parametrize("ratio", RATIOS)

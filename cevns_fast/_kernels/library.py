@@ -1,0 +1,30 @@
+"""The compiled kernels, one extension module made of all C sources here, and arrays as they see them."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+try:
+    from cevns_fast._kernels._c import ffi, lib
+except ModuleNotFoundError as missing:
+    if missing.name != "cevns_fast._kernels._c":
+        raise
+    raise ImportError(
+        "cevns_fast is imported from a source folder without its compiled kernels: pip install . there, "
+        "which leaves them in place; or run from another folder, or with python -P, what is installed"
+    ) from None
+
+__all__ = ["ffi", "lib", "read", "written"]
+
+_KINDS = {np.dtype(np.int64): "int64_t[]", np.dtype(np.float64): "double[]"}
+
+
+def read(array: NDArray[Any]) -> Any:
+    """What points to an array that is read; any other kind of number is a mistake of ours."""
+    return ffi.from_buffer(_KINDS[array.dtype], array)
+
+
+def written(array: NDArray[Any]) -> Any:
+    """What points to an array that is written to."""
+    return ffi.from_buffer(_KINDS[array.dtype], array, require_writable=True)

@@ -1,0 +1,191 @@
+/* What the files of the likelihood share, and nobody else: its numbers, everything known at one theta, and the small
+ * loops that each of them inlines. The interface is cevns_fast.h. */
+#ifndef CEVNS_FAST_LIKELIHOOD_H
+#define CEVNS_FAST_LIKELIHOOD_H
+#include "cevns_fast.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+/* declarations */
+
+/* How a block of numbers begins, and the room for the name of a parameter in it, with its end. */
+enum { MAGIC = 20201127, NAME_SIZE = 64 };
+
+enum statistic { FIXED_VARIANCE, PREDICTED_VARIANCE, POISSON };
+
+/* end of declarations */
+enum { ON_STACK = 4096, MOST_PLAIN = 64 };
+#define NONE ((size_t)-1)
+
+#if defined(__GNUC__)
+#define INTERNAL __attribute__((visibility("hidden"))) /* in a shared library */
+#else
+#define INTERNAL
+#endif
+
+typedef struct {
+    enum statistic statistic;
+    size_t first_bin, bins, pieces, degree, tables;
+    double shape_variance;    /* of PREDICTED_VARIANCE, BRX Eq. (30) */
+    double off_on_ratio;      /* of POISSON: exposure off over exposure on; infinite if the background is known */
+    double factor;            /* of the signal */
+    const double *data;       /* [bins] counts: on counts for POISSON, else what is left of backgrounds */
+    const double *weight;     /* [bins] 1/variance; floor of the variance; off counts */
+    const double *background; /* [bins] of PREDICTED_VARIANCE: shares the shape uncertainty */
+    const double *base;       /* [bins] expectation beside signal */
+    const double *scale;      /* [nuisances] */
+    const double *shift;      /* [nuisances][bins] */
+    const double *morph;      /* [nuisances] which table moves the shape, 0 for none */
+    const double *breaks;     /* [pieces + 1] of x */
+    const double *coefficients; /* [pieces][degree + 1][tables][monomials][bins], highest power first */
+} experiment;
+
+struct cevns_fast_likelihood {
+    double *block;
+    char *names;
+    experiment *experiment;
+    size_t parameters, couplings, monomials, nuisances, profiled, experiments, bins, workspace;
+    size_t outputs; /* of all experiments' tables */
+    int poisson; /* whether any experiment counts Poisson events */
+    int mixed;   /* whether `mix` is not the unit matrix */
+    int plain;   /* whether `evaluate_block` serves it */
+    size_t *indices;      /* owns what follows; NONE stands for "not there" */
+    size_t *coupling_at;  /* [couplings] where each is in theta */
+    size_t x_at;          /* where x is in theta */
+    size_t *first_factor; /* [monomials + 1] among the factors z^p of the monomials: */
+    size_t *factor;       /* which coupling */
+    size_t *power;        /* p >= 1 */
+    size_t *nuisance_at;  /* [nuisances] where each is in theta, if it is not profiled */
+    const double *lower, *upper; /* [parameters] */
+    const double *centre;        /* [nuisances] */
+    const double *offset;        /* [nuisances] c where a = 0 */
+    const double *mix;           /* [nuisances][nuisances] a = mix (c - offset) */
+    double *prior;               /* [nuisances][nuisances] mix^T mix */
+};
+
+/* Everything known at one theta; arrays of all bins run over the experiments. */
+typedef struct {
+    double *monomial;         /* [monomials] */
+    double *table[3];         /* [outputs]: table and its derivatives in x */
+    double *signal;           /* [bins] N */
+    double *response;         /* [nuisances][bins] P_k */
+    double *fixed;            /* [bins] mu without profiled nuisances */
+    double *mu;               /* [bins] */
+    double *weight;           /* [bins] half the curvature of the loss in mu */
+    double *slope;            /* [bins] of the loss in mu, at fixed N */
+    double *slope_n;          /* [bins] of the loss in N, at fixed mu */
+    double *pull;             /* [nuisances] a_k */
+    double *excess;           /* [nuisances] a_k - centre_k */
+    double *solved;           /* [nuisances] c_k */
+    double *step;             /* [nuisances] of c_k, 0 if it is not profiled */
+    double *gram;             /* [nuisances][nuisances] */
+    double *rest;             /* for derivatives */
+    double x;
+} point;
+
+/* likelihood.c: how many numbers an evaluation works with, which may be too many to be an index, and the place of each
+ * among them. */
+INTERNAL double cevns_fast_work_of(const cevns_fast_likelihood *l);
+INTERNAL void cevns_fast_place(const cevns_fast_likelihood *l, double *work, point *at);
+
+/* likelihood_model.c: chi2 at theta, with everything that derivatives are made of. Of a signal alone: P_k, and mu
+ * without the profiled nuisances; then chi2. Half the slope of the penalty in c_k. The solution x of gram x = x. */
+INTERNAL double cevns_fast_evaluate(const cevns_fast_likelihood *l, const double *theta, size_t n, int order,
+                                   point *at);
+INTERNAL void cevns_fast_respond(const cevns_fast_likelihood *l, const double *theta, int all_profiled, point *at);
+INTERNAL double cevns_fast_profile(const cevns_fast_likelihood *l, int all_profiled, const point *at);
+INTERNAL double cevns_fast_tension(const cevns_fast_likelihood *l, size_t k, const point *at);
+INTERNAL void cevns_fast_solve(size_t n, double *restrict gram, double *restrict x);
+
+/* likelihood_derivatives.c: of chi2 where it was evaluated. */
+INTERNAL void cevns_fast_differentiate(const cevns_fast_likelihood *l, const double *theta, const point *at,
+                                      double *gradient);
+INTERNAL void cevns_fast_differentiate_twice(const cevns_fast_likelihood *l, const double *theta, const point *at,
+                                            double *hessian);
+
+/* likelihood_batch.c: whether it has a short cut for many points. */
+INTERNAL int cevns_fast_is_plain(const cevns_fast_likelihood *l);
+
+/* d^order z^p / dz^order */
+static inline double power_of(double z, int p, int order)
+{
+    double value = 1;
+    for (; order > 0; order--)
+        value *= p--;
+    for (; p > 0; p--)
+        value *= z;
+    return value;
+}
+
+/* All monomials. */
+static inline void monomials(const cevns_fast_likelihood *l, const double *theta, double *restrict out)
+{
+    for (size_t m = 0, i = 0; m < l->monomials; m++) {
+        out[m] = 1;
+        for (; i < l->first_factor[m + 1]; i++) {
+            double z = theta[l->coupling_at[l->factor[i]]];
+            out[m] *= l->power[i] == 1 ? z : l->power[i] == 2 ? z * z : power_of(z, (int)l->power[i], 0);
+        }
+    }
+}
+
+/* Four sums at a time, which need not wait for each other. */
+static inline double dot(size_t n, const double *restrict a, const double *restrict b)
+{
+    double sum[4] = {0, 0, 0, 0};
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (size_t j = 0; j < 4; j++)
+            sum[j] += a[i + j] * b[i + j];
+    for (; i < n; i++)
+        sum[0] += a[i] * b[i];
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+/* out[b] = sum_m weight_m table[m][b] */
+static inline void combine(size_t monomials, size_t bins, const double *restrict weight,
+                           const double *restrict table, double *restrict out)
+{
+    memset(out, 0, bins * sizeof(double));
+    for (size_t m = 0; m < monomials; m++)
+        for (size_t b = 0; b < bins; b++)
+            out[b] += weight[m] * table[m * bins + b];
+}
+
+/* Whether nuisance k is minimised over, and not a parameter. */
+static inline int is_profiled(const cevns_fast_likelihood *l, size_t k, int all_profiled)
+{
+    return all_profiled || l->nuisance_at[k] == NONE;
+}
+
+/* Whether theta has the right length and is within the bounds. */
+static inline int is_inside(const cevns_fast_likelihood *l, const double *theta, size_t n)
+{
+    if (n != l->parameters)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        if (!(theta[i] >= l->lower[i] && theta[i] <= l->upper[i] && isfinite(theta[i])))
+            return 0;
+    return 1;
+}
+
+/* Room for one evaluation: the caller's, if it is large enough. */
+static inline double *room(const cevns_fast_likelihood *l, double *own)
+{
+    return l->workspace <= ON_STACK ? own : malloc(l->workspace * sizeof(double));
+}
+
+static inline void leave(double *work, const double *own)
+{
+    if (work != own)
+        free(work);
+}
+
+static inline void fill_nan(double *out, size_t n)
+{
+    for (size_t i = 0; out && i < n; i++)
+        out[i] = NAN;
+}
+
+#endif

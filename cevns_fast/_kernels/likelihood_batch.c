@@ -1,0 +1,105 @@
+/* chi2 of many points; of the commonest likelihoods in loops over points. */
+#include "likelihood.h"
+
+enum { BLOCK = 64, LANES = 8 };
+
+/* Whether every experiment has a fixed variance, constant tables and at most one nuisance, its own normalisation. */
+int cevns_fast_is_plain(const cevns_fast_likelihood *l)
+{
+    if (l->x_at != NONE || l->poisson || l->mixed || l->profiled < l->nuisances || l->monomials > MOST_PLAIN)
+        return 0;
+    for (size_t i = 0; i < l->experiments; i++) {
+        const experiment *e = l->experiment + i;
+        size_t acting = 0;
+        if (e->statistic != FIXED_VARIANCE || e->tables > 1 || e->bins > MOST_PLAIN)
+            return 0;
+        for (size_t b = 0; b < e->bins; b++)
+            if (e->base[b] != 0)
+                return 0;
+        for (size_t k = 0; k < l->nuisances; k++) {
+            acting += e->scale[k] != 0;
+            for (size_t j = 0; j < i; j++)
+                if (e->scale[k] != 0 && l->experiment[j].scale[k] != 0)
+                    return 0;
+            for (size_t b = 0; b < e->bins; b++)
+                if (e->shift[k * e->bins + b] != 0)
+                    return 0;
+        }
+        if (acting > 1)
+            return 0;
+    }
+    return 1;
+}
+
+/* The monomials of many points, out[monomial][BLOCK]; whether each point is inside the bounds. */
+static void monomials_of_block(const cevns_fast_likelihood *l, const double *thetas, size_t points, double *out,
+                               int *inside)
+{
+    double found[MOST_PLAIN] = {0};
+    for (size_t p = 0; p < BLOCK; p++) {
+        inside[p] = p < points && is_inside(l, thetas + p * l->parameters, l->parameters);
+        if (inside[p])
+            monomials(l, thetas + p * l->parameters, found);
+        for (size_t m = 0; m < l->monomials; m++)
+            out[m * BLOCK + p] = found[m];
+    }
+}
+
+/* chi2 of up to BLOCK points of a plain likelihood, in loops over points; the formulas are those of `profile`. */
+static void evaluate_block(const cevns_fast_likelihood *l, const double *thetas, size_t points, double *chi2)
+{
+    double monomial[MOST_PLAIN * BLOCK], signal[MOST_PLAIN * BLOCK], total[BLOCK] = {0};
+    int inside[BLOCK];
+    monomials_of_block(l, thetas, points, monomial, inside);
+    for (size_t i = 0; i < l->experiments; i++) {
+        const experiment *e = l->experiment + i;
+        double scale = 0, offset = 0, centre = 0, curvature[BLOCK] = {0}, slope[BLOCK] = {0}, growth[BLOCK];
+        for (size_t k = 0; k < l->nuisances; k++)
+            if (e->scale[k] != 0)
+                scale = e->scale[k], offset = l->offset[k], centre = l->centre[k];
+        double factor = e->factor;
+        for (size_t b = 0; b < e->bins; b++) {
+            double *restrict mine = signal + b * BLOCK, weight = e->weight[b], data = e->data[b];
+            for (size_t p = 0; p < BLOCK; p += LANES) {
+                double sum[LANES] = {0};
+                for (size_t m = 0; m < l->monomials; m++)
+                    for (size_t j = 0; j < LANES; j++)
+                        sum[j] += e->coefficients[m * e->bins + b] * monomial[m * BLOCK + p + j];
+                for (size_t j = 0; j < LANES; j++)
+                    mine[p + j] = sum[j];
+            }
+            for (size_t p = 0; p < BLOCK; p++) {
+                curvature[p] += weight * mine[p] * mine[p];
+                slope[p] += weight * mine[p] * (data - factor * mine[p]);
+            }
+        }
+        for (size_t p = 0; p < BLOCK; p++) {
+            double solved = (scale * slope[p] + offset + centre) / (scale * scale * curvature[p] + 1);
+            double pull = scale != 0 ? solved - offset - centre : 0;
+            growth[p] = factor + scale * solved;
+            total[p] += pull * pull;
+        }
+        for (size_t b = 0; b < e->bins; b++)
+            for (size_t p = 0; p < BLOCK; p++) {
+                double residual = e->data[b] - growth[p] * signal[b * BLOCK + p];
+                total[p] += e->weight[b] * residual * residual;
+            }
+    }
+    for (size_t p = 0; p < points; p++)
+        chi2[p] = inside[p] && !isnan(total[p]) ? total[p] : INFINITY;
+}
+
+void cevns_fast_chi2_batch(const cevns_fast_likelihood *l, const double *thetas, size_t points, size_t n, double *chi2)
+{
+    double own[ON_STACK], *work = room(l, own);
+    point at;
+    if (work)
+        cevns_fast_place(l, work, &at);
+    size_t done = 0;
+    if (l->plain && work && n == l->parameters)
+        for (; done < points; done += BLOCK)
+            evaluate_block(l, thetas + done * n, points - done < BLOCK ? points - done : BLOCK, chi2 + done);
+    for (size_t i = done; i < points; i++)
+        chi2[i] = work ? cevns_fast_evaluate(l, thetas + i * n, n, 0, &at) : INFINITY;
+    leave(work, own);
+}

@@ -1,0 +1,65 @@
+"""Whether what a detector is asked to see can happen: keV meant as MeV, say, gives zeros without a word."""
+
+import math
+
+import numpy as np
+
+from cevns_fast._remember import remember
+from cevns_fast.experiments.detectors import Detector
+from cevns_fast.experiments.responses import GammaSmearing, GaussianSmearing, PoissonSmearing, breakpoints_of
+
+
+class OutOfReachWarning(UserWarning):
+    """Bins, a threshold or points of a table lie where no recoil of the source ever is."""
+
+
+# A smeared observable is not further from its mean than this many widths, as far as a warning is concerned.
+_WIDTHS = 12.0
+
+
+@remember(maxsize=256)
+def out_of_reach(detector: Detector, largest_recoil: float) -> tuple[str, ...]:
+    """What cannot be reached, each with the energies that say why."""
+    found, response = [], detector.response
+    reaches = f"the largest recoil of this source is {1e3 * largest_recoil:.4g} keV"
+    if response.recoil_threshold >= largest_recoil:
+        threshold = f"recoil_threshold = {response.recoil_threshold:g} MeV"
+        return (f"{threshold}: {reaches}: nothing will be seen; is the threshold in MeV?",)
+    points = np.array(breakpoints_of(response.quenching))
+    beyond = int(np.count_nonzero(points > largest_recoil))
+    if beyond and 2 * beyond > points.size:
+        found.append(
+            f"quenching: {beyond} of {points.size} points lie beyond {1e3 * largest_recoil:.4g} keV, "
+            "the largest recoil of this source; are its energies in MeV?"
+        )
+    elif points.size > 1 and _highest(detector, float(points[-1])) < detector.bins[0]:
+        found.append(
+            f"quenching: all points lie at most at {1e3 * points[-1]:.4g} keV, below what reaches the bins, "
+            f"from {detector.bins[0]:g} ({response.observable}); are its energies in MeV?"
+        )
+    x = _highest(detector, largest_recoil)
+    if x <= detector.bins[0]:
+        seen = f"x = {x:.4g}" + (" with its resolution" if response.smearing else "")
+        found.append(f"bins: begin at {detector.bins[0]:g} ({response.observable}), but {reaches}, {seen}")
+    return (*found, *_closed(detector))
+
+
+def _highest(detector: Detector, T: float) -> float:
+    """As high as the observable of a recoil may be."""
+    smearing, mean = detector.response.smearing, float(detector.response.mean(np.array(T)))
+    if isinstance(smearing, GaussianSmearing | GammaSmearing):
+        return mean + _WIDTHS * float(smearing.width(mean))
+    return mean + _WIDTHS * math.sqrt(mean) + _WIDTHS if isinstance(smearing, PoissonSmearing) else mean
+
+
+def _closed(detector: Detector) -> list[str]:
+    """An acceptance that is zero in all bins."""
+    acceptance, bins = detector.response.acceptance, detector.bins
+    if not callable(acceptance):
+        return []
+    edges = [x for x in breakpoints_of(acceptance) if bins[0] < x < bins[-1]]
+    x = np.unique([*np.linspace(bins[0], bins[-1], 257)[:-1], *edges])
+    if np.any(detector.response.accept(x) > 0):
+        return []
+    unit = detector.response.observable
+    return [f"acceptance: is 0 in every bin, from {bins[0]:g} to {bins[-1]:g}; are its numbers in units of {unit}?"]
