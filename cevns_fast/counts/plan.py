@@ -36,7 +36,7 @@ _MANY_MASSES = tuple((k * (5**0.5 - 1) / 2) % 1 for k in range(1, 25))
 _SPLIT = 0.382
 _PROPAGATOR_POWERS = (0, 2)
 # A panel spans at most a factor 2^(1/refinement) in T.
-_REFINEMENTS = (1, 2, 4, 8, 16, 32)
+_REFINEMENTS = (1, 2, 4, 8, 16)
 # ... and where images cut, a part of one at most this factor, to the power of 2/refinement from 4 on.
 _GROWTH = 1.5
 # Differences are relative to the sum without cancellation, floored at this fraction of the largest bin, ...
@@ -88,8 +88,8 @@ def plan_of(source: Source, detector: Detector, rtol: float, parts: tuple[Part, 
     for refinement in _REFINEMENTS:
         plan = _build(source, detector, refinement, parts)
         for masses in (_FEW_MASSES, _MANY_MASSES):  # most plans that will not do are told by few
-            error = _difference(*(_probe(source, probed, plan.panels, masses, split) for split in (0.0, _SPLIT)))
-            if error > rtol:
+            error = _error(source, probed, plan.panels, masses, rtol)
+            if not error <= rtol:
                 break
         else:
             return plan
@@ -101,57 +101,68 @@ def plan_of(source: Source, detector: Detector, rtol: float, parts: tuple[Part, 
     return plan
 
 
-def _probe(
-    source: Source, probed: FluxMoments, panels: Panels, fractions: tuple[float, ...], split: float
-) -> list[Floats]:
-    """All cells for a few masses [masses, targets, powers of T, lanes, bins], for each power of a propagator."""
+def _error(source: Source, probed: FluxMoments, panels: Panels, fractions: tuple[float, ...], rtol: float) -> float:
+    """Largest difference between panels and parts of them, for masses that are fractions of the heaviest.
+
+    It is relative to the sum without cancellation, floored, and the first one above `rtol` will do. Of many bins a mass
+    at a time takes little room; from the lightest on, since that has the largest sums.
+    """
     E, M = endpoint_of(source), panels.mass.min()
     limit = E * (1 - E / (2 * M)) if E < M else np.sqrt(M * (M + 2 * E)) - M  # a little below what can be produced
-    masses = np.array([0.0, 1e-3 / limit, *fractions]) * limit
-    panels = replace(panels, split=split)
-    n_targets, n_lanes = len(panels.mass), len(_PROBE_LANES)
-    cells = T_POWERS * n_lanes
-    n_rows = n_targets * cells  # a row for every cell of every target
-    results = []
-    for power in _PROPAGATOR_POWERS:
-        every = Terms(
-            cell_power=np.repeat(np.arange(T_POWERS), n_lanes),
-            cell_lane=np.tile(probed.lane, T_POWERS),
-            pair_row=np.arange(n_rows),
-            pair_cell=np.tile(np.arange(cells), n_targets),
-            first_entry=np.arange(n_rows + 1),
-            mass_power=np.zeros(n_rows, dtype=np.int64),
-            coefficient=np.repeat(np.eye(n_targets), cells, axis=1)[:, None]
-            * np.tile(probed.sign, n_targets * T_POWERS),
-            propagator_power=power,
-        )
-        out = np.zeros((len(masses), n_rows, panels.bins))
-        kernel.templates(probed.flux, panels, every, masses, np.zeros_like(masses), 0, len(masses), out)
-        sums = out.reshape(len(masses), n_targets, T_POWERS, n_lanes, -1)
-        if panels.low[0] == 0:  # 1/T and steeper have no integral for a massless final state
-            sums[0, :, : power - LOWEST_T_POWER] = 0.0
-            sums[0, :, power - LOWEST_T_POWER, _NEGATIVE] = 0.0  # and 1/E alone comes with a mass
-            sums[1, :, power] = 0.0  # 1/T² comes with m⁴ or m², small where the response is not known as well
-        if power > 0:  # no interaction multiplies a propagator by 1/T
-            sums[:, :, :-LOWEST_T_POWER] = 0.0
-        results.append(sums)
-    return results
-
-
-def _difference(coarse: Sequence[Floats], fine: Sequence[Floats]) -> float:
-    """Largest difference, relative to the sum without cancellation, floored; of many bins it takes little room."""
+    masses = np.array([0.0, 1e-3 / limit, *sorted(fractions)]) * limit
+    split = replace(panels, split=_SPLIT)
     worst = 0.0
-    for one, other in zip(coarse, fine, strict=True):
-        scale = np.abs(other[:, :, :, : len(_EVEN_LANES)])
-        np.maximum(scale, _BIN_FLOOR * scale.max(axis=-1, keepdims=True), out=scale)
-        np.maximum(scale, _MASS_FLOOR * scale.max(axis=(0, -1), keepdims=True), out=scale)
-        scale[scale == 0] = 1.0
-        for lanes in (slice(len(_EVEN_LANES)), slice(len(_EVEN_LANES), None)):  # odd ones may cancel
-            error = one[:, :, :, lanes] - other[:, :, :, lanes]
-            np.abs(error, out=error)
-            error /= scale[:, :, :, : error.shape[3]]
-            worst = float(np.maximum(worst, error.max()))  # what is not a number stays none
+    for power in _PROPAGATOR_POWERS:
+        terms = _every_cell(probed, len(panels.mass), power)
+        largest = 0.0
+        for i in range(len(masses)):
+            coarse, fine = (_probe(probed, each, terms, masses, i) for each in (panels, split))
+            scale = np.abs(fine[:, :, : len(_EVEN_LANES)])
+            largest = np.maximum(largest, scale.max(axis=-1, keepdims=True))
+            np.maximum(scale, _BIN_FLOOR * scale.max(axis=-1, keepdims=True), out=scale)
+            np.maximum(scale, _MASS_FLOOR * largest, out=scale)
+            scale[scale == 0] = 1.0
+            difference = np.abs(np.subtract(coarse, fine, out=coarse), out=coarse)
+            for lanes in (slice(len(_EVEN_LANES)), slice(len(_EVEN_LANES), None)):  # odd ones may cancel
+                relative = difference[:, :, lanes]
+                relative /= scale[:, :, : relative.shape[2]]
+                worst = float(np.maximum(worst, relative.max()))  # what is not a number stays none
+            if not worst <= rtol:
+                return worst
     return worst
+
+
+def _every_cell(probed: FluxMoments, n_targets: int, propagator_power: int) -> Terms:
+    """A row for every cell of every target."""
+    n_lanes = len(_PROBE_LANES)
+    cells = T_POWERS * n_lanes
+    n_rows = n_targets * cells
+    return Terms(
+        cell_power=np.repeat(np.arange(T_POWERS), n_lanes),
+        cell_lane=np.tile(probed.lane, T_POWERS),
+        pair_row=np.arange(n_rows),
+        pair_cell=np.tile(np.arange(cells), n_targets),
+        first_entry=np.arange(n_rows + 1),
+        mass_power=np.zeros(n_rows, dtype=np.int64),
+        coefficient=np.repeat(np.eye(n_targets), cells, axis=1)[:, None] * np.tile(probed.sign, n_targets * T_POWERS),
+        propagator_power=propagator_power,
+    )
+
+
+def _probe(probed: FluxMoments, panels: Panels, terms: Terms, masses: Floats, i: int) -> Floats:
+    """All cells for one of the masses, with a massless mediator's propagator: [targets, powers of T, lanes, bins]."""
+    out = np.zeros((1, len(terms.pair_row), panels.bins))
+    kernel.templates(probed.flux, panels, terms, masses[i : i + 1], np.zeros(1), 0, 1, out)
+    sums = out.reshape(len(panels.mass), T_POWERS, len(_PROBE_LANES), -1)
+    power = terms.propagator_power
+    if panels.low[0] == 0 and i == 0:  # 1/T and steeper have no integral for a massless final state
+        sums[:, : power - LOWEST_T_POWER] = 0.0
+        sums[:, power - LOWEST_T_POWER, _NEGATIVE] = 0.0  # and 1/E alone comes with a mass
+    if panels.low[0] == 0 and i == 1:  # 1/T² comes with m⁴ or m², small where the response is not known as well
+        sums[:, power] = 0.0
+    if power > 0:  # no interaction multiplies a propagator by 1/T
+        sums[:, :-LOWEST_T_POWER] = 0.0
+    return sums
 
 
 def _targets(detector: Detector, parts: tuple[Part, ...]) -> tuple[IntegrationTarget, ...]:
@@ -204,8 +215,11 @@ def _cuts(detector: Detector, highest: float) -> tuple[float, ...]:
     first, last = max(first, response.recoil_threshold), min(last, highest)
     if first >= last:
         return ()
-    inside = {*detector.response_breakpoints(highest), *detector.form_factor_breakpoints}
-    inside.update(_transitions(detector, highest))
+    inside = {
+        *detector.response_breakpoints(highest),
+        *detector.form_factor_breakpoints,
+        *_transitions(detector, highest),
+    }
     return (first, *sorted(T for T in inside if first < T < last), last)
 
 

@@ -172,8 +172,8 @@ class Detector:
             starts = np.flatnonzero(np.diff(bins[short], prepend=-1)) * n
             for first in range(0, mean.size if x.size else 0, _BLOCK):
                 block = slice(first, first + _BLOCK)
-                found = density(smearing, x, x - mean[block], mean[block], width[block])
-                result[bins[short][starts // n], block] += np.add.reduceat(found * weight, starts, axis=0)
+                weighted = density(smearing, x, x - mean[block], mean[block], width[block])
+                result[bins[short][starts // n], block] += np.add.reduceat(weighted * weight, starts, axis=0)
         for i in np.flatnonzero(seen & ~few & ~more):
             near = (mean + _REACH * width > low[i]) & (mean - _REACH * width < high[i])
             if near.any():
@@ -202,8 +202,8 @@ class Detector:
             dx = np.diff(panels, axis=0)[..., None] * weights
             dx = np.where(at_zero, panels[1:, :, None] * 8 * nodes**7 * weights, dx)
             offset = x - mean[:, None]
-        found = density(smearing, x, offset, mean[:, None], width[:, None]) * self.response.accept(x)
-        return np.asarray(np.sum(found * dx, axis=(0, 2)))
+        weighted = density(smearing, x, offset, mean[:, None], width[:, None]) * self.response.accept(x)
+        return np.asarray(np.sum(weighted * dx, axis=(0, 2)))
 
     def response_breakpoints(self, maximum: float) -> tuple[float, ...]:
         """Recoil energies (MeV) below `maximum` at which a bin's response is not smooth."""
