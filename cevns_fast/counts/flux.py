@@ -45,7 +45,9 @@ def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
                 total[:, inside] += np.outer(sign, component.spectrum(E[inside])) * E[inside] ** powers[:, None]
         return total
 
-    fitted = piecewise.fit(density, _ends(kinks), name="spectrum", degree=COEFFICIENTS - 1)
+    # Digits that a spectrum's own rounding leaves, where it says so: a function of a large phase has fewer.
+    noise = max(getattr(c.spectrum, "noise", 0.0) for c in components)
+    fitted = piecewise.fit(density, _ends(kinks), floor=noise, name="spectrum", degree=COEFFICIENTS - 1)
     lines = []
     for component, sign in zip(components, signs, strict=True):
         for energy, intensity in component.lines:
