@@ -18,7 +18,7 @@ enum {
 /* Moments of the flux above an energy, a lane for each power of E and parity; pieces join where breaks are. */
 typedef struct {
     const double *breaks;        /* [pieces + 1]; the last is the end point */
-    const double *kinks;         /* [n_kinks]: those of the breaks at which a moment is not smooth */
+    const double *kinks;         /* [n_kinks], increasing: those of the breaks at which a moment is not smooth */
     const double *inverse_width; /* [pieces] */
     const double *coefficients;  /* [pieces][groups][ROW]: u^5 ... 1, u^11 ... u^6, then the value, for each lane */
     size_t pieces, n_kinks, groups;
@@ -42,6 +42,8 @@ typedef struct {
     const double *feed_breaks;      /* [feed_pieces + 1]: form factors x bin responses, polynomials in tau */
     const double *feed_coefficients; /* [feed_pieces][feed_degree + 1][feed_outputs], highest power first */
     size_t targets, feed_pieces, feed_degree, feed_outputs;
+    double growth; /* a part of a panel spans at most this factor in T, over more of which 1/T falls too steeply */
+    double split;  /* > 0: each panel is taken in two parts, the first of which is this fraction: for error estimates */
 } rates_plan;
 
 /* What to integrate. A cell is T^j times a lane; a row of the result is a sum of cells. */

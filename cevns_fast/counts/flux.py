@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from cevns_fast import _validate as validate
 from cevns_fast._kernels.rates import COEFFICIENTS, Flux
 from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
@@ -13,6 +14,9 @@ from cevns_fast.experiments.sources import FluxComponent, Source, kinks_of
 from cevns_fast.interactions.process import Beam
 
 Lane = tuple[bool, int]  # odd under ν ↔ ν̄, power of E
+
+# Neutrinos below 10 to this power of a spectrum's first energy after 0 make recoils too small and rare to be seen.
+_LOWEST_DECADE = -12
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +46,14 @@ def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
                 continue
             inside = (E > component.breakpoints[0]) & (E < component.breakpoints[-1])
             if inside.any():
-                total[:, inside] += np.outer(sign, component.spectrum(E[inside])) * E[inside] ** powers[:, None]
+                values = validate.real("values of a spectrum", component.spectrum(E[inside]))
+                total[:, inside] += np.outer(sign, values) * E[inside] ** powers[:, None]
         return total
 
     # Digits that a spectrum's own rounding leaves, where it says so: a function of a large phase has fewer.
     noise = max(getattr(c.spectrum, "noise", 0.0) for c in components)
-    fitted = piecewise.fit(density, _ends(kinks), floor=noise, name="spectrum", degree=COEFFICIENTS - 1)
+    ends = _ends(kinks, density)
+    fitted = piecewise.fit(density, ends, floor=noise, name="spectrum", degree=COEFFICIENTS - 1)
     lines = []
     for component, sign in zip(components, signs, strict=True):
         for energy, intensity in component.lines:
@@ -100,13 +106,19 @@ def beams_of(source: Source) -> tuple[tuple[Beam, Source], ...]:
     )
 
 
-def _ends(kinks: tuple[float, ...]) -> list[float]:
+def _ends(kinks: tuple[float, ...], density: piecewise.VectorFunction) -> list[float]:
     """Ends of intervals on which the density is smooth, with one below the lowest kink.
 
     There are no neutrinos there, but a line at the lowest kink counts below it and not above: it takes a piece on
-    either side to tell.
+    either side to tell. A spectrum that begins at E = 0 with more than E² has poles there: decades approach it.
     """
-    return [0.5 * kinks[0], *kinks] if kinks[0] > 0 else list(kinks)
+    first, *others = kinks
+    if first > 0:
+        return [0.5 * first, *kinks]
+    near, far = np.abs(density(others[0] * np.array([1e-6, 1e-3]))).T
+    if np.all(near <= 2 * far):
+        return list(kinks)
+    return [*(others[0] * 10.0**k for k in range(_LOWEST_DECADE, 0)), *others]
 
 
 def moments_at(moments: FluxMoments, E: Floats) -> Floats:

@@ -126,8 +126,11 @@ def differential_cross_section(
         energies, recoils = np.broadcast_arrays(energies, recoils)
     except ValueError:
         raise ValueError(f"E: shape {energies.shape} and T: shape {recoils.shape} must broadcast") from None
+    validate.flag("antineutrino", antineutrino)
     beam = Beam(_state(flavour), bool(antineutrino))
     factor: FormFactor = HelmFormFactor() if form_factor is None else form_factor
+    if not all(callable(getattr(factor, name, None)) for name in ("proton", "neutron")):
+        raise ValueError(f"form_factor = {form_factor!r}: must be a HelmFormFactor or PointNucleus")
     if isinstance(nuclide, Electron):
         factor = BoundElectrons()
     model = None if isinstance(interaction, StandardModel) else chosen_model(standard_model)

@@ -12,7 +12,7 @@ from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.counts.flux import beams_of
 from cevns_fast.counts.rows import integrate, rows_of, setting_of
-from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.experiments.experiment import Experiment, without_data
 from cevns_fast.experiments.sources import Source
 from cevns_fast.interactions.process import Beam, Collision, Exponents, Interaction
 from cevns_fast.interactions.standard_model import StandardModel
@@ -72,7 +72,7 @@ class Templates:
         ValueError
             If a coupling is not open, or not a finite number.
         """
-        for name, value in couplings.items():
+        for name, value in validate.mapping("couplings", couplings).items():
             validate.choice("coupling", name, self.couplings)
             validate.coupling(name, value)
         x = {name: complex(couplings.get(name, 0.0)) for name in self.couplings}
@@ -223,7 +223,7 @@ def _of_detector(
     source: Any, detector: Any, exposure: float, model: StandardModel, rtol: float, target: TargetParticles
 ) -> Floats:
     """Counts of the Standard Model, read-only."""
-    bare = Experiment("", source, detector, exposure, None, np.zeros(detector.n_bins))
+    bare = without_data(source, detector, exposure)
     counts: Floats = count_polynomial(bare, [model], target=target, rtol=rtol).values[0, 0].copy()
     counts.setflags(write=False)
     return counts
@@ -253,10 +253,16 @@ def check_experiment(experiment: Any) -> None:
     experiment.check_unchanged()
 
 
-def checked_interactions(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: Any = 1) -> list[Interaction]:
-    """The interactions as a list; `ValueError` for arguments of the wrong kind."""
+def checked_rtol(rtol: Any) -> float:
+    """An accuracy; `ValueError` otherwise."""
     if not 1e-14 <= validate.number("rtol", rtol) <= 1e-2:
         raise ValueError(f"rtol = {rtol!r}: must be from 1e-14 to 1e-2")
+    return float(rtol)
+
+
+def checked_interactions(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: Any = 1) -> list[Interaction]:
+    """The interactions as a list; `ValueError` for arguments of the wrong kind."""
+    checked_rtol(rtol)
     checked(threads)
     found = [interaction]
     if not isinstance(interaction, Interaction) and isinstance(interaction, Iterable):
@@ -329,7 +335,8 @@ def templates(
     check_experiment(experiment)
     validate.choice("target", target, ("all", "nuclei", "electrons"))
     batch = checked_batch(interaction, rtol, threads)
-    names = type(batch[0]).default_couplings if couplings is None else tuple(couplings)
+    kind = type(batch[0])
+    names = kind.default_couplings if couplings is None else validate.sequence("couplings", couplings, object, "names")
     polynomial = total_polynomial(
         experiment, batch, names, phases, standard_model=standard_model, target=target, rtol=rtol, threads=threads
     )

@@ -46,7 +46,7 @@ class Table:
         return self.x
 
     def __call__(self, x: ArrayLike) -> Floats:
-        return np.interp(np.asarray(x, dtype=np.float64), self.x, self.y)
+        return np.interp(validate.real("x", x), self.x, self.y)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class LindhardQuenching:
         if k is None:
             weight = sum(n.abundance * n.atomic_mass for n in isotopes) / sum(n.abundance for n in isotopes)
             k = 0.133 * Z ** (2 / 3) / math.sqrt(weight)
-        epsilon = 11.5 * Z ** (-7 / 3) * np.asarray(T, dtype=np.float64) / KEV
+        epsilon = 11.5 * Z ** (-7 / 3) * validate.real("T", T) / KEV
         g = 3 * epsilon**0.15 + 0.7 * epsilon**0.6 + epsilon
         return np.asarray(k * g / (1 + k * g))
 
@@ -118,7 +118,7 @@ class PolynomialQuenching:
         object.__setattr__(self, "coefficients", tuple(validate.vector("coefficients", self.coefficients).tolist()))
 
     def __call__(self, T: ArrayLike) -> Floats:
-        return np.asarray(np.polynomial.polynomial.polyval(np.asarray(T, dtype=np.float64), self.coefficients))
+        return np.asarray(np.polynomial.polynomial.polyval(validate.real("T", T), self.coefficients))
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class LinearQuenching:
         validate.number("slope", self.slope)
 
     def __call__(self, T: ArrayLike) -> Floats:
-        return np.asarray(self.intercept + self.slope * np.asarray(T, dtype=np.float64))
+        return np.asarray(self.intercept + self.slope * validate.real("T", T))
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class LogisticAcceptance:
         return (self.threshold,)
 
     def __call__(self, x: ArrayLike) -> Floats:
-        x = np.asarray(x, dtype=np.float64)
+        x = validate.real("x", x)
         value = self.plateau * special.expit(self.steepness * (x - self.midpoint))
         return np.asarray(np.where(x >= self.threshold, value, 0.0))
 
@@ -218,7 +218,7 @@ class GaussianSmearing:
 
     def width(self, mean: ArrayLike) -> Floats:
         """Standard deviation."""
-        mean = np.asarray(mean, dtype=np.float64)
+        mean = validate.real("mean", mean)
         return np.sqrt(self.constant**2 + mean * (self.statistical**2 + mean * self.linear**2))
 
 
@@ -240,7 +240,7 @@ class GammaSmearing:
 
     def width(self, mean: ArrayLike) -> Floats:
         """Standard deviation."""
-        mean = np.asarray(mean, dtype=np.float64)
+        mean = validate.real("mean", mean)
         return mean / np.sqrt(1 + self.shape_per_unit * mean)
 
 
@@ -301,7 +301,7 @@ class Response:
 
     def mean(self, T: ArrayLike) -> Floats:
         """Mean observable x̄ at recoil energies T (MeV)."""
-        T = np.asarray(T, dtype=np.float64)
+        T = validate.real("T", T)
         quenching = _evaluate("quenching", self.quenching, T)
         if np.any(quenching < 0):
             at = T.ravel()[int(np.argmin(quenching))]
@@ -310,7 +310,7 @@ class Response:
 
     def accept(self, x: ArrayLike) -> Floats:
         """Acceptance at observables x."""
-        values = _evaluate("acceptance", self.acceptance, np.asarray(x, dtype=np.float64))
+        values = _evaluate("acceptance", self.acceptance, validate.real("x", x))
         if values.size and (values.min() < 0 or values.max() > 1):
             worst = values.min() if values.min() < 0 else values.max()
             raise ValueError(f"acceptance: returns {worst:g}, must be from 0 to 1")
@@ -329,10 +329,11 @@ def _evaluate(name: str, function: float | Function, argument: Floats) -> Floats
     if not callable(function):
         return np.full(argument.shape, float(function))
     try:
-        values = np.asarray(function(argument), dtype=np.float64)
+        returned = function(argument)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         ends = f"{argument.min():g} … {argument.max():g}" if argument.size else "nothing"
         raise ValueError(f"{name}: fails for an array, {ends}, with {type(error).__name__}: {error}") from error
+    values = validate.real(f"values of {name}", returned)
     if values.shape != argument.shape:
         raise ValueError(f"{name}: returns shape {values.shape} for {argument.shape}; must be vectorised")
     bad = ~np.isfinite(values)
@@ -359,10 +360,31 @@ def probability(smearing: GaussianSmearing | GammaSmearing, edges: Floats, mean:
     return np.asarray(np.where(upper, -np.diff(above, axis=0), np.diff(below, axis=0)))
 
 
-def density(smearing: GaussianSmearing | GammaSmearing, x: Floats, mean: Floats, width: Floats) -> Floats:
-    """Probability density of the observable at x."""
+def density(
+    smearing: GaussianSmearing | GammaSmearing, x: Floats, offset: Floats, mean: Floats, width: Floats
+) -> Floats:
+    """Probability density of the observable at x, which is the mean + offset: narrow ones need all digits of that."""
     if isinstance(smearing, GaussianSmearing):
-        return np.asarray(np.exp(-0.5 * ((x - mean) / width) ** 2) / (math.sqrt(2 * math.pi) * width))
+        return np.asarray(np.exp(-0.5 * (offset / width) ** 2) / (math.sqrt(2 * math.pi) * width))
     shape = 1 + smearing.shape_per_unit * mean
+    if np.min(shape) > 1e3:
+        return _narrow_gamma(x, offset / mean, shape)
     log_p = shape * np.log(shape / mean) + special.xlogy(shape - 1, x) - shape * x / mean - special.gammaln(shape)
     return np.asarray(np.where(x > 0, np.exp(log_p), 0.0))
+
+
+def is_narrow_gamma(smearing: GaussianSmearing | GammaSmearing, mean: float) -> bool:
+    """Whether a shape is so large that scipy's incomplete Γ has lost digits: 1e-10 of 1 in the tails of 1e7."""
+    return isinstance(smearing, GammaSmearing) and smearing.shape_per_unit * mean > 1e4
+
+
+def _narrow_gamma(x: Floats, d: Floats, shape: Floats) -> Floats:
+    """The gamma density at x = mean (1 + d) for a large shape s: √(s/2π) exp(−s (d − ln(1 + d)) − 1/12s + …) / x.
+
+    Stirling's series for Γ, and that of the logarithm, where large numbers would cancel.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        series = np.polynomial.polynomial.polyval(d, [(-1) ** k / (k + 2) for k in range(8)])
+        deviance = np.where(np.abs(d) < 0.01, d * d * series, d - np.log1p(np.maximum(d, -1.0)))
+        log_p = -shape * deviance - 1 / (12 * shape) + 1 / (360 * shape**3)
+        return np.asarray(np.where(x > 0, np.exp(log_p) * np.sqrt(shape / (2 * np.pi)) / x, 0.0))

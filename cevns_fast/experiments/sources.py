@@ -33,7 +33,8 @@ class FluxComponent:
     antineutrino : bool
         Interference terms that are odd under ν ↔ ν̄ change their sign.
     spectrum : callable or None
-        Neutrinos per MeV at energies E (MeV, array), per unit of the source's fluence.
+        Neutrinos per MeV at energies E (MeV, array), per unit of the source's fluence. It is compiled once: what it
+        reads, globals and attributes included, must not change while an experiment with it is in use.
     breakpoints : tuple of float
         Increasing energies, MeV: the ends of the spectrum and every point where it is not smooth.
     lines : tuple of (energy, intensity)
@@ -57,8 +58,13 @@ class FluxComponent:
     flavour: Any = None
 
     def __post_init__(self) -> None:
+        validate.text("name", self.name)
+        validate.flag("antineutrino", self.antineutrino)
+        validate.sequence("lines", self.lines, object, "pairs of energy and intensity")
         self._check_flavour()
         if self.spectrum is not None:
+            if not callable(self.spectrum) or isinstance(self.spectrum, type):
+                raise ValueError(f"spectrum = {self.spectrum!r}: must be a function of energy, or None")
             validate.increasing("breakpoints", self.breakpoints, minimum=0.0)
         elif len(self.breakpoints):
             raise ValueError(f"breakpoints = {self.breakpoints!r}: must be left out where there is no spectrum")
@@ -79,7 +85,10 @@ class FluxComponent:
         elif isinstance(self.flavour, str):
             validate.choice("flavour", self.flavour, FLAVOURS)
         else:
-            array = np.array(self.flavour, dtype=np.complex128)
+            try:
+                array = np.array(self.flavour, dtype=np.complex128)
+            except (TypeError, ValueError, OverflowError):
+                array = np.zeros(0, dtype=np.complex128)  # no shape that is right
             hermitian = array.shape == (3, 3) and np.allclose(array, array.conj().T, rtol=0, atol=1e-14)
             if not np.isfinite(array).all() or not (array.shape == (3,) or hermitian):
                 raise ValueError(
@@ -275,7 +284,11 @@ class Reactor:
             )
 
     def _check_fractions(self) -> None:
-        fractions = dict(self.fission_fractions)
+        try:
+            fractions = dict(self.fission_fractions)
+        except (TypeError, ValueError):
+            given = self.fission_fractions
+            raise ValueError(f"fission_fractions = {given!r}: must be a mapping of isotope to fraction") from None
         for isotope, fraction in fractions.items():
             validate.choice("fission_fractions", isotope, spectra.ISOTOPES)
             validate.number(f"fission_fractions: {isotope}", fraction, minimum=0.0)
@@ -285,7 +298,7 @@ class Reactor:
 
     def spectrum(self, E: ArrayLike) -> Floats:
         """Antineutrinos per fission and MeV at energies E (MeV); 0 beyond the ends of the spectrum."""
-        E = np.asarray(E, dtype=np.float64)
+        E = validate.real("E", E)
         inside = E <= self.endpoint
         return np.where(E < spectra.JUNCTION, self._below(E), np.where(inside, self._above(E), 0.0))
 
@@ -397,6 +410,7 @@ class TabulatedSource:
             validate.number("total_flux", self.total_flux, positive=True)
         if not isinstance(self.antineutrino, bool):
             raise ValueError(f"antineutrino = {self.antineutrino!r}: must be True or False")
+        validate.text("species", self.species)
 
     @property
     def flux(self) -> float:

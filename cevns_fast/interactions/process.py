@@ -131,7 +131,7 @@ def _structure(terms: tuple[Term, ...]) -> Structure:
             ("T_power", term.T_power, T_POWERS),
             ("mass_power", term.mass_power, MASS_POWERS),
         ):
-            if not isinstance(value, int) or value not in allowed:
+            if not isinstance(value, int | np.integer) or value not in allowed:
                 raise ValueError(f"{name} = {value!r}: must be a whole number from {allowed[0]} to {allowed[-1]}")
     each = [(t.first, t.second, t.T_power, t.odd, t.E_power, t.mass_power) for t in terms]
     shape = tuple(dict.fromkeys(each))
@@ -220,7 +220,7 @@ class Interaction(ABC):
     @classmethod
     def check_couplings(cls, couplings: Iterable[str], phases: Mapping[str, complex]) -> tuple[str, ...]:
         """The names, if all can be left open and the phases are theirs; `ValueError` otherwise."""
-        names = tuple(couplings)
+        names = validate.sequence("couplings", couplings, object, "names")
         for name in names:
             if not isinstance(name, str) or name not in cls.open_couplings:
                 validate.choice("coupling", name, cls.open_couplings)
