@@ -160,6 +160,8 @@ class Interaction(ABC):
     couplings: ClassVar[Mapping[str, str]] = {}
     #: The same, for a class whose `couplings` are something else.
     open_couplings: ClassVar[Mapping[str, str]] = {}
+    #: Of open couplings that are not around zero: (what to start from, least, greatest).
+    coupling_ranges: ClassVar[Mapping[str, tuple[float, float, float]]] = {}
     #: The couplings that `templates` opens if it is not told which.
     default_couplings: ClassVar[tuple[str, ...]] = ()
 
