@@ -20,8 +20,9 @@ _FLAVOURS = (4, 5)
 
 def _magnetons_per_dipole(helicity: str) -> float:
     """μ/μ_B of a_M = 1."""
-    left = G_FERMI * DIPOLE_PREFACTORS["e v_H/2"] * M_ELECTRON / (math.pi * ALPHA)
-    return float(left) * (math.sqrt(2) if validate.choice("helicity", helicity, ("left", "summed")) == "summed" else 1.0)
+    validate.choice("helicity", helicity, ("left", "summed"))
+    left = float(G_FERMI * DIPOLE_PREFACTORS["e v_H/2"] * M_ELECTRON / (math.pi * ALPHA))
+    return left if helicity == "left" else math.sqrt(2) * left
 
 
 def magnetic_moment(a_M: complex, helicity: Helicity = "left") -> float:
@@ -195,7 +196,8 @@ def smeft_scalar(c: complex, scale: float) -> complex:
     >>> round(cf.smeft_scalar(1.0, 1e6).real, 4)
     0.0606
     """
-    return complex(validate.coupling("c", c)) * float(HIGGS_VEV) ** 2 / validate.number("scale", scale, positive=True) ** 2
+    per_scale = float(HIGGS_VEV) / validate.number("scale", scale, positive=True)
+    return validate.coupling("c", c) * per_scale**2
 
 
 def smeft_magnetic_moment(c: complex, scale: float) -> float:

@@ -67,7 +67,7 @@ def test_running():
 def test_smeft():
     assert cf.smeft_scalar(2.0, 1e6).real == pytest.approx(2 * 0.0606, abs=1e-4)
     assert cf.smeft_magnetic_moment(1j, 2e6) == pytest.approx(1.18e-6 / 4, rel=5e-3)
-    with pytest.raises(ValueError, match="scale = 0.0"):
+    with pytest.raises(ValueError, match=r"scale = 0\.0"):
         cf.smeft_scalar(1.0, 0.0)
 
 
@@ -83,8 +83,8 @@ def test_wilson_coefficients():
         other = wilson.wcxf.WC("WET", "flavio", 4.8, wilson.wcxf.WC.dict2values({"C9_bsee": 1.0}))
     assert found.eps_ee_u == approx(0.15)
     assert found.eps_emu_d == approx(0.02 + 0.03j)
-    assert run.eps_ee_u == pytest.approx(0.15, rel=2e-3)  # photons run it a little
-    assert run.eps_emu_d == pytest.approx(0.02 + 0.03j, rel=2e-3)
+    assert run.eps_ee_u == pytest.approx(0.15, rel=5e-3)  # photons run it a little
+    assert run.eps_emu_d == pytest.approx(0.02 + 0.03j, rel=5e-3)
     with pytest.raises(ValueError, match="basis flavio"):
         cf.nsi_from_wilson(other)
     with pytest.raises(ValueError, match="wilson = 3"):
