@@ -13,11 +13,7 @@ import pytest
 import cevns_fast as cf
 from cevns_fast import cli, papers
 from cevns_fast.data import data_path, parse_table
-<<<<<<< HEAD
 from cevns_fast.output import drawing
-=======
-from cevns_fast.output import plotting
->>>>>>> inputs
 
 LIMITS = "results/limits-coherent-csi-2017"
 
