@@ -143,14 +143,14 @@ from cevns_fast.parallel import checkpoint
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
 
-def write(self, *arguments, write=checkpoint.Store.write):
+def write(self, *arguments, write=checkpoint.Checkpoint.write):
     write(self, *arguments)
     print("written", flush=True)
     while True:
         time.sleep(0.05)
 
 if __name__ == "__main__":
-    checkpoint.Store.write = write
+    checkpoint.Checkpoint.write = write
     sys.exit(cli.main(sys.argv[1:]))
 """
 
