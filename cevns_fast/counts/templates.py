@@ -3,12 +3,12 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts.flux import beams_of
 from cevns_fast.counts.rows import integrate, rows_of, setting_of
@@ -208,7 +208,7 @@ def chosen_model(model: WithStandardModel) -> StandardModel | None:
 _DEFAULT_MODEL = StandardModel()
 
 
-@lru_cache(maxsize=256)
+@remember(maxsize=256)
 def _standard_model(experiment: Experiment, model: StandardModel, rtol: float, target: TargetParticles) -> Floats:
     """Counts of the Standard Model, remembered for this object and for all that differ in data only."""
     counts = _of_detector(experiment.source, experiment.detector, experiment.exposure, model, rtol, target)
@@ -218,7 +218,7 @@ def _standard_model(experiment: Experiment, model: StandardModel, rtol: float, t
     return counts
 
 
-@lru_cache(maxsize=256)
+@remember(maxsize=256)
 def _of_detector(
     source: Any, detector: Any, exposure: float, model: StandardModel, rtol: float, target: TargetParticles
 ) -> Floats:

@@ -17,13 +17,13 @@ then belong to a state in flavour space, and h runs over the final flavours as w
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast.nuclear.electrons import Electron
 from cevns_fast.nuclear.nuclei import Nuclide
 
@@ -101,9 +101,9 @@ class Process(NamedTuple):
     def structure(self) -> Structure:
         """What does not depend on the masses; equal terms have the same object."""
         try:
-            return _structure(self.terms)
+            return _remembered_structure(self.terms)
         except TypeError:  # arrays, a number for each of a batch, do not hash
-            return _structure.__wrapped__(self.terms)
+            return _structure(self.terms)
 
     def coefficients(self) -> Floats:
         """Coefficients of the structure's shape, less the powers of the mass, [shape, n or 1]."""
@@ -123,7 +123,6 @@ class Scattering(NamedTuple):
     amplitudes: AmplitudePolynomial
 
 
-@lru_cache(maxsize=512)
 def _structure(terms: tuple[Term, ...]) -> Structure:
     """Sort terms by what they have in common."""
     for term in terms:
@@ -144,7 +143,10 @@ def _structure(terms: tuple[Term, ...]) -> Structure:
     return Structure(shape, lanes, place, coefficients)
 
 
-@lru_cache(maxsize=256)
+_remembered_structure = remember(maxsize=512)(_structure)
+
+
+@remember(maxsize=256)
 def channels_of(shape: Shape) -> tuple[tuple[int, int], ...]:
     """The products of two amplitudes that occur."""
     return tuple(dict.fromkeys((first, second) for first, second, *_ in shape))
