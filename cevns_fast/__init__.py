@@ -56,7 +56,8 @@ _HOMES = {
     "likelihood.nuisances": ("ScaleNuisance", "ShapeNuisance"),
     "likelihood.parameters": ("Parameter",),
     "likelihood.likelihood": ("Likelihood",),
-    "inference.limits": ("LimitCurve", "limit_scan"),
+    "inference.limit_curve": ("LimitCurve", "open_limits"),
+    "inference.limits": ("limit_scan",),
     "inference.toys": ("BestFit", "FeldmanCousins", "GoodnessOfFit", "best_fit", "feldman_cousins", "goodness_of_fit"),
     "inference.correlation": ("correlation_scan",),
     "interop.fitters": (

@@ -31,7 +31,8 @@ from cevns_fast.experiments.sources import Reactor as Reactor
 from cevns_fast.experiments.sources import TabulatedSource as TabulatedSource
 from cevns_fast.experiments.spectra import TabulatedSpectrum as TabulatedSpectrum
 from cevns_fast.inference.correlation import correlation_scan as correlation_scan
-from cevns_fast.inference.limits import LimitCurve as LimitCurve
+from cevns_fast.inference.limit_curve import LimitCurve as LimitCurve
+from cevns_fast.inference.limit_curve import open_limits as open_limits
 from cevns_fast.inference.limits import limit_scan as limit_scan
 from cevns_fast.inference.regions import Contours as Contours
 from cevns_fast.inference.scan_result import Scan as Scan
@@ -158,6 +159,7 @@ __all__ = [
     "minimum_neutrino_energy",
     "minuit_cost",
     "nuclide",
+    "open_limits",
     "open_scan",
     "prior_transform",
     "pyhf_parameters",
