@@ -15,6 +15,7 @@ from cevns_fast.experiments.detectors import Detector as Detector
 from cevns_fast.experiments.experiment import Experiment as Experiment
 from cevns_fast.experiments.experiment import available_experiments as available_experiments
 from cevns_fast.experiments.experiment import load as load
+from cevns_fast.experiments.oscillated import OscillatedSource as OscillatedSource
 from cevns_fast.experiments.reach import OutOfReachWarning as OutOfReachWarning
 from cevns_fast.experiments.responses import GammaSmearing as GammaSmearing
 from cevns_fast.experiments.responses import GaussianSmearing as GaussianSmearing
@@ -46,10 +47,20 @@ from cevns_fast.inference.toys import goodness_of_fit as goodness_of_fit
 from cevns_fast.interactions.electromagnetic import ChargeRadius as ChargeRadius
 from cevns_fast.interactions.electromagnetic import MagneticMoment as MagneticMoment
 from cevns_fast.interactions.electromagnetic import Millicharge as Millicharge
+from cevns_fast.interactions.electron_eft import ElectronEFT as ElectronEFT
 from cevns_fast.interactions.light_vector import LightVector as LightVector
 from cevns_fast.interactions.loop_functions import F_G as F_G
 from cevns_fast.interactions.loop_functions import LoopFunctions as LoopFunctions
 from cevns_fast.interactions.loop_functions import loop_functions as loop_functions
+from cevns_fast.interactions.matching import contact_scalar as contact_scalar
+from cevns_fast.interactions.matching import contact_vector as contact_vector
+from cevns_fast.interactions.matching import dipole_coupling as dipole_coupling
+from cevns_fast.interactions.matching import generalised_interaction as generalised_interaction
+from cevns_fast.interactions.matching import magnetic_moment as magnetic_moment
+from cevns_fast.interactions.matching import nsi_from_wilson as nsi_from_wilson
+from cevns_fast.interactions.matching import run_to_low_energy as run_to_low_energy
+from cevns_fast.interactions.matching import smeft_magnetic_moment as smeft_magnetic_moment
+from cevns_fast.interactions.matching import smeft_scalar as smeft_scalar
 from cevns_fast.interactions.nsi import NSI as NSI
 from cevns_fast.interactions.scalar_mediator import ScalarMediator as ScalarMediator
 from cevns_fast.interactions.singlet_eft import EFTConvention as EFTConvention
@@ -74,7 +85,9 @@ from cevns_fast.nuclear.electrons import ELECTRON as ELECTRON
 from cevns_fast.nuclear.electrons import Electron as Electron
 from cevns_fast.nuclear.electrons import effective_electrons as effective_electrons
 from cevns_fast.nuclear.form_factors import HelmFormFactor as HelmFormFactor
+from cevns_fast.nuclear.form_factors import KleinNystrand as KleinNystrand
 from cevns_fast.nuclear.form_factors import PointNucleus as PointNucleus
+from cevns_fast.nuclear.form_factors import SymmetrisedFermi as SymmetrisedFermi
 from cevns_fast.nuclear.form_factors import helm_form_factor as helm_form_factor
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy as minimum_neutrino_energy
 from cevns_fast.nuclear.kinematics import recoil_range as recoil_range
@@ -100,6 +113,7 @@ __all__ = [
     "Detector",
     "EFTConvention",
     "Electron",
+    "ElectronEFT",
     "Experiment",
     "FeldmanCousins",
     "FluxComponent",
@@ -107,6 +121,7 @@ __all__ = [
     "GaussianSmearing",
     "GoodnessOfFit",
     "HelmFormFactor",
+    "KleinNystrand",
     "LightVector",
     "Likelihood",
     "LimitCurve",
@@ -118,6 +133,7 @@ __all__ = [
     "MagneticMoment",
     "Millicharge",
     "Nuclide",
+    "OscillatedSource",
     "OutOfReachWarning",
     "Parameter",
     "PionDecayAtRest",
@@ -134,6 +150,7 @@ __all__ = [
     "SingletEFT",
     "StandardModel",
     "StandardModelFraction",
+    "SymmetrisedFermi",
     "Table",
     "TabulatedSource",
     "TabulatedSpectrum",
@@ -144,20 +161,26 @@ __all__ = [
     "available_experiments",
     "best_fit",
     "constants",
+    "contact_scalar",
+    "contact_vector",
     "correlation_scan",
     "cosmology",
     "differential_cross_section",
+    "dipole_coupling",
     "effective_electrons",
     "event_rate",
     "feldman_cousins",
+    "generalised_interaction",
     "get_num_threads",
     "goodness_of_fit",
     "helm_form_factor",
     "limit_scan",
     "load",
     "loop_functions",
+    "magnetic_moment",
     "minimum_neutrino_energy",
     "minuit_cost",
+    "nsi_from_wilson",
     "nuclide",
     "open_limits",
     "open_scan",
@@ -167,10 +190,13 @@ __all__ = [
     "recoil_range",
     "recoil_spectrum",
     "reference",
+    "run_to_low_energy",
     "scattering_angle",
     "scattering_angle_extremum",
     "scipy_problem",
     "set_num_threads",
+    "smeft_magnetic_moment",
+    "smeft_scalar",
     "starting_points",
     "templates",
     "threshold_energy",
