@@ -66,7 +66,7 @@ class StandardModel(Interaction):
     --------
     >>> import cevns_fast as cf
     >>> cf.StandardModel()
-    StandardModel(sin2_theta_w=0.2312, couplings='tree', axial=False)
+    StandardModel(sin2_theta_w=0.2312)
     >>> cf.StandardModel(couplings="radiative").sin2_theta_w
     0.23857
     """
