@@ -321,8 +321,9 @@ class DetectorTable(_Strict):
             bins=tuple(self.bins),
             response=_named("response", lambda: self.response.build(folder)),
             form_factor=self.form_factor.build(),
-            electron_response=electron_response
-            and _named("electron_response", lambda: electron_response.build(folder)),
+            electron_response=None
+            if electron_response is None
+            else _named("electron_response", lambda: electron_response.build(folder)),
         )
 
 
