@@ -159,21 +159,20 @@ def _of_particles(
         beams: Sequence[tuple[Beam | None, Source]] = beams_of(setting.source)
     else:
         beams = ((None, setting.source),)
-    found = {
-        n: [
+    found = [
+        [
             (source, each)
             for beam, source in beams
             for each in kind.scatterings(batch, Collision(n, beam, model), names, phases)
         ]
         for n in setting.nuclides
-    }
-    some = found[setting.nuclides[0]]
-    constant = (0,) * len(names)
+    ]
+    some = found[0]
     if not some:
         nothing = np.zeros((len(batch), 1, experiment.n_bins))
-        return CountPolynomial(names, (constant,), nothing, nothing.copy())
-    processes = {n: [each.process for _, each in found[n]] for n in setting.nuclides}
-    amplitudes = {n: [each.amplitudes for _, each in found[n]] for n in setting.nuclides}
+        return CountPolynomial(names, ((0,) * len(names),), nothing, nothing.copy())
+    processes = {n: [each.process for _, each in of] for n, of in zip(setting.nuclides, found, strict=True)}
+    amplitudes = {n: [each.amplitudes for _, each in of] for n, of in zip(setting.nuclides, found, strict=True)}
     sources = None if beams[0][0] is None else [source for source, _ in some]
     rows = rows_of(setting, processes, amplitudes, sources)
     n = len(rows.exponents)

@@ -117,6 +117,40 @@ class Process(NamedTuple):
         return found
 
 
+# Of masses squared: closer than this, two propagators are expanded around their mean, which converges like its square.
+_NEARLY_EQUAL = 0.1
+_SERIES_TERMS = 7
+
+
+def two_propagators(final_mass: Batch, terms: tuple[Term, ...], first: Batch, second: Batch) -> tuple[Process, ...]:
+    """Processes that make up one with the product 1/[(2MT + m₁²)(2MT + m₂²)] of two propagators.
+
+    By partial fractions, (1/D₁ − 1/D₂)/(m₂² − m₁²); where the masses are nearly equal, and that would cancel, by the
+    series Σ δ²ⁿ/D²ⁿ⁺² in δ = (m₂² − m₁²)/2 around the mean D. All processes have the same amplitudes.
+    """
+    a, b = np.square(np.asarray(first, dtype=np.float64)), np.square(np.asarray(second, dtype=np.float64))
+    mean, half = (a + b) / 2, (b - a) / 2
+    near = np.abs(half) <= _NEARLY_EQUAL * mean
+    weight = np.where(near, 0.0, 1 / np.where(near, 1.0, 2 * half))
+    found = [(weight, first, 1), (-weight, second, 1)]
+    found += [(np.where(near, half ** (2 * n), 0.0), np.sqrt(mean), 2 * n + 2) for n in range(_SERIES_TERMS)]
+    return tuple(
+        Process(final_mass, _scaled(terms, factor), power, _plain(mass))
+        for factor, mass, power in found
+        if np.any(factor)
+    )
+
+
+def _scaled(terms: tuple[Term, ...], factor: Floats) -> tuple[Term, ...]:
+    """Terms times a factor for each interaction of a batch."""
+    return tuple(term._replace(coefficient=_plain(term.coefficient * factor)) for term in terms)
+
+
+def _plain(value: Any) -> Batch:
+    """A number, if it is one."""
+    return float(value) if np.ndim(value) == 0 else np.asarray(value, dtype=np.float64)
+
+
 class Scattering(NamedTuple):
     """A process with the amplitudes that enter it."""
 
