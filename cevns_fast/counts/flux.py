@@ -1,7 +1,6 @@
 """Moments of a flux: μ_k(x) = ∫_x^∞ φ(E) E^k dE of all its components, as piecewise polynomials of x."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -29,7 +28,7 @@ class FluxMoments:
     sign: tuple[float, ...]
 
 
-@lru_cache(maxsize=128)
+@remember(maxsize=128)
 def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
     """Moments of all flux components together, of these parities and powers of E."""
     components, kinks = source.components, kinks_of(source)
@@ -51,7 +50,10 @@ def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
                 total[:, inside] += np.outer(sign, values) * E[inside] ** powers[:, None]
         return total
 
-    fitted = piecewise.fit(density, _ends(kinks, density), name="spectrum", degree=COEFFICIENTS - 1)
+    # Digits that a spectrum's own rounding leaves, where it says so: a function of a large phase has fewer.
+    noise = max(getattr(c.spectrum, "noise", 0.0) for c in components)
+    ends = _ends(kinks, density)
+    fitted = piecewise.fit(density, ends, floor=noise, name="spectrum", degree=COEFFICIENTS - 1)
     lines = []
     for component, sign in zip(components, signs, strict=True):
         for energy, intensity in component.lines:

@@ -89,8 +89,9 @@ class Detector:
             if len(self.bins) != self.response.n_bins + 1:
                 raise ValueError(f"bins: has {len(self.bins)} edges, must have {self.response.n_bins + 1}")
         validate.number("mass", self.mass, positive=True)
-        if isinstance(self.form_factor, HelmFormFactor):
-            self.form_factor.check(self.target.nuclides)
+        check = getattr(self.form_factor, "check", None)
+        if check is not None:
+            check(self.target.nuclides)
         elif not all(callable(getattr(self.form_factor, name, None)) for name in ("proton", "neutron")):
             raise ValueError(f"form_factor = {self.form_factor!r}: must be a HelmFormFactor or PointNucleus")
         if self.electron_response is not None:

@@ -12,11 +12,11 @@ interfere. The weak amplitude W and the new one N make 2 Re W*N and |N|²; |W|²
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from cevns_fast._remember import remember
 from cevns_fast.constants import G_FERMI
 from cevns_fast.interactions import weak_couplings
 from cevns_fast.interactions.process import (
@@ -112,7 +112,7 @@ def running_parts(standard_model: Any) -> tuple[Part, ...]:
     return weak_couplings.LEPTON_LOOPS if runs else ()
 
 
-@lru_cache(maxsize=1024)
+@remember(maxsize=1024)
 def square_terms(target: Nuclide, amplitude: int = 0, T_power: int = 0) -> tuple[Term, ...]:
     """|N|², or |W|² if `amplitude` is W, with a power of T."""
     if isinstance(target, Electron):
@@ -121,7 +121,7 @@ def square_terms(target: Nuclide, amplitude: int = 0, T_power: int = 0) -> tuple
     return _of_pairs(target, ((amplitude, amplitude, 1.0),), (), (), T_power)
 
 
-@lru_cache(maxsize=1024)
+@remember(maxsize=1024)
 def interference_terms(target: Nuclide, T_power: int = 0) -> tuple[Term, ...]:
     """2 Re W*N, with a power of T."""
     if isinstance(target, Electron):
@@ -210,6 +210,15 @@ class NeutralCurrent(Interaction):
         cls, batch: Sequence[Self], collision: Collision, couplings: Sequence[str], phases: Mapping[str, complex]
     ) -> tuple[Scattering, ...]:
         """The square of what is added, and its interference with the Standard Model."""
+        if len(batch) == 1:  # a fit asks for the same again
+            return _scatterings_of_one(cls, batch[0], collision, tuple(couplings), tuple(phases.items()))
+        return cls._scatterings(batch, collision, couplings, phases)
+
+    @classmethod
+    def _scatterings(
+        cls, batch: Sequence[Self], collision: Collision, couplings: Sequence[str], phases: Mapping[str, complex]
+    ) -> tuple[Scattering, ...]:
+        """The same, not remembered."""
         target, beam, model = collision
         assert beam is not None
         parts = cls.parts(batch, model)
@@ -237,3 +246,15 @@ class NeutralCurrent(Interaction):
         if crossed:
             found.append(Scattering(Process(0.0, crossed, 1, masses), polynomial))
         return tuple(found)
+
+
+@remember(maxsize=256)
+def _scatterings_of_one(
+    kind: type[NeutralCurrent],
+    interaction: NeutralCurrent,
+    collision: Collision,
+    couplings: tuple[str, ...],
+    phases: tuple[tuple[str, complex], ...],
+) -> tuple[Scattering, ...]:
+    """Of one interaction."""
+    return kind._scatterings([interaction], collision, couplings, dict(phases))
