@@ -42,11 +42,17 @@ def run(args: argparse.Namespace) -> None:
         about["data"] = "less steady-state and beam-related backgrounds"
         if not statistic.predicts_variance:
             points = ("data less backgrounds", statistic.data, np.sqrt(statistic.variance))
-    if experiment.excluded:  # gaps in the figure
-        counts = {name: _with_gaps(experiment, values) for name, values in counts.items()}
-        points = points and (points[0], *(_with_gaps(experiment, values) for values in points[1:]))
+    if experiment.excluded or len(experiment.shape) > 1:  # gaps in the figure, and one axis alone
+        counts = {name: experiment.projection(values) for name, values in counts.items()}
+        points = points and (
+            points[0], experiment.projection(points[1]), np.sqrt(experiment.projection(points[2] ** 2))
+        )  # fmt: skip
+    if experiment.approximate:
+        about["approximate"] = experiment.approximate
     sheet = tables.Sheet(columns, {**outputs.provenance([experiment]), **about})
     print(f"{experiment.name}: counts per bin of {observable}")
+    if experiment.approximate:
+        print(f"approximate: {experiment.approximate}")
     print(sheet.text())
     print("sum: " + ", ".join(f"{name} {np.sum(columns[name]):.4g}" for name in [*columns][2:]))
     if new is not None and not columns["new physics"].any():
@@ -57,13 +63,6 @@ def run(args: argparse.Namespace) -> None:
         outputs.write(
             args, sheet, lambda: plotting.histogram(edges, counts, x_label=observable, data=points, title=title), paths
         )
-
-
-def _with_gaps(experiment: cf.Experiment, values: Any) -> Any:
-    """Counts of all bins of the detector, NaN where one is left out."""
-    found = np.full(experiment.detector.n_bins, np.nan)
-    found[list(experiment.kept)] = values
-    return found
 
 
 def _why(experiment: cf.Experiment, new: "Interaction") -> str:

@@ -52,7 +52,7 @@ class Detector:
     form_factor : HelmFormFactor, KleinNystrand, SymmetrisedFermi or PointNucleus
         Or an object with `proton` and `neutron`, functions of a nuclide and recoil energies (MeV, array). They are
         compiled once: what they read must not change while an experiment with them is in use.
-    electron_response : Response or None
+    electron_response : Response, ResponseMatrix or None
         To the recoil of an electron, in the same observable; its energy is not quenched. None: electrons are not
         counted.
 
@@ -75,7 +75,7 @@ class Detector:
     bins: tuple[float, ...] = ()
     response: Response | ResponseMatrix = field(default_factory=Response)
     form_factor: FormFactor = field(default_factory=HelmFormFactor)
-    electron_response: Response | None = None
+    electron_response: Response | ResponseMatrix | None = None
     #: What the user's own functions read when the detector was made: another makes it another detector.
     snapshots: tuple[tuple[str, Snapshot], ...] = field(default=(), init=False, repr=False)
 
@@ -95,7 +95,9 @@ class Detector:
         elif not all(callable(getattr(self.form_factor, name, None)) for name in ("proton", "neutron")):
             raise ValueError(f"form_factor = {self.form_factor!r}: must be a HelmFormFactor or PointNucleus")
         if self.electron_response is not None:
-            validate.instance("electron_response", self.electron_response, Response, "a Response or None")
+            validate.instance("electron_response", self.electron_response, kinds, "a Response or None")
+            if isinstance(self.electron_response, ResponseMatrix) and self.electron_response.n_bins != self.n_bins:
+                raise ValueError(f"electron_response: has {self.electron_response.n_bins} bins, must have {self.n_bins}")
         edges = validate.increasing("bins", self.bins, minimum=0.0)
         object.__setattr__(self, "bins", tuple(edges.tolist()))
         if isinstance(self.response.smearing, PoissonSmearing) and np.any(edges != np.round(edges)):

@@ -235,9 +235,22 @@ class Experiment:
             f"Experiment {self.name or 'without a name'}:",
             f"{_shown.number(self.detector.mass)} kg {self.detector.target.name}",
             type(bare(self.source)).__name__,
-            f"{self.n_bins} bins of {self.detector.response.observable}{left}",
+            f"{self._axes} bins of {self._axis_names}{left}",
             counted,
+            f"approximate: {self.approximate}" if self.approximate else "",
         )
+
+    @property
+    def _axes(self) -> str:
+        """Numbers of bins along the axes."""
+        return str(self.n_bins) if len(self.shape) == 1 else " × ".join(map(str, self.shape))
+
+    @property
+    def _axis_names(self) -> str:
+        """What the axes are."""
+        names = [self.detector.response.observable]
+        names += ["time"] if self.time is not None else []
+        return " × ".join([*names, self.release.name] if self.release is not None else names)
 
     def _repr_html_(self) -> str:
         """A table of what it is, and its data."""
@@ -246,22 +259,38 @@ class Experiment:
             "source": bare(self.source),
             "detector": f"{_shown.number(self.detector.mass)} kg {self.detector.target.name}",
             "exposure": f"{_shown.number(self.exposure)} {self.source.exposure_unit}",
-            "bins": f"{self.n_bins}, {_shown.number(edges[0])} to {_shown.number(edges[-1])} of {observable}",
+            "bins": f"{self._axes}, {_shown.number(edges[0])} to {_shown.number(edges[-1])} of {self._axis_names}",
             "data": "simulated" if self.observed is None else f"{_shown.number(self.observed.sum())} counts",
             "backgrounds": [each.name for each in self.backgrounds] or "none",
             "σ of the normalisation": f"{100 * self.signal_uncertainty:g}%",
+            "nuisances": [each.name for each in self.nuisances if each.active] or "none",
             "citation": self.citation or "none",
         }
-        series = [] if self.observed is None else [("data", self._everywhere(self.observed))]
-        series += [(each.name, self._everywhere(each.counts)) for each in self.backgrounds]
+        if self.approximate:
+            rows["approximate"] = self.approximate
+        series = [] if self.observed is None else [("data", self.projection(self.observed))]
+        series += [(each.name, self.projection(each.counts)) for each in self.backgrounds]
         title = f"{self.name or 'Experiment'} {self.description and '— ' + self.description}"
         return _shown.table(title, rows, _shown.steps(edges, f"counts per unit of {observable}", *series))
 
-    def _everywhere(self, counts: Floats) -> Floats:
-        """Counts of all bins of the detector, NaN where one is left out."""
-        found = np.full(self.detector.n_bins, np.nan)
-        found[list(self.kept)] = counts
-        return found
+    def projection(self, counts: ArrayLike) -> Floats:
+        """Counts in the detector's bins of the observable, whatever the time or the release axis; NaN where none is left.
+
+        Parameters
+        ----------
+        counts : float64[n_bins]
+
+        Returns
+        -------
+        float64[detector.n_bins]
+
+        Raises
+        ------
+        ValueError
+            If the number of bins is wrong.
+        """
+        by_bin = self.reshape(counts).reshape(self.detector.n_bins, -1)
+        return np.where(np.isnan(by_bin).all(axis=1), np.nan, np.nansum(by_bin, axis=1))
 
     def plot(self, ax: "Axes | None" = None, *, interaction: Any = None, **style: Any) -> "Axes":
         """Draw the data, the Standard Model, new physics and the backgrounds.

@@ -89,21 +89,20 @@ def experiment(
     divisor = np.ones(edges.size - 1) if widths is None else widths
     expected = standard_model_counts(of, True)
     total = expected if interaction is None else event_rate(of, interaction)
-    error = np.sqrt(measured.variance if not measured.predicts_variance else total + measured.background_variance)
+    variance = measured.variance if not measured.predicts_variance else total + measured.background_variance
+    data, error = of.projection(measured.data), np.sqrt(of.projection(variance))
     points: dict[str, Any] = {"fmt": "o", "color": "black", "markersize": 3, "linewidth": 0.8, "zorder": 3} | style
     label = "simulated data" if of.observed is None else "data"
     points.setdefault("label", label if not of.backgrounds else f"{label} less backgrounds")
     centres = (edges[:-1] + edges[1:]) / 2
     if residuals:
-        pulls = np.divide(measured.data - total, error, out=np.full(of.n_bins, np.nan), where=error > 0)
+        pulls = np.divide(data - of.projection(total), error, out=np.full(data.size, np.nan), where=error > 0)
         axes.axhline(0.0, color="0.5", linewidth=0.8)
-        axes.errorbar(centres, _everywhere(of, pulls), yerr=1.0, **points)
+        axes.errorbar(centres, pulls, yerr=1.0, **points)
         axes.set(ylabel="(data − prediction)/σ")
     else:
         axes.axhline(0.0, color="0.5", linewidth=0.5)
-        axes.errorbar(
-            centres, _everywhere(of, measured.data) / divisor, yerr=_everywhere(of, error) / divisor, **points
-        )
+        axes.errorbar(centres, data / divisor, yerr=error / divisor, **points)
         lines = {"Standard Model": expected}
         if interaction is not None and not np.array_equal(total, expected):
             lines |= {type(interaction).__name__: total - expected, f"with {type(interaction).__name__}": total}
@@ -111,10 +110,10 @@ def experiment(
             lines |= background_counts(of)
         for (name, counts), (color, dashes) in zip(lines.items(), LOOKS, strict=False):
             axes.stairs(
-                _everywhere(of, counts) / divisor, edges, baseline=None, color=color, linestyle=dashes, label=name
+                of.projection(counts) / divisor, edges, baseline=None, color=color, linestyle=dashes, label=name
             )
         axes.set(ylabel=counts_label(of))
-        axes.legend(title=of.name or None)
+        axes.legend(title=f"{of.name} (approximate)" if of.approximate else of.name or None)
     axes.set(xlabel=of.detector.response.observable, xlim=(edges[0], edges[-1]))
     if edges[0] > 0 and edges[-1] > 50 * edges[0]:
         axes.set_xscale("log")
@@ -126,13 +125,6 @@ def background_counts(of: Experiment) -> dict[str, Floats]:
     found = {each.name: each.counts for each in of.backgrounds}
     found["steady state"] = measurement_of(of).steady_state
     return {name: counts for name, counts in found.items() if np.any(counts > 0)}
-
-
-def _everywhere(of: Experiment, counts: Floats) -> Floats:
-    """Counts of all bins of the detector, NaN where one is left out."""
-    found = np.full(of.detector.n_bins, np.nan)
-    found[list(of.kept)] = counts
-    return found
 
 
 def limit_curve(of: LimitCurve, ax: "Axes | None" = None, *, filled: bool = False, **style: Any) -> "Axes":
