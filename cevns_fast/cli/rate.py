@@ -1,7 +1,7 @@
 """``cevns-fast rate``: counts per bin."""
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 

@@ -97,7 +97,9 @@ class Detector:
         if self.electron_response is not None:
             validate.instance("electron_response", self.electron_response, kinds, "a Response or None")
             if isinstance(self.electron_response, ResponseMatrix) and self.electron_response.n_bins != self.n_bins:
-                raise ValueError(f"electron_response: has {self.electron_response.n_bins} bins, must have {self.n_bins}")
+                raise ValueError(
+                    f"electron_response: has {self.electron_response.n_bins} bins, must have {self.n_bins}"
+                )
         edges = validate.increasing("bins", self.bins, minimum=0.0)
         object.__setattr__(self, "bins", tuple(edges.tolist()))
         if isinstance(self.response.smearing, PoissonSmearing) and np.any(edges != np.round(edges)):

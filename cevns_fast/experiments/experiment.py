@@ -274,7 +274,7 @@ class Experiment:
         return _shown.table(title, rows, _shown.steps(edges, f"counts per unit of {observable}", *series))
 
     def projection(self, counts: ArrayLike) -> Floats:
-        """Counts in the detector's bins of the observable, whatever the time or the release axis; NaN where none is left.
+        """Counts in the detector's bins of the observable, summed over all other axes; NaN where no bin is left.
 
         Parameters
         ----------
@@ -675,7 +675,7 @@ def available_experiments() -> dict[str, str]:
     True
     """
     found = {}
-    for path in sorted(_directory().glob("*.toml")):
+    for path in sorted(_directory().glob("*.toml"), key=lambda path: path.stem):
         found[path.stem] = experiment_file(read_text(path)).description
     return found
 

@@ -78,9 +78,14 @@ class Assembly:
         #: That of the counts; "gaussian and poisson" where experiments differ.
         self.statistic = " and ".join(sorted(kinds))
         self.labels = labels_of(self.experiments)
+        #: The labels, and which of the experiments are approximate: what results say of them.
+        self.described = tuple(
+            f"{label} (approximate)" if e.approximate else label
+            for label, e in zip(self.labels, self.experiments, strict=True)
+        )
         allowed = ", ".join(kind.__name__ for kind in KINDS[:-1])
         given = validate.sequence("nuisances", nuisances, KINDS, f"a {allowed} or {KINDS[-1].__name__}")
-        shared = (*stated_nuisances(self.experiments), *given)
+        shared = self.shared = (*stated_nuisances(self.experiments), *given)
         self.pulls = pulls_of(self.experiments, signals, shared)
         for each in shared:
             if isinstance(each, CovarianceMatrix) and each.of == "data":

@@ -127,14 +127,14 @@ class Likelihood:
         """Experiments, statistic and parameters."""
         free = f"free {_shown.number([p.name for p in self.parameters])}" if self.parameters else ""
         return _shown.line(
-            "Likelihood:", " + ".join(self._assembly.labels), f"{sum(e.n_bins for e in self.experiments)} bins",
+            "Likelihood:", " + ".join(self._assembly.described), f"{sum(e.n_bins for e in self.experiments)} bins",
             _shown.number(self.statistic), free, f"{len(self.nuisance_names)} nuisances",
         )  # fmt: skip
 
     def _repr_html_(self) -> str:
         """A table of it, its parameters, and each experiment's data."""
         rows = {
-            "experiments": self._assembly.labels,
+            "experiments": self._assembly.described,
             "bins": sum(each.n_bins for each in self.experiments),
             "statistic": self.statistic,
             "nuisances": self.nuisance_names or "none",
