@@ -44,7 +44,7 @@ class ExponentialEfficiency:
     --------
     >>> import cevns_fast as cf
     >>> float(cf.ExponentialEfficiency(start=0.52, rate=0.0494)([2.0])[0].round(3))
-    0.93
+    0.929
     """
 
     start: float

@@ -713,7 +713,7 @@ def load(name: str | Path) -> Experiment:
     if str(name).endswith(".toml"):
         path = Path(name)
     else:
-        known = [p.stem for p in sorted(_directory().glob("*.toml"))]
+        known = sorted(p.stem for p in _directory().glob("*.toml"))
         path = _directory() / f"{validate.choice('experiment', name, known)}.toml"
     try:
         text = read_text(path)

@@ -15,8 +15,3 @@ def check_overlaps(experiments: Sequence[Experiment]) -> None:
                     f"experiments: {whole.name} contains the data of {part.name} ({part.data_set}), "
                     "must not be together: they would be counted twice"
                 )
-        if one.data_set and one.data_set == other.data_set and one.name != other.name:
-            raise ValueError(
-                f"experiments: {one.name} and {other.name} are the same data ({one.data_set}), "
-                "must not be together: they would be counted twice"
-            )

@@ -228,10 +228,8 @@ def draw_mixing_angle(table: Sheet) -> "Figure":
         Curve(name, x, np.array(values, dtype=float), look=("black", "-") if name == "all" else looks[i])
         for i, (name, values) in enumerate(list(table.columns.items())[1:])
     ]
-    panel = Panel(
-        curves, r"$\sin^2\theta_W$", r"$\Delta\chi^2$", (x[0], x[-1]), (0.0, 16.0), legend="upper right", height=4.4
-    )
-    return plotting.panels([panel])
+    panel = Panel(curves, r"$\sin^2\theta_W$", r"$\Delta\chi^2$", (x[0], x[-1]), (0.0, 9.0), height=4.0)
+    return plotting.shared_panels([[panel]])
 
 
 RADII = tuple(np.linspace(3.0, 8.0, 41).tolist())
@@ -293,7 +291,7 @@ def draw_nsi_plane(table: Sheet) -> "Figure":
             axes.plot([], [], color=color, label=label)
         axes.plot([0], [0], "+", color="black", label="Standard Model")
         axes.set(xlabel=r"$\varepsilon_{ee}^u$", ylabel=r"$\varepsilon_{\mu\mu}^u$")
-        axes.legend(title="90% CL")
+        axes.legend(title="90% CL", loc="center")
     return figure
 
 
@@ -301,7 +299,7 @@ def draw_nsi_plane(table: Sheet) -> "Figure":
 
 COUPLINGS = ("C_S", "C_V", "C_T", "a_M")
 MASSES = tuple(np.geomspace(0.1, 52.0, 14).tolist())
-_LARGEST = {"C_S": 3.0, "C_V": 10.0, "C_T": 10.0, "a_M": 0.1, "y_bar": 0.1}
+_LARGEST = {"C_S": 3.0, "C_V": 10.0, "C_T": 10.0, "a_M": 0.1, "y_bar": 3e-3}
 
 
 def bound(experiments: Sequence[Experiment], model: Interaction, coupling: str) -> float:
