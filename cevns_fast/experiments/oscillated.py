@@ -30,7 +30,7 @@ class OscillatedSource:
     delta_m2 : float
         Δm²₄₁, eV², >= 0; the three light masses are equal.
     Ue4_sq, Umu4_sq, Utau4_sq : float
-        |U_e4|², |U_μ4|² and |U_τ4|², >= 0, together at most 1.
+        Squares of the mixing matrix's elements, >= 0, together at most 1.
     distance : float or None
         From where they are made to the detector, m; None: the source's own.
 
@@ -42,7 +42,7 @@ class OscillatedSource:
     Notes
     -----
     ν_α becomes S ν_α with S = 1 − (1 − e^(−iφ)) u u†, φ = Δm² L/2E and u = (U_e4, U_μ4, U_τ4), real. What scatters
-    coherently in the Standard Model is all that is active, P = 1 − 4|U_α4|²|U_s4|² sin²(1.2669327 Δm² L/E), not what
+    coherently in the Standard Model is all that is active, ``1 − 4|U_α4|²|U_s4|² sin²(1.2669327 Δm² L/E)``, not what
     keeps its flavour. Where the argument of sin² exceeds 50π the oscillation is averaged.
 
     Examples
@@ -52,7 +52,7 @@ class OscillatedSource:
     >>> far = cf.OscillatedSource(csi.source, delta_m2=1.0, Ue4_sq=0.1, Umu4_sq=0.05)
     >>> lost = 1 - cf.event_rate(csi.replace(source=far), cf.StandardModel()) / cf.event_rate(csi, cf.StandardModel())
     >>> round(float(lost[0]), 3)
-    0.093
+    0.094
     """
 
     source: Any
