@@ -35,6 +35,7 @@ def calls(csi, tmp_path_factory):
     folder = tmp_path_factory.mktemp("wrong")
     scan_file = folder / "scan.nc"
     scan.save(scan_file)
+    limits_file = cf.limit_scan(csi, EFT, "C_S").save(folder / "limits.nc")
     chain = np.zeros((2, 10, 2))
     background = cf.Background("b", [1.0], 0.1)
     return {
@@ -150,6 +151,7 @@ def calls(csi, tmp_path_factory):
         "Contours": None,
         "Scan": None,
         "open_scan": dict(path=scan_file),
+        "open_limits": dict(path=limits_file),
         "OutOfReachWarning": None,
         "Experiment.replace": (csi.replace, {}),
         "Experiment.mask": (csi.mask, dict(bins=[0])),
