@@ -127,7 +127,9 @@ def test_rate_of_the_standard_model(run, csi):
     assert len(out.splitlines()) == csi.n_bins + 3
     assert "new physics" not in out
     sums = out.splitlines()[-1]
-    assert sums.startswith("sum: Standard Model 165.9, prompt neutrons 5.419, steady state 405, signal/background 0.404")
+    assert sums.startswith(
+        "sum: Standard Model 165.9, prompt neutrons 5.419, steady state 405, signal/background 0.404"
+    )
     assert sums.endswith("data 136.6")
 
 
