@@ -12,7 +12,7 @@ from cevns_fast.papers import PAPERS
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parsed arguments, and NAME=VALUE found after options too: argparse leaves those over."""
-    parser = _parser()
+    parser = command_line()
     args, rest = parser.parse_known_args(argv)
     if rest and ("parameters" not in args or any(each.startswith("-") for each in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -46,7 +46,8 @@ class _Names(argparse.Action):
         namespace.behind_names = vars(namespace).get("behind_names", []) + behind
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """All commands; also what `completion` reads."""
     parser = _Parser(
         prog="cevns-fast",
         description="Coherent neutrino-nucleus scattering with new physics: rates, limits, papers.",
@@ -171,6 +172,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(commands, "c-interface", "write the C header and source that evaluate exported fits")
     _output_options(command, default=".", what="where the headers and sources go; default here")
+
+    command = _command(commands, "completion", "print what lets a shell complete commands, options and names")
+    command.add_argument("shell", choices=("bash", "zsh", "fish"), help='eval "$(cevns-fast completion bash)"')
     return parser
 
 
