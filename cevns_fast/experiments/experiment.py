@@ -416,7 +416,10 @@ def load(name: str | Path) -> Experiment:
     else:
         known = [p.stem for p in sorted(_directory().glob("*.toml"))]
         path = _directory() / f"{validate.choice('experiment', name, known)}.toml"
-    text = read_text(path)
+    try:
+        text = read_text(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"experiment = {str(path)!r}: there is no such file") from None
     try:
         return Experiment(**experiment_file(text).build(path.parent))
     except ValueError as error:

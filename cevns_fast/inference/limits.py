@@ -26,7 +26,7 @@ from cevns_fast.parallel.threads import checked, in_ranges
 # has no finer structure.
 _STEP, _BEYOND, _FARTHEST = 0.1, 12.0, 40.0
 _MOST_INTERVALS = 8
-_PART = 256  # interactions that are done at once, whoever does them, so that results depend on nothing else
+_PART = 1024  # interactions that are done at once, whoever does them, so that results depend on nothing else
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +96,8 @@ def limit_scan(
     threads : int
         Threads to use if there is no executor.
     executor : concurrent.futures.Executor, optional
-        Computes the limits of 256 interactions at a time: threads, processes, or what dask and mpi4py offer. Results do
-        not depend on it.
+        Computes the limits of 1024 interactions at a time: threads, processes, or what dask and mpi4py offer. Results
+        do not depend on it.
     progress : callable or bool, optional
         Called with (finished, all) interactions; True draws a progress bar, in a notebook too (extra ``scan``).
 

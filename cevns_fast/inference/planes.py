@@ -87,7 +87,7 @@ class Grid(ABC):
 
     @abstractmethod
     def of_interactions(self, chosen: slice) -> Self:
-        """The same for some of the interactions."""
+        """The problem of some of the interactions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ class PlaneProblem(Grid):
         return 2**19
 
     def of_interactions(self, chosen: slice) -> "PlaneProblem":
-        """The same for some of the interactions."""
+        """The problem of some of the interactions."""
         return replace(self, triangle=self.triangle[chosen])
 
     def fill_some(self, interaction: int, rows: Any, out: Floats) -> None:
@@ -128,7 +128,7 @@ class PlaneProblem(Grid):
 
 @dataclass(frozen=True, eq=False)
 class ProfiledProblem(Grid):
-    """The same systems, minimised over further couplings."""
+    """Systems of fixed variance with a scale, minimised over further couplings by a kernel of its own."""
 
     terms: Floats  # [n, systems, terms, rows]
     data: Floats  # [n, systems, rows]
@@ -146,7 +146,7 @@ class ProfiledProblem(Grid):
         return self.terms, self.data, self.scale_variance, self.powers
 
     def of_interactions(self, chosen: slice) -> "ProfiledProblem":
-        """The same for some of the interactions."""
+        """The problem of some of the interactions."""
         return replace(self, terms=self.terms[chosen], data=self.data[chosen])
 
     def fill_some(self, interaction: int, rows: Any, out: Floats) -> None:
@@ -186,7 +186,7 @@ class EvaluatorProblem(Grid):
         return tuple(block.numbers for block in self.blocks)
 
     def of_interactions(self, chosen: slice) -> "EvaluatorProblem":
-        """The same for some of the interactions."""
+        """The problem of some of the interactions."""
         return replace(self, blocks=self.blocks[chosen])
 
     def fill_some(self, interaction: int, rows: Any, out: Floats) -> None:

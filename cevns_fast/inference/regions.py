@@ -16,7 +16,7 @@ import numpy as np
 
 from cevns_fast._validate import Floats
 
-Function = Callable[[Floats], Floats]  # Δχ² at points, float64[k, 2] -> float64[k]
+DeltaChi2 = Callable[[Floats], Floats]  # Δχ² at points, float64[k, 2] -> float64[k]
 
 # Steps of a grid across a region, so that boundary and area are right to a percent; and so few that they are not to be
 # trusted at all. Between the two the ends of a slanting strip may fall apart into islands.
@@ -110,7 +110,7 @@ def contours(
     delta: Floats,
     level: float,
     best: Floats,
-    function: Function | None,
+    function: DeltaChi2 | None,
     sizes: tuple[int, int],
 ) -> Contours:
     """The region of a grid, or of a better one where that is too coarse and the function is known.
@@ -254,7 +254,7 @@ def _along(
     seen: Seen,
     best: Floats,
     level: float,
-    function: Function,
+    function: DeltaChi2,
     sizes: tuple[int, int],
 ) -> Contours | None:
     """The region on grids of its own; None if no affordable one is fine enough."""
@@ -291,7 +291,7 @@ class Part(NamedTuple):
 
 
 def _parts(
-    frame: Frame, level: float, function: Function, sizes: tuple[int, int], domain: Domain, depth: int = 0
+    frame: Frame, level: float, function: DeltaChi2, sizes: tuple[int, int], domain: Domain, depth: int = 0
 ) -> list[Part] | None:
     """Look closer until the region is seen well; where it falls apart, at each part by itself."""
     n, most = sizes
@@ -335,7 +335,7 @@ def _apart(
     uv: Floats,
     gap: tuple[int, float],
     level: float,
-    function: Function,
+    function: DeltaChi2,
     sizes: tuple[int, int],
     domain: Domain,
     depth: int,
@@ -377,14 +377,14 @@ def _around(points: Floats, scale: Frame, step: Floats, wider: Floats) -> Frame:
     return Frame(points.mean(axis=0) + (low + high) / 2 @ directions @ scale.sides, sides)
 
 
-def _within(points: Floats, function: Function, domain: Domain, level: float) -> Floats:
+def _within(points: Floats, function: DeltaChi2, domain: Domain, level: float) -> Floats:
     """Δχ² inside the domain, and above the level outside."""
     values = function(np.ascontiguousarray(points.reshape(-1, 2))).reshape(points.shape[:2])
     beyond = domain.beyond(points).max(axis=-1)
     return np.asarray(np.maximum(np.where(np.isnan(values), np.inf, values), level * (1 + beyond)))
 
 
-def _in_frame(frame: Frame, n: int, function: Function, domain: Domain, level: float) -> Part:
+def _in_frame(frame: Frame, n: int, function: DeltaChi2, domain: Domain, level: float) -> Part:
     """What of the region is on n × n points of a frame, its boundary in the plane's own coordinates."""
     u, points = np.linspace(-1.0, 1.0, n), frame.grid(n)
     delta = _within(points, function, domain, level)

@@ -49,7 +49,7 @@ class _Patient(io.RawIOBase):
     error: OSError | None
 
     def write(self, data: Any) -> int:
-        """As if it had worked."""
+        """All of it, or so the caller believes."""
         if self.error is None:
             try:
                 self.file.write(data)

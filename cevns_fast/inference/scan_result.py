@@ -27,7 +27,7 @@ class Minima:
     nuisances: Mapping[str, Floats]
 
     def __call__(self, chi2: Floats) -> "Minima":
-        """As a search that has ended."""
+        """The minima, whatever χ² is: the search has ended."""
         return self
 
 
@@ -38,7 +38,7 @@ class FoundOnGrid(Minima):
     search: Any
 
     def between(self, interaction: int) -> "Between":
-        """As of the scan before."""
+        """What the scan before knows between its points."""
         return self.search.between(interaction) if isinstance(self.search, Searching) else (None, (0, 0))
 
 
@@ -153,7 +153,7 @@ class Scan:
         best = np.array([self.best_fit.get(name, nowhere)[interaction] for name in self.couplings])
         return regions.contours(cast("Any", self.axes), plane, level, best, *self._between(interaction))
 
-    def _between(self, interaction: int) -> tuple[regions.Function | None, tuple[int, int]]:
+    def _between(self, interaction: int) -> tuple[regions.DeltaChi2 | None, tuple[int, int]]:
         """Δχ² of a plane at any points, if the scan can compute it, and how many of them can be afforded."""
         search: Any = self.search
         if not isinstance(search, Searching):

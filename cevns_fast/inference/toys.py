@@ -27,6 +27,7 @@ from cevns_fast.parallel.progress import Progress
 from cevns_fast.parallel.threads import checked
 
 _PER_ROW = 50
+_MOST = 10**9  # toys: no memory holds more
 
 
 @dataclass(frozen=True)
@@ -329,7 +330,9 @@ def _throw(
     progress: Progress,
 ) -> Floats:
     """Values of toys at each of the vectors, float64[n, toys]."""
-    toys, seed = validate.whole("toys", toys, minimum=1, maximum=10**9), validate.whole("seed", seed, minimum=0)
+    toys, seed = validate.whole("toys", toys, minimum=1), validate.whole("seed", seed, minimum=0)
+    if toys > _MOST:
+        raise ValueError(f"toys = {toys}: must be at most {_MOST}")
     if toys % _PER_ROW:
         raise ValueError(f"toys = {toys!r}: must be a positive multiple of {_PER_ROW}")
     threads = checked(threads)

@@ -14,6 +14,7 @@ from cevns_fast._validate import Floats
 from cevns_fast.constants import AGE_OF_UNIVERSE, ALPHA, G_FERMI, M_ELECTRON, M_PLANCK, OMEGA_DARK_MATTER_H2
 from cevns_fast.cosmology.abundance import MOST_Y_CHI
 from cevns_fast.cosmology.abundance_plane import relic_plane
+from cevns_fast.cosmology.boltzmann import OMEGA_PER_MEV
 from cevns_fast.cosmology.decays import DIPOLE_CHANNEL, decay_widths, maximal_mixing
 from cevns_fast.cosmology.neutrino_number import lightest_mass
 from cevns_fast.cosmology.radiation import degrees_of_freedom
@@ -112,8 +113,8 @@ def scalar_plane(
 def dipole_plane(experiments: Sequence[Experiment], masses: Floats, majorana: bool = False) -> Sheet:
     """χ with a magnetic dipole |a_M|, left-handed neutrinos.
 
-    A dipole that recoils could show lets χ decay long before today, so there is no line of the right relic density;
-    the line of stability takes its place.
+    Below T_QCD = 200 MeV a dipole too weak for equilibrium fills χ in mostly at the start: that gives a rough line of
+    the right relic density. It lies far above the line of stability: such a χ has decayed long before today.
 
     Parameters
     ----------
@@ -143,6 +144,7 @@ def dipole_plane(experiments: Sequence[Experiment], masses: Floats, majorana: bo
             **_bounds(experiments, batch, "a_M"),
             "stable": np.sqrt(1 / (AGE_OF_UNIVERSE * unit)),
             "one second": np.sqrt(1 / unit),
+            "freeze-in": _freeze_in(masses),
             "seesaw low": seesaw[0],
             "seesaw high": seesaw[1],
             "supernova low": low,
@@ -156,6 +158,7 @@ def dipole_plane(experiments: Sequence[Experiment], masses: Floats, majorana: bo
             "plane": f"dipole a_M, {'Majorana' if majorana else 'Dirac'}, left-handed neutrinos; "
             f"1 is {G_FERMI * HIGGS_VEV / BOHR_MAGNETON:.4e} Bohr magnetons",
             "columns": "m_chi [MeV]; largest |a_M| of each experiment, 90% CL; |a_M| of a lifetime of 13.787 Gyr, 1 s",
+            "freeze-in": "rough: |a_M| of Omega h2 = 0.12 from T = 200 MeV, were chi stable; it goes with its square",
             "seesaw": "the dipole of chi that mixes with theta^2 = m_nu/m_chi, m_nu = 0.01 to 0.1 eV",
             "orders of magnitude": "supernova: chi escapes with the energy of SN 1987A; N_eff > 3.33 where chi has "
             "thermalised; neither is part of any bound",
@@ -202,6 +205,10 @@ def draw_dipole_plane(table: Sheet) -> "Figure":
         axes.plot(masses, stable, color="#009E73", lw=2.2, label="as old as the universe")
         axes.fill_between(masses, stable, limits[0], color="#009E73", alpha=0.15, lw=0)
         axes.plot(masses, _column(table, "one second"), color="#009E73", lw=0.8, label="decays in 1 s")
+        axes.plot(
+            masses, _column(table, "freeze-in"), color="#009E73", ls="dotted",
+            label=r"$\Omega h^2 = 0.12$, were it stable (rough)",
+        )  # fmt: skip
         axes.set(ylabel=r"$|a_M|$", ylim=limits, xlabel=r"$m_\chi$  [MeV]")
         _finish(figure, (axes,), masses)
     return figure
@@ -212,6 +219,15 @@ def _bounds(
 ) -> dict[str, Floats]:
     """Bounds by the experiments' names."""
     return {f"bound {each.name}": limit_scan(each, batch, coupling, cl=0.90).upper for each in experiments}
+
+
+def _freeze_in(masses: Floats, T: float = 200.0) -> Floats:
+    """|a_M| with which as much χ as there is dark matter is made at T: Y = Y_eq α μ² T³/H, relativistic, g = 2."""
+    at = np.array([T])
+    equilibrium = 45 * 2 * 2 / (4 * np.pi**4 * degrees_of_freedom(at).g_s)
+    wanted = OMEGA_DARK_MATTER_H2 / (OMEGA_PER_MEV * masses)
+    moment = np.sqrt(wanted / equilibrium * _hubble(at) / (ALPHA * T**3))
+    return np.asarray(moment / (G_FERMI * HIGGS_VEV))
 
 
 def _hubble(T: Floats) -> Floats:

@@ -261,7 +261,7 @@ def coupling_symbol(name: str, *, signed: bool = False) -> str:
     return f"${symbol}$" if signed else f"$|{symbol}|$"
 
 
-_SYMBOLS = {"gchi_gq": r"g_\chi g_q", "y_bar": r"\bar{y}", "y_chi": r"y_\chi", "m_zprime": "m_{Z'}"}
+_SYMBOLS = {"gchi_gq": r"g_\chi g_q", "y_bar": r"\bar{y}", "y_chi": r"y_\chi", "m_zprime": "m_{Z'}", "m_chi": r"m_\chi"}
 
 
 def blank(width: float, height: float) -> "Figure":

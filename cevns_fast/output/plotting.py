@@ -274,7 +274,7 @@ def scan_plane(scan: "Scan", *, title: str | None = None) -> "Figure":
         best = np.concatenate([best, -best])
     label = "best fit"
     if scan.outside[0]:  # where the figure cannot show it
-        label = "lowest point, best fit outside"
+        label, title = "lowest point", "\n".join([*([title] if title else []), "the best fit is outside"])
         best = np.array([[scan.lowest_point.couplings[name][0] for name in scan.couplings]])
     x_name, y_name = (coupling_symbol(name, signed=True).strip("$") for name in scan.couplings)
     plane = CouplingPlane(

@@ -288,7 +288,7 @@ def numbers() -> list[PrintedNumber]:
         ),
         PrintedNumber(
             "(47)", "Omega h2/(Y m_chi/MeV)", "today", "2.742e5", _omega_per_MeV(), "s_0 and rho_c of the "
-            f"Particle Data Group; {OMEGA_PER_MEV:g} is used", 0.001,
+            f"Particle Data Group; {OMEGA_PER_MEV:g} is used", 0.01,
         ),
         PrintedNumber(
             "Sec. IV", "freeze-out temperature [MeV]", "m_S = 10 MeV, y = 1e-3", "1",

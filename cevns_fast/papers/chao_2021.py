@@ -91,7 +91,7 @@ def _point(each: VectorMediator) -> str:
 PANELS: tuple[tuple[Literal["A", "B"], float], ...] = (("A", 10.0), ("A", 2.0), ("B", 10.0), ("B", 2.0))
 
 
-class Bound(NamedTuple):
+class KindOfBound(NamedTuple):
     """One kind of bound: its name in tables, its label in figures, what to compute, and how to draw it."""
 
     name: str
@@ -101,10 +101,10 @@ class Bound(NamedTuple):
 
 
 FIG4_CURVES = (
-    Bound("published", "as published", {"variant": "published"}, 0),
-    Bound("tree", "tree alone", {"loops": False}, 1),
-    Bound("loops", "loops alone, as published", {"variant": "published", "tree": False}, 2),
-    Bound("corrected", "corrected", {"variant": "corrected"}, 3),
+    KindOfBound("published", "as published", {"variant": "published"}, 0),
+    KindOfBound("tree", "tree alone", {"loops": False}, 1),
+    KindOfBound("loops", "loops alone, as published", {"variant": "published", "tree": False}, 2),
+    KindOfBound("corrected", "corrected", {"variant": "corrected"}, 3),
 )
 
 
@@ -157,20 +157,20 @@ def draw_fig4(table: Sheet) -> "Figure":
 
 PUBLISHED = LoopConvention.PUBLISHED
 SWITCHES = (
-    Bound("F_G", r"sign in $F_G$", {"variant": LoopConvention("corrected", "published", "nucleus", False)}, 1),
-    Bound(
+    KindOfBound("F_G", r"sign in $F_G$", {"variant": LoopConvention("corrected", "published", "nucleus", False)}, 1),
+    KindOfBound(
         "phi_phi", r"$\varphi\varphi$ boxes",
         {"variant": LoopConvention("published", "corrected", "nucleus", False)}, 2,
     ),
-    Bound(
+    KindOfBound(
         "momentum", "nucleon's momentum",
         {"variant": LoopConvention("published", "published", "nucleon", False)}, 3,
     ),
-    Bound(
+    KindOfBound(
         "sm_interference", "SM interference",
         {"variant": LoopConvention("published", "published", "nucleus", True)}, 4,
     ),
-    Bound("corrected", "all four", {"variant": LoopConvention.CORRECTED}, 0),
+    KindOfBound("corrected", "all four", {"variant": LoopConvention.CORRECTED}, 0),
 )  # fmt: skip
 
 
@@ -208,7 +208,7 @@ SWITCH_MASSES = (1.0, 10.0, 53.0, 100.0)  # MeV
 
 def switch_table() -> Sheet:
     """Bounds at a few masses: as published, with each choice alone corrected, and with all."""
-    kinds = (Bound("published", "", {"variant": PUBLISHED}, 0), *SWITCHES)
+    kinds = (KindOfBound("published", "", {"variant": PUBLISHED}, 0), *SWITCHES)
     found = {
         (panel, kind.name): bounds(np.array(SWITCH_MASSES), *panel, kind.options) for panel in PANELS for kind in kinds
     }

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast import cli, papers, plotting
+from cevns_fast import cli, papers
 from cevns_fast.data import data_path, parse_table
+from cevns_fast.output import drawing
 
 LIMITS = "results/limits-coherent-csi-2017"
 
@@ -322,8 +323,8 @@ TABLES = {"brdar-2018": {"table", "statements"}, "chao-2021": {"table", "switch-
 @pytest.mark.parametrize("paper", FIGURES)
 def test_reproduce(run, tmp_path, monkeypatch, paper):
     # One PDF of each paper: they are drawn of the same figures as PNGs are, and take as long.
-    pdfs = chain([plotting.pdf], repeat(lambda figure: b"%PDF-"))
-    monkeypatch.setattr(plotting, "pdf", lambda figure: next(pdfs)(figure))
+    pdfs = chain([drawing.pdf], repeat(lambda figure: b"%PDF-"))
+    monkeypatch.setattr(drawing, "pdf", lambda figure: next(pdfs)(figure))
     status, out, err = run("reproduce", paper)
     assert (status, err) == (0, "")
     folder = tmp_path / "results" / paper

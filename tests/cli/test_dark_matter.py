@@ -44,6 +44,9 @@ def test_dipole_plane():
     stable, second = (np.array(table.columns[name]) for name in ("stable", "one second"))
     assert cf.cosmology.decay_widths(10.0, a_M=stable[1]).lifetime == pytest.approx(cf.constants.AGE_OF_UNIVERSE)
     assert cf.cosmology.decay_widths(1.0, a_M=second[0]).lifetime == pytest.approx(1.0)
+    # freeze-in: at so small a coupling far from equilibrium, and far from stable
+    made = np.array(table.columns["freeze-in"])
+    assert made[0] / made[1] == pytest.approx(10**0.5) and (made > 1e4 * stable).all() and (made < 1e-6).all()
     # the mixing's own decay into νγ is that of its dipole
     theta = np.sqrt(0.1e-6 / 10.0)
     assert cf.cosmology.decay_widths(10.0, a_M=table.columns["seesaw high"][1]).total == pytest.approx(

@@ -160,7 +160,7 @@ def test_workers_of_anybodys_pool_end_with_their_parent(tmp_path):
         from concurrent.futures import ProcessPoolExecutor
         import cevns_fast as cf
         pool = ProcessPoolExecutor(2, multiprocessing.get_context(sys.argv[1]))
-        batch = [cf.SingletEFT(m_chi=m / 20) for m in range(1, 900)]
+        batch = [cf.SingletEFT(m_chi=m / 20) for m in range(1, 1040)]
         cf.limit_scan(cf.load("coherent-csi-2017"), batch, "C_V", executor=pool)
         print(*(each.pid for each in multiprocessing.active_children()), flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -272,3 +272,71 @@ def test_numpy_integers_are_integers():
     for wrong in (True, np.True_, 1.0, np.float64(2), "2", 0, None):
         with pytest.raises(ValueError, match="threads = "):
             cf.limit_scan(csi, eft, "C_V", threads=wrong)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (None, None, "experiment = 'own.toml': there is no such file"),
+        ('"coherent-csi-2017.csv"', '"absent.csv"', "= 'absent.csv': there is no such file in '.'"),
+    ],
+)
+def test_a_missing_file_is_named_with_its_field(tmp_path, monkeypatch, capsys, old, new, words):
+    from cevns_fast import cli
+    from cevns_fast.data import data_path
+
+    monkeypatch.chdir(tmp_path)
+    if old:
+        text = Path(data_path("experiments", "coherent-csi-2017.toml")).read_text(encoding="utf-8")
+        assert old in text
+        Path("own.toml").write_text(text.replace(old, new), encoding="utf-8")
+    assert cli.main(["rate", "-e", "own.toml"]) == 2
+    assert words in capsys.readouterr().err
+
+
+# --- notes ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["rate", "m_chi=10"], "note: no new physics: all couplings of SingletEFT are zero, give one: "),
+        (["rate", "m_chi=60", "C_V=1"], "m_chi = 60: χ is too heavy for this source, which makes up to 52.82 MeV"),
+        (
+            ["limit", "--mass-range", "60", "90", "--masses", "3"],
+            "too heavy for this source, which makes up to 52.82 MeV",
+        ),
+        (
+            [*SMALL_SCAN[:5], "0.1:0.2:9", "--y", "0:1e-3:9"],
+            "the best fit is outside the grid, whose lowest point is C_S",
+        ),
+        (["scan", "C_V_u", "C_V_d", "m_chi=10"], "thinner than the grid; it was found on a finer one"),
+    ],
+)
+def test_what_is_said_beside_the_numbers(tmp_path, monkeypatch, capsys, argv, words):
+    from cevns_fast import cli
+
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(argv) == 0
+    out = capsys.readouterr().out
+    assert words in out
+    if "C_V_u" in argv:
+        assert [line.split()[4] for line in out.splitlines() if line.startswith((" 68%", " 90%", " 95%"))] == ["1"] * 3
+
+
+def test_one_mass_is_a_limit_curve_too(tmp_path, monkeypatch, capsys):
+    from cevns_fast import cli
+
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["limit", "--masses", "1", "--mass-range", "10", "10"]) == 0
+    assert capsys.readouterr().out.splitlines()[2].split()[0] == "10"
+
+
+def test_the_grids_own_minimum(tmp_path, monkeypatch, capsys):
+    from cevns_fast import cli
+
+    monkeypatch.chdir(tmp_path)
+    argv = [*SMALL_SCAN[:5], "0.02:0.04:21", "--y", "1e-4:8e-4:21", "--minimum", "grid"]
+    assert cli.main(argv) == 0
+    out = capsys.readouterr().out
+    assert "best fit: C_S = 0.02, a_M = 0.0001\n" in out and "reaches the edge of the grid" in out

@@ -64,6 +64,7 @@ def test_the_line_of_chromium(source):
 energies = st.lists(st.floats(0.1, 12.0), min_size=1, max_size=4, unique=True)
 
 
+@pytest.mark.filterwarnings("ignore::cevns_fast.experiments.reach.OutOfReachWarning")
 @settings(max_examples=15)
 @given(lines=energies, ends=st.none() | st.tuples(st.floats(0.1, 6.0), st.floats(0.01, 6.0)), at=st.booleans())
 @example(lines=[0.5], ends=(0.5, 0.5), at=True)

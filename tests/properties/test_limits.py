@@ -184,7 +184,7 @@ def test_limits_do_not_depend_on_who_computes_them():
     from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
     csi = cf.load("coherent-csi-2017")
-    batch = [cf.SingletEFT(m_chi=float(m), C_S=0.005) for m in np.linspace(0.0, 60.0, 600)]
+    batch = [cf.SingletEFT(m_chi=float(m), C_S=0.005) for m in np.linspace(0.0, 60.0, 1500)]
     expected = cf.limit_scan(csi, batch, "C_V")
     with ThreadPoolExecutor(2) as threads, ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as processes:
         for options in ({"threads": 2}, {"executor": threads}, {"executor": processes}, {"progress": lambda *a: None}):
@@ -201,10 +201,10 @@ def test_progress_of_limits(monkeypatch):
     from types import SimpleNamespace
 
     csi = cf.load("coherent-csi-2017")
-    batch = [cf.SingletEFT(m_chi=m) for m in np.linspace(1.0, 50.0, 300)]
+    batch = [cf.SingletEFT(m_chi=m) for m in np.linspace(1.0, 50.0, 1100)]
     seen = []
     cf.limit_scan(csi, batch, "C_V", progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(256, 300), (300, 300)]
+    assert seen == [(1024, 1100), (1100, 1100)]
     with pytest.raises(ValueError, match="progress = 3: must be"):
         cf.limit_scan(csi, batch, "C_V", progress=3)
     pytest.importorskip("tqdm")
@@ -215,7 +215,7 @@ def test_progress_of_limits(monkeypatch):
         monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda shell=shell: shell))
         monkeypatch.setitem(sys.modules, "ipywidgets", None)
         cf.limit_scan(csi, batch, "C_V", progress=True)
-        assert ("300/300" in stream.getvalue()) == notebook
+        assert ("1100/1100" in stream.getvalue()) == notebook
 
 
 def test_an_executor_must_be_one():

@@ -120,5 +120,5 @@ def test_chao_fig3_states_masses_and_couplings(drawn):
 def test_a_best_fit_beyond_the_figure_is_not_in_its_legend(csi):
     eft = cf.SingletEFT(m_chi=40.0)
     scan = cf.correlation_scan(csi, eft, ("C_S", "a_M"), np.linspace(0.02, 0.04, 21), np.linspace(1e-4, 8e-4, 21))
-    text = everything(plotting.scan_plane(scan))
-    assert "lowest point, best fit outside" in text and "best fit\n" not in text
+    text = everything(plotting.scan_plane(scan, title="csi")).splitlines()
+    assert "lowest point" in text and "the best fit is outside" in text and "best fit" not in text
