@@ -562,6 +562,12 @@ static double polish(toy_plan *p, double *theta, const int *fixed)
     return value;
 }
 
+/* Whether a lattice point is below another; of equals, as bounds make them, the one before. */
+static int is_lower(const toy_plan *p, size_t g, size_t other)
+{
+    return p->value[g] < p->value[other] || (p->value[g] == p->value[other] && g < other);
+}
+
 /* The lowest minimum of chi2 over what is not fixed; `theta` is a further start, and receives it. */
 static double lowest(toy_plan *p, const lattice *grid, const int *fixed, double *theta)
 {
@@ -585,13 +591,12 @@ static double lowest(toy_plan *p, const lattice *grid, const int *fixed, double 
                 local &= mine <= p->value[g + 1 + d * grid->radii];
         } else {
             size_t d = (place - 1) / grid->radii, r = (place - 1) % grid->radii, D = grid->directions;
-            const double *of = p->value + slab * per_slab + 1;
-            local = (r > 0 ? mine < of[d * grid->radii + r - 1] : mine < of[-1]) &&
-                    (r + 1 == grid->radii || mine < of[d * grid->radii + r + 1]);
-            for (int side = -1; grid->ring && D > 2 && local && side <= 1; side += 2) {
-                size_t other = (d + D + (size_t)(side + 2) - 2) % D;
+            size_t first = slab * per_slab + 1;
+            local = is_lower(p, g, r > 0 ? g - 1 : first - 1) && (r + 1 == grid->radii || is_lower(p, g, g + 1));
+            for (size_t side = 1; grid->ring && D > 2 && local && side <= 2; side++) {
+                size_t other = (side == 1 ? d + D - 1 : d + 1) % D;
                 for (size_t q = r > 0 ? r - 1 : 0; q <= r + 1 && q < grid->radii; q++)
-                    local &= side < 0 ? mine < of[other * grid->radii + q] : mine <= of[other * grid->radii + q];
+                    local &= is_lower(p, g, first + other * grid->radii + q);
             }
         }
         if (!local)

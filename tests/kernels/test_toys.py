@@ -11,6 +11,7 @@ from cevns_fast._kernels import toys as kernel
 from cevns_fast._kernels.likelihood import Evaluator, pack
 from cevns_fast.inference import minima
 from cevns_fast.inference.toys import Thrower, key_of
+from cevns_fast.likelihood.likelihood import function_of
 
 # --- random numbers ---------------------------------------------------------------------------------------
 
@@ -140,14 +141,12 @@ def test_minima_are_those_of_brute_force(case, toys=60):
 
 def test_toys_of_fewer_rows_are_the_same():
     """Whitened and rotated, toys follow the distribution of those thrown bin by bin."""
-    fit, theta, stays = CASES["gaussian"]
+    fit, theta, _ = CASES["gaussian"]
     thrower = Thrower(fit, [True, True])
     truth = thrower.truth(np.array(theta))
     assert truth.mean.size < CSI.n_bins and truth.hidden.sum() + truth.mean.size == CSI.n_bins
     short = np.empty(4000)
     kernel.Plan(thrower.numbers, truth, [False, False], 1).run(0, short)
-    from cevns_fast.likelihood.likelihood import function_of
-
     layout, systems = function_of(fit).systems()
     full, pulls = function_of(fit).full(), function_of(fit).full().pulls(np.array(theta))
     mean = full.counts(np.array(theta))[1]
