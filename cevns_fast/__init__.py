@@ -64,6 +64,7 @@ _HOMES = {
     "inference.limits": ("LimitCurve", "limit_scan"),
     "inference.toys": ("BestFit", "FeldmanCousins", "GoodnessOfFit", "best_fit", "feldman_cousins", "goodness_of_fit"),
     "inference.correlation": ("correlation_scan",),
+    "inference.confidence_map": ("ConfidenceMap", "feldman_cousins_map"),
     "interop.fitters": (
         "PriorTransform",
         "minuit_cost",

@@ -26,7 +26,8 @@ from cevns_fast.parallel import chunks
 from cevns_fast.parallel.progress import Progress
 from cevns_fast.parallel.threads import checked
 
-_PER_ROW = 50
+PER_ROW = 50
+_MOST = 10**9  # toys of a point: their numbers have 32 bits
 _MOST = 10**9  # toys: no memory holds more
 
 
@@ -100,6 +101,7 @@ class Toys:
     fixed: tuple[bool, ...]  # parameters that stay at the truth's value for the larger of both χ²
     rows_per_truth: int
     key: int
+    before: int = 0  # rows of each truth that are known already
 
     @property
     def points_per_chunk(self) -> int:
@@ -118,7 +120,14 @@ class Toys:
             number, place = divmod(row, self.rows_per_truth)
             if plan is None or number != planned:
                 plan, planned = Plan(self.numbers, self.truths[number], self.fixed, self.key), number
-            plan.run(place * out.shape[1], out[row - start])
+            plan.run((self.before + place) * out.shape[1], out[row - start])
+
+
+def checked_toys(toys: int) -> int:
+    """A number of toys that are whole rows."""
+    if validate.whole("toys", toys, minimum=1, maximum=_MOST) % PER_ROW:
+        raise ValueError(f"toys = {toys!r}: must be a positive multiple of {PER_ROW}")
+    return int(toys)
 
 
 def key_of(seed: int) -> int:
@@ -157,7 +166,7 @@ def best_fit(fit: Likelihood, *, fixed: Mapping[str, float] | None = None) -> Be
     >>> round(cf.best_fit(fit).chi2, 3)
     2.833
     """
-    stays = _chosen(fit, validate.mapping("fixed", fixed or {}))
+    stays = chosen(fit, validate.mapping("fixed", fixed or {}))
     values = {name: validate.number(name, value) for name, value in (fixed or {}).items()}
     theta = np.array([values.get(p.name, p.default) for p in fit.parameters])
     value, where = minima.lowest(function_of(fit).full(), _starts(fit, theta, stays), stays)
@@ -268,7 +277,7 @@ def feldman_cousins(
     level = validate.number("cl", cl)
     if not 0 < level < 1:
         raise ValueError(f"cl = {cl!r}: must be between 0 and 1")
-    fixed = _chosen(fit, validate.mapping("points", points))
+    fixed = chosen(fit, validate.mapping("points", points))
     if not any(fixed):
         raise ValueError("points: must give at least one parameter")
     names = tuple(p.name for p, stays in zip(fit.parameters, fixed, strict=True) if stays)
@@ -276,9 +285,19 @@ def feldman_cousins(
     if given[0].ndim != 1:
         raise ValueError(f"points: have shape {given[0].shape}, must be one-dimensional")
     every = np.stack(given, axis=1)
-    data = function_of(fit).full()
-    at, chi2 = [], []
-    for point in every:
+    at, chi2 = profiled(fit, every, fixed)
+    least = min([best_fit(fit).chi2, *chi2.tolist()])
+    values = _throw(fit, at, fixed, toys, seed, executor, threads, checkpoint, progress)
+    delta = chi2 - least
+    critical = np.quantile(values, level, axis=1, method="higher")
+    p_value = np.mean(values >= delta[:, None], axis=1)
+    return FeldmanCousins(names, every, delta, critical, p_value, delta <= critical, values)
+
+
+def profiled(fit: Likelihood, points: Floats, fixed: tuple[bool, ...]) -> tuple[Floats, Floats]:
+    """Vectors at points[n, fixed parameters] where the data want all other parameters, and χ² there."""
+    data, at, chi2 = function_of(fit).full(), [], []
+    for point in points:
         theta = np.array([p.default for p in fit.parameters])
         theta[list(fixed)] = point
         if all(fixed):
@@ -287,15 +306,10 @@ def feldman_cousins(
             value, where = minima.lowest(data, _starts(fit, theta, fixed), fixed)
         at.append(where)
         chi2.append(value)
-    least = min([best_fit(fit).chi2, *chi2])
-    values = _throw(fit, np.array(at), fixed, toys, seed, executor, threads, checkpoint, progress)
-    delta = np.array(chi2) - least
-    critical = np.quantile(values, level, axis=1, method="higher")
-    p_value = np.mean(values >= delta[:, None], axis=1)
-    return FeldmanCousins(names, every, delta, critical, p_value, delta <= critical, values)
+    return np.array(at), np.array(chi2)
 
 
-def _chosen(fit: Likelihood, names: Mapping[str, Any]) -> tuple[bool, ...]:
+def chosen(fit: Likelihood, names: Mapping[str, Any]) -> tuple[bool, ...]:
     """Which parameters are named."""
     known = [p.name for p in function_of(fit).model.parameters]
     for name in names:
@@ -333,8 +347,8 @@ def _throw(
     toys, seed = validate.whole("toys", toys, minimum=1), validate.whole("seed", seed, minimum=0)
     if toys > _MOST:
         raise ValueError(f"toys = {toys}: must be at most {_MOST}")
-    if toys % _PER_ROW:
-        raise ValueError(f"toys = {toys!r}: must be a positive multiple of {_PER_ROW}")
+    if toys % PER_ROW:
+        raise ValueError(f"toys = {toys!r}: must be a positive multiple of {PER_ROW}")
     threads = checked(threads)
     if checkpoint is not None:
         checkpoint = validate.path("checkpoint", checkpoint)
@@ -342,8 +356,8 @@ def _throw(
         raise ValueError(f"executor = {executor!r}: must be a concurrent.futures.Executor")
     thrower = Thrower(fit, fixed)
     truths = tuple(thrower.truth(theta) for theta in at)
-    work = Toys(thrower.numbers, truths, fixed, toys // _PER_ROW, key_of(seed))
-    rows = np.empty((len(at) * work.rows_per_truth, _PER_ROW))
+    work = Toys(thrower.numbers, truths, fixed, toys // PER_ROW, key_of(seed))
+    rows = np.empty((len(at) * work.rows_per_truth, PER_ROW))
     identity = function_of(fit).identity() | {
         "toys": repr(toys),
         "seed": repr(seed),

@@ -118,6 +118,9 @@ def calls(csi, tmp_path_factory):
         "best_fit": dict(fit=bounded),
         "feldman_cousins": dict(fit=bounded, points={"C_S": [0.0, 0.1]}, cl=0.9, toys=50, seed=0, executor=None,
                                 threads=1, checkpoint=None, progress=None),
+        "ConfidenceMap": None,
+        "feldman_cousins_map": dict(fit=fit, names=("C_S", "a_M"), x=[0.0, 0.1], y=[0.0, 1e-3], toys=50, seed=0, cl=0.9,
+                                    adaptive=True, executor=None, threads=1, checkpoint=None, progress=None),
         "goodness_of_fit": dict(fit=bounded, toys=50, seed=0, executor=None, threads=1, checkpoint=None, progress=None),
         "correlation_scan": dict(experiment=csi, interaction=EFT, couplings=("C_S",), axes=[0.0, 0.1],
                                  profile=(), phases=None, standard_model=True, statistic="gaussian", nuisances=(),
@@ -172,7 +175,8 @@ FINE = {
              ("ShapeNuisance", "name"), ("ScaleNuisance", "on"), ("AsymmetricNuisance", "name"),
              ("AsymmetricNuisance", "on"), ("BackgroundShape", "name"), ("BackgroundShape", "background"),
              ("CovarianceMatrix", "name"), ("write_c_interface", "directory"), ("Likelihood.export", "path"),
-             ("Scan.save", "path"), ("feldman_cousins", "checkpoint"), ("goodness_of_fit", "checkpoint"),
+             ("Scan.save", "path"), ("feldman_cousins", "checkpoint"), ("feldman_cousins_map", "checkpoint"),
+             ("goodness_of_fit", "checkpoint"),
              ("correlation_scan", "checkpoint")},
     "function": {("Response", "quenching"), ("Response", "acceptance"), ("FluxComponent", "spectrum")},
 }  # fmt: skip
@@ -185,7 +189,9 @@ CALLED = {
     ("templates", "couplings"): "coupling", ("correlation_scan", "couplings"): "coupling",
     ("correlation_scan", "profile"): "coupling", ("pyhf_workspace", "couplings"): ("coupling", "unit of x"),
     ("Likelihood", "parameters"): "bounds", ("feldman_cousins", "points"): "C_S", ("best_fit", "fixed"): "parameter",
-    ("Templates.counts", "couplings"): "coupling", ("Likelihood", "bounds"): "bounds",
+    ("feldman_cousins_map", "x"): "C_S", ("feldman_cousins_map", "y"): "a_M",
+    ("feldman_cousins_map", "names"): "parameter", ("Templates.counts", "couplings"): "coupling",
+    ("Likelihood", "bounds"): "bounds",
 }  # fmt: skip
 
 
