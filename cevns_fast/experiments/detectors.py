@@ -81,8 +81,9 @@ class Detector:
         validate.instance("target", self.target, Target, "a Target, e.g. cevns_fast.Target.of('Ge', {'Ge': 1})")
         validate.instance("response", self.response, Response, "a Response, e.g. cevns_fast.Response(light_yield=1.0)")
         validate.number("mass", self.mass, positive=True)
-        if isinstance(self.form_factor, HelmFormFactor):
-            self.form_factor.check(self.target.nuclides)
+        check = getattr(self.form_factor, "check", None)
+        if check is not None:
+            check(self.target.nuclides)
         elif not all(callable(getattr(self.form_factor, name, None)) for name in ("proton", "neutron")):
             raise ValueError(f"form_factor = {self.form_factor!r}: must be a HelmFormFactor or PointNucleus")
         if self.electron_response is not None:
