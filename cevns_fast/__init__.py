@@ -83,6 +83,7 @@ _HOMES = {
     "inference.limits": ("LimitCurve", "limit_scan"),
     "inference.toys": ("BestFit", "FeldmanCousins", "GoodnessOfFit", "best_fit", "feldman_cousins", "goodness_of_fit"),
     "inference.correlation": ("correlation_scan",),
+    "inference.cls": ("Discovery", "discovery"),
     "inference.confidence_map": ("ConfidenceMap", "feldman_cousins_map"),
     "interop.fitters": (
         "PriorTransform",

@@ -9,26 +9,25 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
-from cevns_fast._kernels.likelihood import POISSON, PREDICTED_VARIANCE, pack
+from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VARIANCE, Evaluator, pack
 from cevns_fast._kernels.toys import Plan, Truth
 from cevns_fast._validate import Floats
 from cevns_fast.inference import minima
 from cevns_fast.likelihood.likelihood import Likelihood, function_of
 from cevns_fast.likelihood.measurement import profiled_steady_state
-from cevns_fast.likelihood.whitening import for_toys
+from cevns_fast.likelihood.whitening import for_toys, reduced
 from cevns_fast.parallel import chunks
 from cevns_fast.parallel.progress import Progress
 from cevns_fast.parallel.threads import checked
 
 PER_ROW = 50
 _MOST = 10**9  # toys of a point: their numbers have 32 bits
-_MOST = 10**9  # toys: no memory holds more
 
 
 @dataclass(frozen=True)
@@ -344,11 +343,7 @@ def _throw(
     progress: Progress,
 ) -> Floats:
     """Values of toys at each of the vectors, float64[n, toys]."""
-    toys, seed = validate.whole("toys", toys, minimum=1), validate.whole("seed", seed, minimum=0)
-    if toys > _MOST:
-        raise ValueError(f"toys = {toys}: must be at most {_MOST}")
-    if toys % PER_ROW:
-        raise ValueError(f"toys = {toys!r}: must be a positive multiple of {PER_ROW}")
+    toys, seed = checked_toys(toys), validate.whole("seed", seed, minimum=0)
     threads = checked(threads)
     if checkpoint is not None:
         checkpoint = validate.path("checkpoint", checkpoint)
@@ -368,25 +363,30 @@ def _throw(
     return rows.reshape(len(at), toys)
 
 
+class Expected(NamedTuple):
+    """What a vector predicts, for each experiment bin by bin."""
+
+    means: list[Floats]  # of counts, on counts if Poisson
+    spreads: list[Floats]  # standard deviations, or means of off counts
+    pulls: Floats  # [nuisances]
+
+
 class Thrower:
     """Makes the truths that toys of a likelihood are thrown from."""
 
     def __init__(self, fit: Likelihood, fixed: Sequence[bool]) -> None:
         function = function_of(fit)
-        layout, self._systems = function.systems()
+        self._layout, self._systems = function.systems()
         self._data, self._fixed = function.full(), list(fixed)
-        self._short = for_toys(layout, self._systems)
+        self._short = for_toys(self._layout, self._systems)
         self.numbers = pack(self._short.layout, self._short.systems).numbers
 
-    def truth(self, theta: Floats) -> Truth:
-        """The expectation at a vector, with nuisances profiled with the data."""
+    def expected(self, theta: Floats) -> Expected:
+        """What a vector predicts, with nuisances profiled with the data."""
         signal, expectation = self._data.counts(theta)
-        pulls = self._data.pulls(theta)
         ends = np.cumsum([s.data.size for s in self._systems])[:-1]
         means, spreads = [], []
-        for s, short, n, mu in zip(
-            self._systems, self._short.systems, np.split(signal, ends), np.split(expectation, ends), strict=True
-        ):
+        for s, n, mu in zip(self._systems, np.split(signal, ends), np.split(expectation, ends), strict=True):
             if s.statistic == POISSON and np.isfinite(s.off_on_ratio):
                 on, background = profiled_steady_state(s.data, s.weight, s.off_on_ratio, mu)
                 means.append(on)
@@ -399,13 +399,48 @@ class Thrower:
                 spreads.append(np.sqrt(n + s.weight + s.shape_variance * (n + s.background) ** 2))
             else:
                 means.append(mu)
-                spreads.append(1 / np.sqrt(short.weight))
-        turned = self._short.turn(means, pulls)
+                spreads.append(1 / np.sqrt(s.weight))
+        return Expected(means, spreads, self._data.pulls(theta))
+
+    def truth(self, theta: Floats) -> Truth:
+        """What toys of a vector are thrown from."""
+        found = self.expected(theta)
+        spreads = [
+            1 / np.sqrt(short.weight) if short.statistic == FIXED_VARIANCE else spread
+            for short, spread in zip(self._short.systems, found.spreads, strict=True)
+        ]
         return Truth(
             theta,
-            np.concatenate(turned),
+            np.concatenate(self._short.turn(found.means, found.pulls)),
             np.concatenate(spreads),
-            pulls[self._short.kept],
+            found.pulls[self._short.kept],
             self._short.hidden,
             place_of(theta[self._fixed]),
         )
+
+    def asimov(self, theta: Floats) -> Evaluator:
+        """χ² of data that are exactly what a vector predicts."""
+        found = self.expected(theta)
+        systems = [
+            s._replace(data=mean, weight=spread if s.statistic == POISSON else s.weight)
+            for s, mean, spread in zip(self._systems, found.means, found.spreads, strict=True)
+        ]
+        return Evaluator(pack(*reduced(self._layout._replace(centre=found.pulls), systems)))
+
+    def plan(self, theta: Floats, key: int) -> Plan:
+        """What throws toys of a vector."""
+        return Plan(self.numbers, self.truth(theta), self._fixed, key)
+
+    def evaluator(self, data: Floats, weight: Floats, centre: Floats) -> Evaluator:
+        """χ² of the data of one toy."""
+        ends = np.cumsum([s.data.size for s in self._short.systems])[:-1]
+        systems = [
+            s._replace(data=d, weight=w)
+            for s, d, w in zip(self._short.systems, np.split(data, ends), np.split(weight, ends), strict=True)
+        ]
+        return Evaluator(pack(self._short.layout._replace(centre=centre), systems))
+
+    def bounded(self, low: float, high: float) -> Floats:
+        """The numbers of toys' likelihood whose only parameter has bounds."""
+        layout = self._short.layout._replace(lower=[low], upper=[high])
+        return pack(layout, self._short.systems).numbers

@@ -118,6 +118,8 @@ def calls(csi, tmp_path_factory):
         "best_fit": dict(fit=bounded),
         "feldman_cousins": dict(fit=bounded, points={"C_S": [0.0, 0.1]}, cl=0.9, toys=50, seed=0, executor=None,
                                 threads=1, checkpoint=None, progress=None),
+        "Discovery": None,
+        "discovery": dict(fit=bounded, couplings={"C_S": 0.02}),
         "ConfidenceMap": None,
         "feldman_cousins_map": dict(fit=fit, names=("C_S", "a_M"), x=[0.0, 0.1], y=[0.0, 1e-3], toys=50, seed=0, cl=0.9,
                                     adaptive=True, executor=None, threads=1, checkpoint=None, progress=None),
