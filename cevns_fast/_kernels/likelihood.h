@@ -57,7 +57,7 @@ struct cevns_fast_likelihood {
     size_t outputs; /* of all experiments' tables */
     int poisson; /* whether any experiment counts Poisson events */
     int mixed;   /* whether `mix` is not the unit matrix */
-    int plain;   /* whether `evaluate_block` serves it */
+    int plain;   /* whether the loops over points of likelihood_batch.c serve it */
     int curved;  /* whether mu is not linear in all nuisances, or one is free */
     size_t *indices;      /* owns what follows; NONE stands for "not there" */
     size_t *coupling_at;  /* [couplings] where each is in theta */

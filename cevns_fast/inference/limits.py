@@ -53,7 +53,7 @@ class LimitCurve:
         The threshold; for other methods than that of Δχ², Wilks' for their confidence level.
     method : {"delta_chi2", "feldman-cousins", "cls"}
     expected : float64[5, n] or None
-        If asked for, the limits that data of the Standard Model alone would set at −2, −1, 0, 1 and 2 standard deviations.
+        If asked for, limits that data of the Standard Model alone would set, at −2, −1, 0, 1 and 2 standard deviations.
     """
 
     coupling: str
