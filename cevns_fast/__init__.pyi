@@ -15,6 +15,7 @@ from cevns_fast.experiments.detectors import Detector as Detector
 from cevns_fast.experiments.experiment import Experiment as Experiment
 from cevns_fast.experiments.experiment import available_experiments as available_experiments
 from cevns_fast.experiments.experiment import load as load
+from cevns_fast.experiments.oscillated import NonUnitarySource as NonUnitarySource
 from cevns_fast.experiments.oscillated import OscillatedSource as OscillatedSource
 from cevns_fast.experiments.reach import OutOfReachWarning as OutOfReachWarning
 from cevns_fast.experiments.responses import GammaSmearing as GammaSmearing
@@ -31,6 +32,10 @@ from cevns_fast.experiments.sources import PionDecayAtRest as PionDecayAtRest
 from cevns_fast.experiments.sources import Reactor as Reactor
 from cevns_fast.experiments.sources import TabulatedSource as TabulatedSource
 from cevns_fast.experiments.spectra import TabulatedSpectrum as TabulatedSpectrum
+from cevns_fast.inference.cls import Discovery as Discovery
+from cevns_fast.inference.cls import discovery as discovery
+from cevns_fast.inference.confidence_map import ConfidenceMap as ConfidenceMap
+from cevns_fast.inference.confidence_map import feldman_cousins_map as feldman_cousins_map
 from cevns_fast.inference.correlation import correlation_scan as correlation_scan
 from cevns_fast.inference.limit_curve import LimitCurve as LimitCurve
 from cevns_fast.inference.limit_curve import open_limits as open_limits
@@ -78,6 +83,9 @@ from cevns_fast.interop.fitters import to_inference_data as to_inference_data
 from cevns_fast.interop.histfactory import pyhf_parameters as pyhf_parameters
 from cevns_fast.interop.histfactory import pyhf_workspace as pyhf_workspace
 from cevns_fast.likelihood.likelihood import Likelihood as Likelihood
+from cevns_fast.likelihood.nuisances import AsymmetricNuisance as AsymmetricNuisance
+from cevns_fast.likelihood.nuisances import BackgroundShape as BackgroundShape
+from cevns_fast.likelihood.nuisances import CovarianceMatrix as CovarianceMatrix
 from cevns_fast.likelihood.nuisances import ScaleNuisance as ScaleNuisance
 from cevns_fast.likelihood.nuisances import ShapeNuisance as ShapeNuisance
 from cevns_fast.likelihood.parameters import Parameter as Parameter
@@ -105,12 +113,17 @@ __all__ = [
     "ELECTRON",
     "F_G",
     "NSI",
+    "AsymmetricNuisance",
     "Background",
     "BackgroundRate",
+    "BackgroundShape",
     "BestFit",
     "ChargeRadius",
+    "ConfidenceMap",
     "Contours",
+    "CovarianceMatrix",
     "Detector",
+    "Discovery",
     "EFTConvention",
     "Electron",
     "ElectronEFT",
@@ -132,6 +145,7 @@ __all__ = [
     "LoopFunctions",
     "MagneticMoment",
     "Millicharge",
+    "NonUnitarySource",
     "Nuclide",
     "OscillatedSource",
     "OutOfReachWarning",
@@ -167,9 +181,11 @@ __all__ = [
     "cosmology",
     "differential_cross_section",
     "dipole_coupling",
+    "discovery",
     "effective_electrons",
     "event_rate",
     "feldman_cousins",
+    "feldman_cousins_map",
     "generalised_interaction",
     "get_num_threads",
     "goodness_of_fit",

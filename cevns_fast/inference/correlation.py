@@ -240,7 +240,8 @@ def correlation_scan(
     result = _target(out, shape if single else (len(batch), *shape))
     like = Assembly(listed, standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol)
     problem: Grid
-    if statistic == "gaussian" and not nuisances and not any(m.predicts_variance for m in like.measurements):
+    special = any(m.predicts_variance for m in like.measurements) or any(pull.is_free for pull in like.pulls)
+    if statistic == "gaussian" and not nuisances and not special:
         problem = _kernel_problem(like, batch, names, free, grids, phases or {}, n_threads)
     else:
         systems = like.of_couplings(batch, names + free, phases or {}, n_threads)

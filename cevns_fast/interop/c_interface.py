@@ -8,12 +8,13 @@ from cevns_fast import _validate as validate
 SOURCES = (
     "likelihood.c",
     "likelihood_batch.c",
+    "likelihood_curves.c",
     "likelihood_derivatives.c",
     "likelihood_minimise.c",
     "likelihood_model.c",
     "likelihood_read.c",
 )
-FILES = ("cevns_fast.h", "likelihood.h", *SOURCES)
+FILES = ("cevns_fast.h", "likelihood.h", "machine.h", *SOURCES)
 COMPILE = f"cc -O3 -fPIC -shared {' '.join(SOURCES)} -lm -o libcevns_fast.so"
 
 
