@@ -4,9 +4,9 @@ A plan depends on the source and the detector alone: one serves all interactions
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 
 import numpy as np
@@ -31,7 +31,7 @@ _PROPAGATOR_POWERS = (0, 2)
 # A panel spans at most a factor 2^(1/refinement) in T.
 _REFINEMENTS = (1, 2, 4, 8, 16, 32)
 # Differences are relative to the sum without cancellation, floored at this fraction of the largest bin, ...
-_BIN_FLOOR = 0.03
+BIN_FLOOR = 0.03
 # ... and of the largest sum of any mass: beyond that a recoil is too unlikely for its sum to be worth a digit.
 _MASS_FLOOR = 1e-10
 # Of the largest response: what is seen less is not seen.
@@ -48,7 +48,7 @@ class IntegrationTarget:
 
     index: int
     nuclide: Nuclide
-    form_factors: str  # "both", "pp", "pn", "nn"
+    form_factors: str  # "both", "pp", "pn", "nn", or "bare" for none
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +58,16 @@ class Plan:
     panels: Panels
     targets: tuple[IntegrationTarget, ...]
     reaches_zero: bool
+    refinement: int
+    build: Callable[..., "Plan"]  # another with this refinement
+
+    def finer(self, factor: int) -> "Plan":
+        """With panels that are narrower by a factor."""
+        return self.build(factor * self.refinement)
+
+    def bare(self, cuts: tuple[float, ...]) -> "Plan":
+        """The same panels without form factors in their weights, cut at further recoil energies."""
+        return self.build(self.refinement, bare=True, further=cuts)
 
 
 @lru_cache(maxsize=64)
@@ -118,7 +128,7 @@ def _difference(coarse: Floats, fine: Floats) -> float:
     """Largest difference, relative to the sum without cancellation, floored."""
     even = np.abs(fine[:, :, :, : len(_EVEN_LANES)])
     scale = np.concatenate([even, even[:, :, :, : len(_ODD_LANES)]], axis=3)
-    scale = np.maximum(scale, _BIN_FLOOR * scale.max(axis=-1, keepdims=True))
+    scale = np.maximum(scale, BIN_FLOOR * scale.max(axis=-1, keepdims=True))
     by_power = scale.reshape(len(_PROPAGATOR_POWERS), -1, *scale.shape[1:])
     scale = np.maximum(by_power, _MASS_FLOOR * by_power.max(axis=(1, -1), keepdims=True)).reshape(scale.shape)
     return float(np.max(np.abs(coarse - fine) / np.where(scale > 0, scale, 1.0)))
@@ -136,6 +146,8 @@ def _targets(detector: Detector) -> tuple[IntegrationTarget, ...]:
 
 def _form_factors(detector: Detector, target: IntegrationTarget, T: Floats) -> Floats:
     """The target's product of form factors."""
+    if target.form_factors == "bare":
+        return np.ones_like(T)
     proton = detector.form_factor.proton(target.nuclide, T)
     if target.form_factors in ("both", "pp"):
         return proton * proton
@@ -169,8 +181,13 @@ def _cuts(detector: Detector, highest: float) -> list[float]:
 
 
 @lru_cache(maxsize=256)
-def _build(source: Source, detector: Detector, refinement: int) -> Plan:
-    """A plan whose panels span at most a factor 2^(1/refinement) in T."""
+def _build(
+    source: Source, detector: Detector, refinement: int, bare: bool = False, further: tuple[float, ...] = ()
+) -> Plan:
+    """A plan whose panels span at most a factor 2^(1/refinement) in T.
+
+    A bare one leaves form factors to who integrates; it is cut at further recoil energies.
+    """
     targets = _targets(detector)
     end = endpoint_of(source)
     # T_max of a massless final state bounds all others, BRX Eq. (10); the lightest nucleus recoils furthest.
@@ -178,6 +195,7 @@ def _build(source: Source, detector: Detector, refinement: int) -> Plan:
     cuts = _cuts(detector, highest)
     if not cuts:  # no recoil reaches the bins: one panel that never gets weight
         cuts = [highest, 2 * highest]
+    cuts = sorted({*cuts, *(T for T in further if cuts[0] < T < cuts[-1])})
     sharp = detector.response.smearing is None
 
     def feed(tau: Floats) -> Floats:
@@ -196,6 +214,8 @@ def _build(source: Source, detector: Detector, refinement: int) -> Plan:
     if refinement > 1:  # a narrow resolution wants narrower panels than a ratio of energies gives
         edges = np.union1d(edges, _split(fit(_distinct(np.array(cuts))).breaks, refinement) ** 2)
     edges = _distinct(edges)
+    if bare:  # one target for each nuclide
+        targets = tuple(IntegrationTarget(i, n, "bare") for i, n in enumerate(detector.target.nuclides))
     fitted, taus = fit(edges), np.sqrt(edges)
     n_panels, n_fed = len(edges) - 1, 1 if sharp else detector.n_bins
     bins = np.zeros(n_panels, dtype=np.int64)
@@ -217,7 +237,8 @@ def _build(source: Source, detector: Detector, refinement: int) -> Plan:
         feed_breaks=fitted.breaks,
         feed_coefficients=fitted.coefficients,
     )
-    return Plan(panels, targets, cuts[0] == 0.0 and _sees_zero(detector))
+    again = partial(_build, source, detector, bare=bare, further=further)
+    return Plan(panels, targets, cuts[0] == 0.0 and _sees_zero(detector), refinement, again)
 
 
 def _distinct(edges: Floats) -> Floats:

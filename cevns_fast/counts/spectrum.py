@@ -7,8 +7,15 @@ from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
 from cevns_fast.counts.flux import flux_moments, moments_at
-from cevns_fast.counts.templates import WithStandardModel, check_experiment, checked_interactions, standard_model_counts
+from cevns_fast.counts.templates import (
+    WithStandardModel,
+    check_experiment,
+    checked_interactions,
+    double_integral,
+    standard_model_counts,
+)
 from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.interactions.numerical import NumericalInteraction
 from cevns_fast.interactions.process import AmplitudePolynomial, Interaction, Process
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.nuclear.form_factors import FormFactor, HelmFormFactor
@@ -100,6 +107,13 @@ def differential_cross_section(
     factor = HelmFormFactor() if form_factor is None else form_factor
     kind = type(interaction)
     result = np.zeros(energies.shape)
+    if isinstance(interaction, NumericalInteraction):
+        lowest, highest = recoil_range(energies, interaction.mass_of_final_state, nuclide.mass)
+        allowed = (recoils >= lowest) & (recoils <= highest)
+        result[allowed] = MEV2_CM2 * double_integral().cross_section(
+            interaction, nuclide, energies[allowed], recoils[allowed], antineutrino, factor
+        )
+        return float(result) if result.ndim == 0 else result
     safe_T, safe_E = np.where(recoils > 0, recoils, 1.0), np.where(energies > 0, energies, 1.0)
     products = _form_factor_products(factor, nuclide, recoils)
     for process, amplitudes in zip(
@@ -173,6 +187,8 @@ def recoil_spectrum(
 
 def _spectrum(experiment: Experiment, interaction: Interaction, nuclide: Nuclide, T: Floats) -> Floats:
     """Σ_components ∫dE φ(E) dσ/dT for one nucleus and unit fluence, MeV⁻³."""
+    if isinstance(interaction, NumericalInteraction):
+        return np.asarray(double_integral().spectrum(experiment, interaction, nuclide, T))
     kind = type(interaction)
     products = _form_factor_products(experiment.detector.form_factor, nuclide, T)
     result = np.zeros(T.size)

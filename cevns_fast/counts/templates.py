@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from importlib import import_module
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -12,12 +13,16 @@ from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.counts.rows import integrate, rows_of, setting_of
 from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.interactions.numerical import NumericalInteraction
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.parallel.threads import checked
 
 WithStandardModel = bool | StandardModel
 DEFAULT_RTOL = 1e-11
+Method = Literal["moments", "double-integral"]
+METHODS = ("moments", "double-integral")
+_NEGATIVE = -1e-9  # of the largest bin: what rounding may leave
 
 
 class CountPolynomial(NamedTuple):
@@ -91,12 +96,16 @@ def count_polynomial(
     couplings: Sequence[str] = (),
     phases: Mapping[str, complex] | None = None,
     *,
+    method: Method = "moments",
     rtol: float = DEFAULT_RTOL,
     threads: int = 1,
 ) -> CountPolynomial:
     """Counts of interactions of one kind, as a polynomial in the couplings that are left open."""
     kind = type(batch[0])
     names = kind.check_couplings(couplings, phases or {})
+    if issubclass(kind, NumericalInteraction):
+        exponents, values = double_integral().counts(experiment, batch, names, rtol, threads)
+        return CountPolynomial(names, exponents, values, np.zeros_like(values))
     setting = setting_of(experiment, rtol)
     processes = {n: kind.processes(batch, n) for n in setting.nuclides}
     amplitudes = {n: kind.amplitudes(batch, n, names, phases or {}) for n in setting.nuclides}
@@ -104,8 +113,12 @@ def count_polynomial(
     n = len(rows.exponents)
     out = np.zeros((len(batch), n + len(rows.complex_ones), experiment.detector.n_bins))
     for process, integrand in zip(processes[setting.nuclides[0]], rows.of_process, strict=True):
-        if integrand is not None:
+        if integrand is None:
+            continue
+        if method == "moments":
             integrate(setting.plan, integrand, process, out, threads)
+        else:
+            double_integral().integrate(setting, integrand, process, out, rtol, threads)
     if experiment.excluded:  # the kernel fills all of the detector's bins
         out = out[..., list(experiment.kept)]
     imaginary = np.zeros((len(batch), n, experiment.n_bins))
@@ -121,14 +134,20 @@ def total_polynomial(
     phases: Mapping[str, complex] | None = None,
     *,
     standard_model: WithStandardModel,
+    method: Method = "moments",
     rtol: float = DEFAULT_RTOL,
     threads: int = 1,
 ) -> CountPolynomial:
     """Counts of interactions of one kind and, unless they are it, of the Standard Model, which is constant."""
-    polynomial = count_polynomial(experiment, batch, couplings, phases, rtol=rtol, threads=threads)
+    polynomial = count_polynomial(experiment, batch, couplings, phases, method=method, rtol=rtol, threads=threads)
     include = False if isinstance(batch[0], StandardModel) else standard_model
-    polynomial.values[:, 0] += standard_model_counts(experiment, include, rtol, batch)
+    polynomial.values[:, 0] += standard_model_counts(experiment, include, rtol, batch, method)
     return polynomial
+
+
+def double_integral() -> Any:
+    """The other engine, which needs numba and is loaded when it is used."""
+    return import_module("cevns_fast.counts.double_integral")
 
 
 _DEFAULT_MODEL = StandardModel()
@@ -158,6 +177,7 @@ def standard_model_counts(
     model: WithStandardModel,
     rtol: float = DEFAULT_RTOL,
     beside: Sequence[Interaction] = (),
+    method: Method = "moments",
 ) -> Floats:
     """Counts of the Standard Model that goes with interactions: the default one, a stated one or none."""
     if model is False:
@@ -168,6 +188,8 @@ def standard_model_counts(
     if beside and type(beside[0]).check_weak_mixing_angle is not Interaction.check_weak_mixing_angle:
         for each in beside:
             each.check_weak_mixing_angle(chosen.sin2_theta_w)
+    if method != "moments":
+        return count_polynomial(experiment, [chosen], method=method, rtol=rtol).values[0, 0]
     return _standard_model(experiment, chosen, rtol)
 
 
@@ -270,6 +292,7 @@ def event_rate(
     interaction: Interaction | Sequence[Interaction],
     *,
     standard_model: WithStandardModel = True,
+    method: Method = "moments",
     rtol: float = DEFAULT_RTOL,
     threads: int = 1,
 ) -> Floats:
@@ -282,6 +305,9 @@ def event_rate(
         A list is computed in one kernel call for each kind of interaction in it.
     standard_model : bool or StandardModel
         Whether, and with which weak mixing angle, the Standard Model is added to new physics.
+    method : {"moments", "double-integral"}
+        The integral over recoils of moments of the flux, or the literal double integral over energies and recoils,
+        which is slower. A `NumericalInteraction` always goes by the second.
     rtol : float
         Accuracy of the integrals, relative to the sum of the absolute values of a bin's terms.
     threads : int
@@ -308,11 +334,26 @@ def event_rate(
     166
     """
     check_experiment(experiment)
+    validate.choice("method", method, METHODS)
     batch = checked_interactions(interaction, rtol, threads)
     result = np.empty((len(batch), experiment.n_bins))
     for kind in dict.fromkeys(map(type, batch)):
         rows = [i for i, each in enumerate(batch) if type(each) is kind]
         chosen = [batch[i] for i in rows]
-        polynomial = total_polynomial(experiment, chosen, standard_model=standard_model, rtol=rtol, threads=threads)
+        polynomial = total_polynomial(
+            experiment, chosen, standard_model=standard_model, method=method, rtol=rtol, threads=threads
+        )
+        if issubclass(kind, NumericalInteraction) and standard_model is not False:
+            _refuse_negative(chosen, polynomial.values[:, 0])
         result[rows] = polynomial.values[:, 0]
     return result[0] if isinstance(interaction, Interaction) else result
+
+
+def _refuse_negative(batch: Sequence[Interaction], counts: Floats) -> None:
+    """Interference may be negative, but not the sum with what it interferes with."""
+    negative = counts < _NEGATIVE * np.abs(counts).max(axis=1, keepdims=True)
+    if negative.any():
+        row, b = (int(i) for i in np.argwhere(negative)[0])
+        raise ValueError(
+            f"interaction = {batch[row]!r}: bin {b} has {counts[row, b]:g} counts with the Standard Model: must be >= 0"
+        )
