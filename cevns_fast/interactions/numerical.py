@@ -187,8 +187,8 @@ def _defined(
     values = {name: validate.number(name, value) for name, value in parameters.items()}
     cuts = []
     for name, energies in (("E_breakpoints", E_breakpoints), ("T_breakpoints", T_breakpoints)):
-        found = {validate.number(name, x, positive=True) for x in validate.vector(name, energies).tolist()}
-        cuts.append(tuple(sorted(found)))
+        given_cuts = validate.sequence(name, energies, (int, float, np.floating), "(20.0, 35.0)")
+        cuts.append(tuple(sorted({validate.number(name, x, positive=True) for x in given_cuts})))
     scales = tuple(abs(values[name]) or 1.0 for name in given)
     definition = Definition(dsigma, tuple(values), tuple(given.items()), scales, final_mass, *cuts)
     return _kind(definition)(**values)
