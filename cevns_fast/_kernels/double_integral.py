@@ -9,6 +9,7 @@ type alone and is compiled once for all of them; inside of a row the user's func
 compiler's to vectorise.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -227,11 +228,16 @@ def _term_table(
             out[node] += sign * p[i + 3] * _power(T[node], int(p[i])) / propagator * total
 
 
+def _types() -> tuple[Any, ...]:
+    """The types of a nucleus, a beam and parameters."""
+    nucleus, beam = types.NamedUniTuple(types.float64, 5, Nucleus), types.NamedUniTuple(types.int64, 2, Beam)
+    return nucleus, beam, types.Array(types.float64, 1, "C", readonly=True)
+
+
 def _block_type() -> Any:
     """The type of functions that integrate over E at a block of nodes of one target, for one component of the flux."""
-    row, fixed = types.Array(types.float64, 1, "C"), types.Array(types.float64, 1, "C", readonly=True)
-    nucleus, beam = types.NamedUniTuple(types.float64, 5, Nucleus), types.NamedUniTuple(types.int64, 2, Beam)
-    return types.void(types.Array(types.int64, 1, "C"), row, row, row, row, row, nucleus, beam, fixed, row)
+    row = types.Array(types.float64, 1, "C")
+    return types.void(types.Array(types.int64, 1, "C"), row, row, row, row, row, *_types(), row)
 
 
 def _first_class(block: Callable[..., None]) -> Any:
@@ -252,28 +258,52 @@ def term_table() -> Any:
 
 
 def compiled(dsigma: Callable[..., float]) -> Any:
-    """A user's dσ/dT as an integrand; what numba cannot compile raises `numba.core.errors.NumbaError`."""
-    function = getattr(dsigma, "py_func", dsigma)
-    if numba.config.DISABLE_JIT:
-        point = function
-    else:
-        options = dict(getattr(dsigma, "targetoptions", {}))
-        for name in ("nopython", "parallel", "cache"):
-            options.pop(name, None)
-        point = numba.njit(**{**options, "error_model": "numpy"})(function)
+    """A user's dσ/dT as an integrand; `TypeError` or `numba.core.errors.NumbaError` if there is none."""
+    point, may_raise = _point(getattr(dsigma, "py_func", dsigma), dict(getattr(dsigma, "targetoptions", {})))
 
-    def block(first, E, weight, T, F_p, F_n, nucleus, beam, p, out):  # type: ignore[no-untyped-def]
+    def integrate(first, E, weight, T, F_p, F_n, nucleus, beam, p, out):  # type: ignore[no-untyped-def]
         value = np.empty(0)
         for node in range(T.size):
             begin, n = first[node], first[node + 1] - first[node]
             if n > value.size:
                 value = np.empty(n)
             here = Nucleus(nucleus.M, nucleus.Z, nucleus.N, F_p[node], F_n[node])
-            for k in range(n):  # apart from their sum, whose order is fixed: the compiler may take several at a time
+            for k in range(n):  # apart from the sum, whose order is fixed: several at a time if the compiler likes
                 value[k] = point(E[begin + k], T[node], here, beam, p)
             total = 0.0
             for k in range(n):
                 total += weight[begin + k] * value[k]
             out[node] += total
 
-    return _first_class(block)
+    if not may_raise:
+        return _first_class(integrate)
+    if not numba.config.DISABLE_JIT:
+        integrate = numba.njit(integrate, error_model="numpy", **_BARE)
+
+    def guarded(first, E, weight, T, F_p, F_n, nucleus, beam, p, out):  # type: ignore[no-untyped-def]
+        try:
+            integrate(first, E, weight, T, F_p, F_n, nucleus, beam, p, out)
+        except Exception:  # it could not leave a first-class function
+            out[:] = np.nan
+
+    return _first_class(guarded)
+
+
+# Functions that only other compiled functions call.
+_BARE = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+def _point(function: Callable[..., float], options: dict[str, Any]) -> tuple[Any, bool]:
+    """A user's function, compiled with the user's options for what it is called with, and whether it may raise."""
+    if numba.config.DISABLE_JIT:
+        return function, True
+    for name in ("nopython", "parallel", "cache"):
+        options.pop(name, None)
+    point = numba.njit(**{**options, **_BARE, "error_model": "numpy"})(function)
+    point.compile((types.float64, types.float64, *_types()))
+    (result,) = point.overloads.values()
+    if not isinstance(result.signature.return_type, types.Float | types.Integer | types.Boolean):
+        raise TypeError(f"it returns {result.signature.return_type}, must return a real number")
+    # A compiled function returns 0, or the status of an exception.
+    returned = re.findall(r"^\s*ret i32 (\S+)", result.library.get_llvm_str(), re.MULTILINE)
+    return point, set(returned) != {"0"}

@@ -269,11 +269,11 @@ _levels: Memory[_Level] = Memory(512)
 
 
 def _accurate(
-    problem: _Problem, rtol: float, threads: int, key: Any, name: str, check: Callable[[Floats, _Level], None]
+    problem: _Problem, rtol: float, threads: int, key: Any, name: str, refuse: Callable[[int, _Level], None]
 ) -> Floats:
     """Counts of all rows at the coarsest nodes that agree, to `rtol`, with a refinement of either integral.
 
-    Where some rows do not agree, they alone are computed with finer nodes.
+    Where some rows do not agree, they alone are computed with finer nodes. `refuse` is told of a row that is not finite.
     """
     n = len(problem.final_mass)
     found = np.zeros((n, problem.plan.panels.bins))
@@ -282,22 +282,23 @@ def _accurate(
     while rows.size:
         part = problem.of(rows)
         values = _evaluate(part, level, threads)
-        check(values, level)
-        finer = _Level(level.order + 1, level.factor), _Level(level.order, 2 * level.factor)
-        differences = [_differences(values, _evaluate(part, each, threads)) for each in finer]
-        fails = [difference.max(axis=1, initial=0.0) > rtol for difference in differences]
-        failed = fails[0] | fails[1]
+        if not np.isfinite(values).all():
+            refuse(int(rows[~np.isfinite(values).all(axis=1)][0]), level)
         found[rows] = values
-        if np.count_nonzero(failed) > n // 2:
-            kept = _Level(level.order + int(fails[0].any()), level.factor * (2 if fails[1].any() else 1))
-        level = _Level(level.order + int(fails[0].any()), level.factor * (2 if fails[1].any() else 1))
-        rows = rows[failed]
-        if rows.size and (level.order == len(_ORDERS) - 1 or level.factor == _FINEST):  # nothing to compare with
+        finer = _Level(level.order + 1, 2 * level.factor)
+        difference = _differences(values, _evaluate(part, finer, threads))
+        failed = difference.max(axis=1, initial=0.0) > rtol
+        rows, difference = rows[failed], difference[failed]
+        if not rows.size:
+            break
+        level = _following(problem.of(rows), values[failed], level, rtol, threads)
+        if rows.size > n // 2:
+            kept = level
+        if level.order == len(_ORDERS) - 1 or level.factor == _FINEST:  # nothing is left to compare with
             found[rows] = _evaluate(problem.of(rows), level, threads)
-            worst = np.max(differences, axis=0)[failed]
-            row, b = np.unravel_index(int(np.argmax(worst)), worst.shape)
+            row, b = np.unravel_index(int(np.argmax(difference)), difference.shape)
             warnings.warn(
-                f"rtol = {rtol:g}: bin {b} of {name} agrees with its last refinement to {worst[row, b]:.1g} only; "
+                f"rtol = {rtol:g}: bin {b} of {name} agrees with its last refinement to {difference[row, b]:.1g} only; "
                 "state breakpoints or ask for less",
                 piecewise.AccuracyWarning,
                 stacklevel=2,
@@ -306,6 +307,17 @@ def _accurate(
     if kept.order < len(_ORDERS) - 1 and kept.factor < _FINEST:
         _levels.keep((key, rtol), kept)
     return found
+
+
+def _following(problem: _Problem, values: Floats, level: _Level, rtol: float, threads: int) -> _Level:
+    """A level that is finer in what makes a difference: energies, recoils or both."""
+    orders, panels = (
+        bool((_differences(values, _evaluate(problem, finer, threads)) > rtol).any())
+        for finer in (level._replace(order=level.order + 1), level._replace(factor=2 * level.factor))
+    )
+    if not orders and not panels:
+        return _Level(level.order + 1, 2 * level.factor)
+    return _Level(level.order + orders, level.factor * (1 + panels))
 
 
 def integrate(setting: Setting, integrand: Integrand, process: Process, out: Floats, rtol: float, threads: int) -> None:
@@ -329,7 +341,7 @@ def integrate(setting: Setting, integrand: Integrand, process: Process, out: Flo
         np.ones(targets),
         None,
     ).of(filled)
-    found = _accurate(problem, rtol, threads, (moments, setting.plan), "the counts", lambda values, level: None)
+    found = _accurate(problem, rtol, threads, (moments, setting.plan), "the counts", lambda row, level: None)
     out.reshape(n * rows, bins)[filled] += found
 
 
@@ -385,12 +397,10 @@ def _of_function(
         detector.form_factor,
     )
 
-    def check(values: Floats, level: _Level) -> None:
-        if not np.isfinite(values).all():
-            row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
-            _refuse_point(problem, row, level, definition.parameters, vectors[row])
+    def refuse(row: int, level: _Level) -> None:
+        _refuse_point(problem, row, level, definition.parameters, vectors[row])
 
-    found = _accurate(problem, rtol, threads, (kind, plan), f"the counts of {experiment.name or 'the experiment'}", check)
+    found = _accurate(problem, rtol, threads, (kind, plan), f"the counts of {experiment.name or 'the experiment'}", refuse)
     return found[:, list(experiment.kept)] if experiment.excluded else found
 
 
@@ -409,7 +419,7 @@ def _refuse_point(problem: _Problem, row: int, level: _Level, names: Sequence[st
     grid = _grid_of(
         plan, problem.walk, problem.beam, tuple(problem.nuclei.tolist()), problem.form_factor, masses, _ORDERS[level.order]
     )
-    given = ", ".join(f"{name} = {value:g}" for name, value in zip(names, values.tolist(), strict=True))
+    given = ", ".join(f"{name} = {value:g}" for name, value in zip(names, values.tolist(), strict=True)) or "no parameter"
     first = grid.rows.first
     for c in range(len(first)):
         for node in range(len(grid.nodes.recoil)):
@@ -423,7 +433,8 @@ def _refuse_point(problem: _Problem, row: int, level: _Level, names: Sequence[st
             if not np.isfinite(found).all():
                 k = int(np.flatnonzero(~np.isfinite(found))[0])
                 raise ValueError(
-                    f"dsigma: is {found[k]} at E = {E[k]!r}, T = {T[k]!r} on {nuclide.name} with {given}: must be finite"
+                    f"dsigma: is {found[k]} or raises at E = {float(E[k])!r}, T = {float(T[k])!r} on {nuclide.name} "
+                    f"with {given}: must be finite"
                 )
     raise ValueError(f"dsigma: its integral is not finite with {given}")
 
@@ -510,8 +521,8 @@ def _check_polynomial(
         at = ", ".join(f"{n} = {x * s:g}" for n, x, s in zip(couplings, point, scale, strict=True))
         degrees = {name: kind.degrees[name] for name in couplings}
         raise ValueError(
-            f"couplings = {degrees}: counts are no polynomial of these degrees: at {at} bin {b} has {values[row, b]!r}, "
-            f"not {expected[row, b]!r}"
+            f"couplings = {degrees}: counts are no polynomial of these degrees: at {at} bin {b} has {values[row, b]:.6g}, "
+            f"not {expected[row, b]:.6g}"
         )
 
 
@@ -531,7 +542,8 @@ def _finite(interaction: NumericalInteraction, nuclide: Nuclide, E: Floats, T: F
     if not np.isfinite(values).all():
         k = int(np.flatnonzero(~np.isfinite(values))[0])
         raise ValueError(
-            f"dsigma: is {values[k]} at E = {E[k]!r}, T = {T[k]!r} on {nuclide.name} with {interaction!r}: must be finite"
+            f"dsigma: is {values[k]} or raises at E = {float(E[k])!r}, T = {float(T[k])!r} on {nuclide.name} "
+            f"with {interaction!r}: must be finite"
         )
     return values
 

@@ -245,6 +245,8 @@ def _compiled(definition: Definition) -> Any:
         return kernel.compiled(definition.dsigma)
     except NumbaError as error:
         raise ValueError(f"dsigma: numba cannot compile it: {_reason(str(error))}") from None
+    except TypeError as error:
+        raise ValueError(f"dsigma: {error}") from None
 
 
 def _reason(message: str) -> str:
