@@ -100,13 +100,13 @@ class Tasks(NamedTuple):
 
 
 @njit
-def _parts(low: float, high: float, ratio: float) -> int:
-    """How many parts of a piece keep energies within a ratio."""
-    return 1 if high <= ratio * low else int(np.ceil(np.log(high / low) / np.log(ratio)))
+def _parts(low: float, high: float, ratio: float, split: int) -> int:
+    """How many parts of a piece keep energies within a ratio, each split further."""
+    return split if high <= ratio * low else split * int(np.ceil(np.log(high / low) / np.log(ratio)))
 
 
 @njit
-def first_energies(flux: Components, least: Floats, order: int, ratio: float) -> Integers:
+def first_energies(flux: Components, least: Floats, order: int, ratio: float, split: int) -> Integers:
     """Where the energies of each component and node begin, and where the last ends, [components, nodes + 1]."""
     components = flux.first_piece.size - 1
     first = np.empty((components, least.size + 1), dtype=np.int64)
@@ -117,7 +117,7 @@ def first_energies(flux: Components, least: Floats, order: int, ratio: float) ->
             for piece in range(flux.first_piece[c], flux.first_piece[c + 1]):
                 left = max(flux.low[piece], least[node])
                 if left < flux.high[piece]:
-                    n += order * _parts(left, flux.high[piece], ratio)
+                    n += order * _parts(left, flux.high[piece], ratio, split)
             for line in range(flux.first_line[c], flux.first_line[c + 1]):
                 n += flux.line_energy[line] > least[node]
         first[c, least.size] = n
@@ -125,7 +125,7 @@ def first_energies(flux: Components, least: Floats, order: int, ratio: float) ->
 
 
 @njit
-def fill(flux: Components, least: Floats, x: Floats, w: Floats, ratio: float, rows: Rows) -> None:
+def fill(flux: Components, least: Floats, x: Floats, w: Floats, ratio: float, split: int, rows: Rows) -> None:
     """Gauss–Legendre on each piece of the flux, in parts of which none spans more than a ratio; lines at points."""
     powers = flux.coefficients.shape[1]
     for c in range(rows.first.shape[0]):
@@ -136,7 +136,7 @@ def fill(flux: Components, least: Floats, x: Floats, w: Floats, ratio: float, ro
                 left = max(begin, least[node])
                 if left >= end:
                     continue
-                parts = _parts(left, end, ratio)
+                parts = _parts(left, end, ratio, split)
                 step = (end / left) ** (1.0 / parts) if parts > 1 else 1.0
                 scale = 2.0 / (end - begin)
                 for part in range(parts):
@@ -196,8 +196,10 @@ def at_points(
     dsigma: Any, first: Integers, E: Floats, weight: Floats, T: Floats, F_p: Floats, F_n: Floats, nucleus: Nucleus,
     beam: Beam, p: Floats, out: Floats,
 ) -> None:  # fmt: skip
-    """What an integrand adds up at nodes of one target and component."""
-    dsigma(first, E, weight, T, F_p, F_n, nucleus, beam, p, out)
+    """What an integrand adds up at nodes of one target and component, each by itself: an exception spoils no other."""
+    for k in range(T.size):
+        one = slice(k, k + 1)
+        dsigma(first[k : k + 2], E, weight, T[one], F_p[one], F_n[one], nucleus, beam, p, out[one])
 
 
 @njit

@@ -20,7 +20,6 @@ from cevns_fast._kernels import double_integral as kernel
 from cevns_fast._kernels import rates
 from cevns_fast._kernels.double_integral import Components, Nodes, Particles, Rows, Tasks
 from cevns_fast._kernels.rates import LOWEST_T_POWER, Flux
-from cevns_fast._remember import Memory
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
 from cevns_fast.counts import piecewise
@@ -37,8 +36,8 @@ from cevns_fast.nuclear.nuclei import Nuclide
 
 Integers = NDArray[np.int64]
 
-# Nodes on a part of a piece of the flux, and how much a part may span in energy.
-_ORDERS = (4, 6, 8, 11, 16, 24, 36, 54)
+# Nodes on a part of a piece of the flux, and by how much parts are split; how much a part may span in energy.
+_ORDERS = ((4, 1), (6, 1), (8, 1), (11, 1), (16, 1), (16, 2), (16, 4), (16, 8), (16, 16), (16, 32), (16, 64))
 _RATIO = 4.0
 # By how much the plan's panels are narrowed at most.
 _FINEST = 8
@@ -48,6 +47,8 @@ _MOST_MASSES = 64
 _MOST_CELLS = 2_000_000
 # What is left of a monomial by rounding, relative to all of them together; and what a check may differ by.
 _NOISE = 1e-13
+# To what a spectrum at points agrees with its refinement.
+_POINT = 1e-11
 _SAME = 1e-8
 
 _FLAVOURS = {"nu_e": 0, "nu_mu": 1, "nu_tau": 2}
@@ -109,6 +110,9 @@ class _Level(NamedTuple):
     factor: int  # by which panels are narrower than the plan's
 
 
+_COARSEST = _Level(1, 1)
+
+
 class _Problem(NamedTuple):
     """What to integrate: one row of the result for each final mass."""
 
@@ -150,7 +154,7 @@ def _grid_of(
     nuclei: tuple[float, ...],
     form_factor: FormFactor | None,
     masses: tuple[tuple[float, float], ...],
-    order: int,
+    order: tuple[int, int],
 ) -> _Grid:
     """Nodes for pairs of a final and a mediator mass."""
     each = [rates.nodes(walk, plan.panels, *pair) for pair in masses]
@@ -201,13 +205,13 @@ def _particles(nuclides: Sequence[Nuclide], beam: _Beam) -> Particles:
     )
 
 
-def _rows_of(beam: _Beam, least: Floats, order: int) -> Rows:
+def _rows_of(beam: _Beam, least: Floats, order: tuple[int, int]) -> Rows:
     """Energies above each E_min."""
-    x, w = np.polynomial.legendre.leggauss(order)
-    first = kernel.first_energies(beam.components, least, order, _RATIO)
+    x, w = np.polynomial.legendre.leggauss(order[0])
+    first = kernel.first_energies(beam.components, least, order[0], _RATIO, order[1])
     n = int(first[-1, -1])
     rows = Rows(first, np.empty(n), np.empty(n))
-    kernel.fill(beam.components, least, x, w, _RATIO, rows)
+    kernel.fill(beam.components, least, x, w, _RATIO, order[1], rows)
     return rows
 
 
@@ -264,38 +268,41 @@ def _differences(coarse: Floats, fine: Floats) -> Floats:
     return np.asarray(np.abs(coarse - fine) / np.where(scale > 0, scale, 1.0))
 
 
-# The level at which most rows of an integrand were last accurate enough.
-_levels: Memory[_Level] = Memory(512)
+def _accurate(problem: _Problem, rtol: float, threads: int, name: str, refuse: Callable[[int, _Level], None]) -> Floats:
+    """Counts of each row at the coarsest nodes that agree, to `rtol`, with a refinement.
 
-
-def _accurate(
-    problem: _Problem, rtol: float, threads: int, key: Any, name: str, refuse: Callable[[int, _Level], None]
-) -> Floats:
-    """Counts of all rows at the coarsest nodes that agree, to `rtol`, with a refinement of either integral.
-
-    Where some rows do not agree, they alone are computed with finer nodes. `refuse` is told of a row that is not finite.
+    What is asked of one row does not depend on the others, nor on what was computed before, so that the same bits come
+    from any way of sharing the work. `refuse` is told of a row that is not finite.
     """
-    n = len(problem.final_mass)
-    found = np.zeros((n, problem.plan.panels.bins))
-    rows = np.arange(n)
-    level = kept = _levels.get((key, rtol)) or _Level(1, 1)
-    while rows.size:
+    found = np.zeros((len(problem.final_mass), problem.plan.panels.bins))
+    waiting = [(_COARSEST, np.arange(len(found)))]
+    while waiting:
+        level, rows = waiting.pop()
         part = problem.of(rows)
         values = _evaluate(part, level, threads)
         if not np.isfinite(values).all():
             refuse(int(rows[~np.isfinite(values).all(axis=1)][0]), level)
         found[rows] = values
-        finer = _Level(level.order + 1, 2 * level.factor)
-        difference = _differences(values, _evaluate(part, finer, threads))
-        failed = difference.max(axis=1, initial=0.0) > rtol
-        rows, difference = rows[failed], difference[failed]
-        if not rows.size:
-            break
-        level = _following(problem.of(rows), values[failed], level, rtol, threads)
-        if rows.size > n // 2:
-            kept = level
-        if level.order == len(_ORDERS) - 1 or level.factor == _FINEST:  # nothing is left to compare with
-            found[rows] = _evaluate(problem.of(rows), level, threads)
+        finer = _evaluate(part, _Level(level.order + 1, 2 * level.factor), threads)
+        failed = _differences(values, finer).max(axis=1, initial=0.0) > rtol
+        if not failed.any():
+            continue
+        rows, values, part = rows[failed], values[failed], problem.of(rows[failed])
+        in_energy, in_recoil = (
+            _differences(values, _evaluate(part, one, threads)).max(axis=1) > rtol
+            for one in (level._replace(order=level.order + 1), level._replace(factor=2 * level.factor))
+        )
+        neither = ~in_energy & ~in_recoil
+        for by_order, by_factor in ((0, 1), (1, 0), (1, 1)):
+            here = ((in_energy | neither) == bool(by_order)) & ((in_recoil | neither) == bool(by_factor))
+            following = _Level(level.order + by_order, level.factor * (1 + by_factor))
+            if not here.any():
+                continue
+            if following.order < len(_ORDERS) - 1 and following.factor < _FINEST:
+                waiting.append((following, rows[here]))
+                continue
+            found[rows[here]] = finer[failed][here]  # nothing is left to compare them with
+            difference = _differences(values, finer[failed])[here]
             row, b = np.unravel_index(int(np.argmax(difference)), difference.shape)
             warnings.warn(
                 f"rtol = {rtol:g}: bin {b} of {name} agrees with its last refinement to {difference[row, b]:.1g} only; "
@@ -303,21 +310,7 @@ def _accurate(
                 piecewise.AccuracyWarning,
                 stacklevel=2,
             )
-            break
-    if kept.order < len(_ORDERS) - 1 and kept.factor < _FINEST:
-        _levels.keep((key, rtol), kept)
     return found
-
-
-def _following(problem: _Problem, values: Floats, level: _Level, rtol: float, threads: int) -> _Level:
-    """A level that is finer in what makes a difference: energies, recoils or both."""
-    orders, panels = (
-        bool((_differences(values, _evaluate(problem, finer, threads)) > rtol).any())
-        for finer in (level._replace(order=level.order + 1), level._replace(factor=2 * level.factor))
-    )
-    if not orders and not panels:
-        return _Level(level.order + 1, 2 * level.factor)
-    return _Level(level.order + orders, level.factor * (1 + panels))
 
 
 def integrate(setting: Setting, integrand: Integrand, process: Process, out: Floats, rtol: float, threads: int) -> None:
@@ -341,7 +334,7 @@ def integrate(setting: Setting, integrand: Integrand, process: Process, out: Flo
         np.ones(targets),
         None,
     ).of(filled)
-    found = _accurate(problem, rtol, threads, (moments, setting.plan), "the counts", lambda row, level: None)
+    found = _accurate(problem, rtol, threads, "the counts", lambda row, level: None)
     out.reshape(n * rows, bins)[filled] += found
 
 
@@ -372,7 +365,12 @@ def _term_parameters(
 
 
 def _of_function(
-    experiment: Experiment, batch: Sequence[NumericalInteraction], vectors: Floats, owner: Integers, rtol: float, threads: int
+    experiment: Experiment,
+    batch: Sequence[NumericalInteraction],
+    vectors: Floats,
+    owner: Integers,
+    rtol: float,
+    threads: int,
 ) -> Floats:
     """Counts of a user's dσ/dT for vectors of parameters, each of one of the batch, float64[vectors, bins]."""
     kind = type(batch[0])
@@ -400,7 +398,7 @@ def _of_function(
     def refuse(row: int, level: _Level) -> None:
         _refuse_point(problem, row, level, definition.parameters, vectors[row])
 
-    found = _accurate(problem, rtol, threads, (kind, plan), f"the counts of {experiment.name or 'the experiment'}", refuse)
+    found = _accurate(problem, rtol, threads, f"the counts of {experiment.name or 'the experiment'}", refuse)
     return found[:, list(experiment.kept)] if experiment.excluded else found
 
 
@@ -417,9 +415,17 @@ def _refuse_point(problem: _Problem, row: int, level: _Level, names: Sequence[st
     plan = problem.plan if level.factor == 1 else problem.plan.finer(level.factor)
     masses = ((float(problem.final_mass[row]), 0.0),)
     grid = _grid_of(
-        plan, problem.walk, problem.beam, tuple(problem.nuclei.tolist()), problem.form_factor, masses, _ORDERS[level.order]
+        plan,
+        problem.walk,
+        problem.beam,
+        tuple(problem.nuclei.tolist()),
+        problem.form_factor,
+        masses,
+        _ORDERS[level.order],
     )
-    given = ", ".join(f"{name} = {value:g}" for name, value in zip(names, values.tolist(), strict=True)) or "no parameter"
+    given = (
+        ", ".join(f"{name} = {value:g}" for name, value in zip(names, values.tolist(), strict=True)) or "no parameter"
+    )
     first = grid.rows.first
     for c in range(len(first)):
         for node in range(len(grid.nodes.recoil)):
@@ -566,7 +572,17 @@ def spectrum(experiment: Experiment, interaction: NumericalInteraction, nuclide:
             interaction.compiled, parameters, np.zeros((1, 1), dtype=np.int64), nodes, rows,
             _particles([nuclide], beam), tasks, found,
         )  # fmt: skip
-        if np.all(np.abs(found - previous) <= 1e-12 * np.abs(found).max(initial=0.0)):
+        difference = np.abs(found - previous)
+        if np.all(difference <= _POINT * np.maximum(np.abs(found), BIN_FLOOR * np.abs(found).max(initial=0.0))):
             break
         previous = found.copy()
+    else:
+        _finite(interaction, nuclide, least, T, found)
+        worst = int(np.argmax(difference))
+        warnings.warn(
+            f"dN/dT at T = {T[worst]:g} agrees with its last refinement to {difference[worst] / abs(found[worst]):.1g} "
+            "only; state breakpoints",
+            piecewise.AccuracyWarning,
+            stacklevel=2,
+        )
     return _finite(interaction, nuclide, least, T, found)

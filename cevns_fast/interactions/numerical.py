@@ -252,7 +252,16 @@ def _compiled(definition: Definition) -> Any:
 def _reason(message: str) -> str:
     """What numba says, less what it says about its own stages, in one line."""
     lines = [line.strip() for line in message.splitlines()]
-    noise = ("Failed in", "During:", "File ", "<source", "This error", "To find out", "https:", "Unsupported functionality")
+    noise = (
+        "Failed in",
+        "During:",
+        "File ",
+        "<source",
+        "This error",
+        "To find out",
+        "https:",
+        "Unsupported functionality",
+    )
     kept = [line for line in lines if line and not line.startswith(noise) and set(line) - set("^-=~ ")]
     return "; ".join(dict.fromkeys(kept[:4])) if kept else message.strip()
 
