@@ -242,9 +242,14 @@ def _block_type() -> Any:
     return types.void(types.Array(types.int64, 1, "C"), row, row, row, row, row, *_types(), row)
 
 
+def _switched_off() -> bool:
+    """Whether there is no compiler (NUMBA_DISABLE_JIT=1)."""
+    return bool(getattr(numba.config, "DISABLE_JIT", 0))
+
+
 def _first_class(block: Callable[..., None]) -> Any:
     """As a first-class function; the function itself where the compiler is switched off."""
-    if numba.config.DISABLE_JIT:
+    if _switched_off():
         return block
     return numba.cfunc(_block_type(), error_model="numpy")(block)
 
@@ -279,8 +284,8 @@ def compiled(dsigma: Callable[..., float]) -> Any:
 
     if not may_raise:
         return _first_class(integrate)
-    if not numba.config.DISABLE_JIT:
-        integrate = numba.njit(integrate, error_model="numpy", **_BARE)
+    if not _switched_off():
+        integrate = numba.njit(**_BARE)(integrate)
 
     def guarded(first, E, weight, T, F_p, F_n, nucleus, beam, p, out):  # type: ignore[no-untyped-def]
         try:
@@ -292,16 +297,16 @@ def compiled(dsigma: Callable[..., float]) -> Any:
 
 
 # Functions that only other compiled functions call.
-_BARE = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_BARE: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
 
 
 def _point(function: Callable[..., float], options: dict[str, Any]) -> tuple[Any, bool]:
     """A user's function, compiled with the user's options for what it is called with, and whether it may raise."""
-    if numba.config.DISABLE_JIT:
+    if _switched_off():
         return function, True
     for name in ("nopython", "parallel", "cache"):
         options.pop(name, None)
-    point = numba.njit(**{**options, **_BARE, "error_model": "numpy"})(function)
+    point = numba.njit(**{**options, **_BARE})(function)
     point.compile((types.float64, types.float64, *_types()))
     (result,) = point.overloads.values()
     if not isinstance(result.signature.return_type, types.Float | types.Integer | types.Boolean):

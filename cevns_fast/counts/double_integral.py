@@ -9,7 +9,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -63,10 +63,16 @@ class _Beam:
     sign: Integers
 
 
+def _values(spectrum: Callable[[Floats], Floats], E: Floats) -> Floats:
+    """A spectrum as a function of one output."""
+    return np.atleast_2d(np.asarray(spectrum(E), dtype=np.float64))
+
+
 @lru_cache(maxsize=128)
 def _beam_of(source: Source, cuts: tuple[float, ...] = ()) -> _Beam:
     """Each component's spectrum as polynomials, cut at further energies, and its lines."""
-    fitted, lines, flavour, sign = [], [], [], []
+    fitted: list[piecewise.Piecewise | None] = []
+    lines, flavour, sign = [], [], []
     for component in source.components:
         flavour.append(_FLAVOURS.get(component.name.removeprefix("anti_"), -1))
         sign.append(-1 if component.antineutrino else 1)
@@ -76,10 +82,9 @@ def _beam_of(source: Source, cuts: tuple[float, ...] = ()) -> _Beam:
             continue
         ends = component.breakpoints
         inside = {x for x in cuts if ends[0] < x < ends[-1]}
-        spectrum = component.spectrum
         name = f"spectrum of {component.name}"
         fitted.append(
-            piecewise.fit(lambda E, f=spectrum: np.atleast_2d(f(E)), sorted({*ends, *inside}), name=name, degree=11)
+            piecewise.fit(partial(_values, component.spectrum), sorted({*ends, *inside}), name=name, degree=11)
         )
     pieces = [0 if fit is None else len(fit.breaks) - 1 for fit in fitted]
     powers = max((fit.coefficients.shape[1] for fit in fitted if fit is not None), default=1)
@@ -498,7 +503,7 @@ def counts(
 
 def _points_of_degree(degree: int) -> Floats:
     """Values of a coupling, in units of its scale, that determine a polynomial; 0 is among them."""
-    return np.arange(degree + 1) - degree // 2 if degree < 3 else _chebyshev(degree)
+    return np.arange(degree + 1.0) - degree // 2 if degree < 3 else _chebyshev(degree)
 
 
 def _chebyshev(degree: int) -> Floats:

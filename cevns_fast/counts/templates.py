@@ -189,7 +189,7 @@ def standard_model_counts(
         for each in beside:
             each.check_weak_mixing_angle(chosen.sin2_theta_w)
     if method != "moments":
-        return count_polynomial(experiment, [chosen], method=method, rtol=rtol).values[0, 0]
+        return np.asarray(count_polynomial(experiment, [chosen], method=method, rtol=rtol).values[0, 0])
     return _standard_model(experiment, chosen, rtol)
 
 
