@@ -18,7 +18,7 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one core, for numpy as well
 
 import numpy as np
-from benchmarks import likelihood, limits, rates, scans, start
+from benchmarks import cosmology, likelihood, limits, rates, scans, start
 from benchmarks.timing import best_of
 
 import cevns_fast as cf
@@ -106,6 +106,19 @@ def likelihood_rows(repeat: int) -> Iterator[Row]:
     yield Row("F_G, one of 1000 values in a call", "µs", 4, 2, measured)
 
 
+def cosmology_rows(repeat: int) -> Iterator[Row]:
+    relic = made(cosmology.RelicDensity)
+    new = 1e3 * relic.seconds_of_new_masses(3 * repeat)
+    averages, literal = 1e3 * relic.seconds_of_slow_averages(), 1e3 * relic.seconds_of_the_slow_twin()
+    yield Row("relic density, new m_χ and m_S", "ms", 20, 5, new, "the slow twin, mpmath", averages)
+    further = 1e-3 * relic.track_further_coupling()
+    yield Row("relic density, a further y_χ", "ms", 1, 0.2, further, "the literal system, Radau", literal)
+    plane = made(cosmology.Plane, 2)
+    yield Row(
+        "Ωh² on 100 × 100 masses and couplings, two threads", "s", 30, None, best_of(lambda: plane.time_plane(2), 2)
+    )
+
+
 def start_rows(repeat: int) -> Iterator[Row]:
     numba = in_new_process("import numba", repeat)
     for words, goal, code in (("`import cevns_fast`", 0.4, "import cevns_fast"), ("`--help`", 0.15, start.HELP)):
@@ -123,7 +136,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeat", type=int, default=7, help="the smallest of so many times counts (default 7)")
     repeat = parser.parse_args().repeat
-    groups: list[Callable[[int], Iterator[Row]]] = [start_rows, template_rows, scan_rows, likelihood_rows]
+    groups: list[Callable[[int], Iterator[Row]]] = [
+        start_rows,
+        template_rows,
+        scan_rows,
+        likelihood_rows,
+        cosmology_rows,
+    ]
     begin = time.perf_counter()
     print("| what | reach | stretch | measured | reached | beside it | ratio |", "|-|-|-|-|-|-|-|", sep="\n")
     for group in groups:

@@ -3,7 +3,9 @@
 import cmath
 import difflib
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 REAL = frozenset({float, np.float64})  # types of numbers that need no closer look
+_FLOAT64 = np.dtype(np.float64)
+_NO_UNIT = ("", "1", "dimensionless")
 PLAIN = REAL | {complex, np.complex128}
 
 
@@ -78,6 +82,22 @@ def sequence(name: str, value: Any, kinds: type | tuple[type, ...], example: str
     return found
 
 
+def names(name: str, value: Any) -> tuple[str, ...]:
+    """A sequence of strings, as a tuple; not a single one, whose letters would be taken."""
+    found = sequence(name, value, object, "names")
+    for each in found:
+        if not isinstance(each, str):
+            raise ValueError(f"{name} = {value!r}: must be a sequence of names, and {each!r} is none")
+    return found
+
+
+def path(name: str, value: Any) -> Path:
+    """The path of a file."""
+    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str) or not str(value):
+        raise ValueError(f"{name} = {value!r}: must be a path")
+    return Path(value)
+
+
 def mapping(name: str, value: Any) -> Mapping[Any, Any]:
     """A mapping."""
     if not isinstance(value, Mapping):
@@ -128,15 +148,44 @@ def unique(claims: Iterable[tuple[str, str]]) -> None:
         owners[name] = owner
 
 
-def array(name: str, value: ArrayLike, *, minimum: float = -math.inf) -> Floats:
-    """A finite float64 array of any shape."""
+def plain(name: str, value: Any) -> Any:
+    """Refuse an array that means more than its numbers: one that masks some of them, or that has a unit.
+
+    numpy would strip either without a word. What is in lists and tuples is looked at as well.
+    """
+    if type(value) is np.ndarray and value.dtype.kind != "O":
+        return value
+    if isinstance(value, list | tuple):
+        if not set(map(type, value)) <= REAL:
+            for each in value:
+                plain(name, each)
+        return value
+    if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
+        raise ValueError(f"{name} = {value!r}: has masked entries, must be plain numbers; leave out what is masked")
+    unit = getattr(value, "unit", getattr(value, "units", None))
+    if not (unit is None or callable(unit) or isinstance(unit, int | float | np.generic) or str(unit) in _NO_UNIT):
+        raise ValueError(f"{name}: has the unit {str(unit)!r}, must be plain numbers in the unit that is documented")
+    return value
+
+
+def real(name: str, value: Any) -> Floats:
+    """A float64 array of any shape, infinities and NaN included; the array itself if it is one."""
+    if type(value) is np.ndarray and value.dtype is _FLOAT64:
+        return value
+    plain(name, value)
     try:
         raw = np.asarray(value)
         result = np.asarray(raw, dtype=np.float64) if raw.dtype.kind in "iuf" else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         result = None
     if result is None:
         raise ValueError(f"{name} = {value!r}: must be real numbers")
+    return result
+
+
+def array(name: str, value: ArrayLike, *, minimum: float = -math.inf) -> Floats:
+    """A finite float64 array of any shape."""
+    result = real(name, value)
     bad = ~(np.isfinite(result) & (result >= minimum))
     if bad.any():
         allowed = "finite" if minimum == -math.inf else f"finite and >= {minimum:g}"

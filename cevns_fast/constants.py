@@ -36,7 +36,6 @@ DAYS_PER_YEAR: Final = 365.25  # Julian year
 WATT_IN_MEV_PER_SECOND: Final = 1e-6 / 1.602176634e-19  # exact (SI 2019)
 
 # --- cosmology -----------------------------------------------------------------------------
-HIGGS_VEV: Final = 174e3  # MeV, <H0> as Brdar, Rodejohann & Xu have it; (2√2 G_F)^-½ = 174.10 GeV
+NEUTRAL_HIGGS_VEV: Final = 174e3  # MeV, <H⁰> as Brdar, Rodejohann & Xu have it; (2√2 G_F)^-½ = 174.10 GeV
 AGE_OF_UNIVERSE: Final = 13.787e9 * DAYS_PER_YEAR * SECONDS_PER_DAY  # s, Planck 2018
 OMEGA_DARK_MATTER_H2: Final = 0.1200  # Planck 2018
-N_EFF_STANDARD_MODEL: Final = 3.044  # Froustey, Pitrou & Volpe 2020

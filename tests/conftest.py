@@ -8,8 +8,8 @@ import sys
 import tempfile
 from types import ModuleType, SimpleNamespace
 
-# Before anything imports numba: a kernel cached by an earlier version must not vouch for the code under test. The process
-# that starts xdist's workers comes here first: they inherit its folder, and it removes it at its end.
+# Before anything imports numba: a kernel cached by an earlier version must not vouch for the code under test. The
+# process that starts xdist's workers comes here first: they inherit its folder, and it removes it at its end.
 if "NUMBA_CACHE_DIR" not in os.environ:
     os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="cevns_fast-numba-")
     atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)

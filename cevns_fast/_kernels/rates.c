@@ -65,18 +65,21 @@ static INLINE double massless_energy(double tau, double M)
     return 0.5 * (tau * sqrt(tau * tau + 2.0 * M) + tau * tau);
 }
 
+/* T_min falls with the energy and T_max rises, so that images of sorted kinks are sorted but for rounding. */
 static INLINE size_t find_images(const double *kinks, size_t n_kinks, double m, double M, double least, double *images)
 {
     size_t n = 0;
-    double lowest = massless_energy(sqrt(least), M);
-    for (size_t k = 0; k < n_kinks; k++) {
-        if (kinks[k] < lowest)
-            continue;
-        recoil_limits(kinks[k], m, M, images + n);
-        if (images[n + 1] > 0.0)
-            n += 2;
+    double lowest = massless_energy(sqrt(least), M), limits[2];
+    for (size_t k = n_kinks; k-- > 0 && kinks[k] >= lowest; n++) {
+        recoil_limits(kinks[k], m, M, limits);
+        if (limits[1] == 0.0)
+            break;
+        images[n] = limits[0];
+        images[2 * n_kinks - 1 - n] = limits[1];
     }
-    for (size_t i = 1; i < n; i++) { /* by insertion: they are few */
+    memmove(images + n, images + 2 * n_kinks - n, n * sizeof(double));
+    n *= 2;
+    for (size_t i = 1; i < n; i++) { /* by insertion: next to nothing is out of order */
         double value = images[i];
         size_t k = i;
         for (; k > 0 && images[k - 1] > value; k--)
@@ -247,7 +250,7 @@ static INLINE int begin_walk(const rates_flux *flux, const rates_plan *plan, siz
     double M = plan->mass[target];
     w->M = M;
     w->m2 = m * m;
-    w->pole = mediator2 / (32.0 * M); /* well below the propagator's, m^2/2M */
+    w->pole = mediator2 / (512.0 * M); /* well below the propagator's, m^2/2M */
     w->place = (size_t)plan->first_panel[target];
     w->end = (size_t)plan->first_panel[target + 1];
     w->next = 0;

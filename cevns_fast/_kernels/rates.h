@@ -18,7 +18,7 @@ enum {
 /* Moments of the flux above an energy, a lane for each power of E and parity; pieces join where breaks are. */
 typedef struct {
     const double *breaks;        /* [pieces + 1]; the last is the end point */
-    const double *kinks;         /* [n_kinks]: those of the breaks at which a moment is not smooth */
+    const double *kinks;         /* [n_kinks], increasing: those of the breaks at which a moment is not smooth */
     const double *inverse_width; /* [pieces] */
     const double *coefficients;  /* [pieces][groups][ROW]: u^5 ... 1, u^11 ... u^6, then the value, for each lane */
     size_t pieces, n_kinks, groups;

@@ -38,7 +38,7 @@ def reduced(y4: Floats, steps: Floats, rate: Floats, log_eq: Floats, A: Floats, 
             e0, e1, e2 = log_eq[n, 0], log_eq[n, 1], log_eq[n, 2]
             r0, r1, r2 = y4[i] * rate[n, 0], y4[i] * rate[n, 1], y4[i] * rate[n, 2]
             # where χ is in equilibrium it stays there, otherwise it stays where it is
-            follows = r0 * exp(L) * h > 1.0
+            follows = r0 * exp(eq) * h > 1.0
             x0 = L + e0 - eq if follows else L
             x1 = L + e1 - eq if follows else L
             x2 = L + e2 - eq if follows else L

@@ -1,8 +1,8 @@
 """Thermally averaged cross sections of χ and S: ∫dE of ∫dt Σ|M|², for a table of temperatures.
 
-One body per process, in y = 1 and in units of the masses. Row i of `E` holds energies √s for one temperature and of
-`weights` what stands before ∫Σ|M|²dt there; each row writes its own average. All amplitudes are written as sums of
-positive terms, so nothing cancels at a threshold or for a heavy mediator.
+One body per process, in y = 1 and in units of the masses. Row i of `excess` holds √s less its threshold for one
+temperature and of `weights` what stands before ∫Σ|M|²dt there; each row writes its own average. All amplitudes are
+written as sums of positive terms, so nothing cancels at a threshold or for a heavy mediator.
 
 The integral over t runs over half the range (the other half is the same under t ↔ u) with p = c − t, c the
 propagator's mass squared, and c̄ = cos θ > 0; Gauss-Legendre nodes in ln p, of which `short` is enough while
@@ -25,15 +25,16 @@ Floats = NDArray[np.float64]
 @twins
 def chi_chi_nu_nu(
     m: float, M: float, conserving: float, violating: float, t_only: bool,
-    E: Floats, weights: Floats, short: Floats, long: Floats, out: Floats,
+    excess: Floats, weights: Floats, short: Floats, long: Floats, out: Floats,
 ) -> None:  # fmt: skip
     """χχ → νν̄ times `conserving` plus χχ → νν times `violating`; `t_only` drops what the u-channel adds to νν̄."""
     D = (M - m) * (M + m)
-    for i in prange(E.shape[0]):
+    for i in prange(excess.shape[0]):
         total = 0.0
-        for j in range(E.shape[1]):
-            s = E[i, j] * E[i, j]
-            half = sqrt((E[i, j] - 2.0 * m) * (E[i, j] + 2.0 * m)) * E[i, j] / 2.0  # sβ/2
+        for j in range(excess.shape[1]):
+            E = 2.0 * m + excess[i, j]
+            s = E * E
+            half = sqrt(excess[i, j] * (E + 2.0 * m)) * E / 2.0  # sβ/2
             first = 2.0 * m * m * s / (s + 2.0 * half)  # A = m² − t at c̄ = 1
             span = log1p(half / (first + D))
             rule = short if span < 1.0 else long
@@ -59,15 +60,16 @@ def chi_chi_nu_nu(
 @twins
 def S_S_nu_nu(
     m: float, M: float, conserving: float, violating: float, t_only: bool,
-    E: Floats, weights: Floats, short: Floats, long: Floats, out: Floats,
+    excess: Floats, weights: Floats, short: Floats, long: Floats, out: Floats,
 ) -> None:  # fmt: skip
     """SS → νν̄ times `conserving` plus SS → νν times `violating`."""
     D = (M - m) * (M + m)
-    for i in prange(E.shape[0]):
+    for i in prange(excess.shape[0]):
         total = 0.0
-        for j in range(E.shape[1]):
-            s = E[i, j] * E[i, j]
-            half = sqrt((E[i, j] - 2.0 * M) * (E[i, j] + 2.0 * M)) * E[i, j] / 2.0
+        for j in range(excess.shape[1]):
+            E = 2.0 * M + excess[i, j]
+            s = E * E
+            half = sqrt(excess[i, j] * (E + 2.0 * M)) * E / 2.0
             first = s * (M * M / (s / 2.0 + half)) ** 2 + m * m  # m² − t at c̄ = 1: M²(1 − β)/(1 + β) + m²
             span = log1p(half / first)
             rule = short if span < 1.0 else long
@@ -88,16 +90,17 @@ def S_S_nu_nu(
 @twins
 def chi_chi_S_S(
     m: float, M: float, conserving: float, violating: float, t_only: bool,
-    E: Floats, weights: Floats, short: Floats, long: Floats, out: Floats,
+    excess: Floats, weights: Floats, short: Floats, long: Floats, out: Floats,
 ) -> None:  # fmt: skip
     """χχ → SS: p²q² Σ|M|² = (pq − Δ²)(p − q)²/2 + pq m²(s − 4m²), the second term twice and all twice for Majorana."""
     D = (M - m) * (M + m)
-    for i in prange(E.shape[0]):
+    for i in prange(excess.shape[0]):
         total = 0.0
-        for j in range(E.shape[1]):
-            s = E[i, j] * E[i, j]
-            above = (E[i, j] - 2.0 * m) * (E[i, j] + 2.0 * m)
-            half = sqrt(above * (E[i, j] - 2.0 * M) * (E[i, j] + 2.0 * M)) / 2.0
+        for j in range(excess.shape[1]):
+            E = 2.0 * M + excess[i, j]
+            s = E * E
+            above = (2.0 * (M - m) + excess[i, j]) * (E + 2.0 * m)
+            half = sqrt(above * excess[i, j] * (E + 2.0 * M)) / 2.0
             middle = s / 2.0 - m * m - M * M
             first = D * D / (middle + half)
             span = log1p(half / first)

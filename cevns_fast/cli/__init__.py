@@ -1,5 +1,5 @@
-"""The command line."""
+"""The command line: a module for each command."""
 
-from cevns_fast.cli.commands import main
+from cevns_fast.cli.program import main
 
 __all__ = ["main"]

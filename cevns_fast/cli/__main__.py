@@ -2,6 +2,6 @@
 
 import sys
 
-from cevns_fast.cli.commands import main
+from cevns_fast.cli.program import main
 
 sys.exit(main())

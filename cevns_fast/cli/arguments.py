@@ -121,12 +121,36 @@ def _parser() -> argparse.ArgumentParser:
         help="CP phase of a scanned or profiled coupling; may be repeated",
     )  # fmt: skip
     command.add_argument(
+        "--minimum", choices=["anywhere", "grid"], default="anywhere",
+        help="what Delta chi2 is above: the best fit, also outside the grid (default), or the grid's lowest point",
+    )  # fmt: skip
+    command.add_argument(
         "--checkpoint", metavar="DIR", help="keep what is finished there; the same command then resumes from it"
     )
     command.add_argument("--workers", type=int, metavar="N", help="default: one for each processor")
     command.add_argument("--processes", action="store_true", help="workers are processes instead of threads")
     _model_options(command)
     _output_options(command, default="results", what="where scan-….nc and .png go; default %(default)s")
+
+    command = _command(commands, "dark-matter", "mass and coupling of chi: recoils, relic density, seesaw, stability")
+    command.add_argument(
+        "--model", default="scalar", metavar="NAME", help="scalar (default), a mediator S, or dipole, a magnetic moment"
+    )
+    command.add_argument(
+        "-e", "--experiment", nargs="+", default=[], metavar="NAME|TOML", help="default: all that have data"
+    )
+    command.add_argument("--ratio", type=float, default=3.0, metavar="X", help="m_S over m_chi; default %(default)s")
+    command.add_argument(
+        "--reading", default="majorana", metavar="NAME",
+        help="what chi is: dirac, majorana (default), majorana-lepton-conserving or dirac-pair",
+    )  # fmt: skip
+    command.add_argument(
+        "--mass-range", nargs=2, type=float, default=[0.3, 60.0], metavar=("LOW", "HIGH"),
+        help="m_chi, MeV; default 0.3 60",
+    )  # fmt: skip
+    command.add_argument("--masses", type=int, default=120, metavar="N", help="how many masses; default %(default)s")
+    command.add_argument("--threads", type=int, default=1, metavar="N", help="default %(default)s")
+    _output_options(command, default="results", what="where dark-matter-MODEL.csv and .png go; default %(default)s")
 
     command = _command(commands, "reproduce", "draw a paper's figures and compare its numbers with ours")
     command.add_argument("paper", nargs="?", choices=PAPERS, metavar="PAPER", help=", ".join(PAPERS))

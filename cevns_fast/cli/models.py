@@ -78,3 +78,14 @@ def described(each: "Interaction", without: Iterable[str]) -> str:
         if field.name not in without and (field.default is MISSING or value != field.default or isinstance(value, str)):
             words.append(f"{field.name} {value}")
     return ", ".join(words)
+
+
+def all_zero(each: "Interaction") -> bool:
+    """Whether no coupling has a value."""
+    values = [getattr(each, name, None) for name in each.couplings]
+    return not any(part != 0 for value in values if value is not None for part in _parts(value))
+
+
+def _parts(value: Any) -> tuple[Any, ...]:
+    """Of a coupling to u and d."""
+    return value if isinstance(value, tuple) else (value,)

@@ -8,7 +8,7 @@ E_min(T) on. Both are refined until the counts agree with a refinement.
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import product
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ from cevns_fast.counts.flux import FluxMoments, flux_moments
 from cevns_fast.counts.plan import BIN_FLOOR, Plan, plan_of
 from cevns_fast.counts.rows import Integrand, Setting, masses_of
 from cevns_fast.experiments.experiment import Experiment
-from cevns_fast.experiments.sources import Source
+from cevns_fast.experiments.sources import FluxComponent, Source
 from cevns_fast.interactions.numerical import NumericalInteraction
 from cevns_fast.interactions.process import Exponents, Process
 from cevns_fast.nuclear.form_factors import FormFactor
@@ -51,8 +51,6 @@ _NOISE = 1e-13
 _POINT = 1e-11
 _SAME = 1e-8
 
-_FLAVOURS = {"nu_e": 0, "nu_mu": 1, "nu_tau": 2}
-
 
 @dataclass(frozen=True, eq=False)
 class _Beam:
@@ -68,24 +66,34 @@ def _values(spectrum: Callable[[Floats], Floats], E: Floats) -> Floats:
     return np.atleast_2d(np.asarray(spectrum(E), dtype=np.float64))
 
 
+def _shares(component: FluxComponent, flavours: bool) -> list[tuple[int, float]]:
+    """How many of a component's neutrinos are of each flavour; −1 for what nobody told, or asked."""
+    rho = component.density
+    if not flavours or rho is None:
+        return [(-1, component.neutrinos)]
+    return [(i, float(share)) for i, share in enumerate(rho.diagonal().real) if share != 0]
+
+
 @lru_cache(maxsize=128)
-def _beam_of(source: Source, cuts: tuple[float, ...] = ()) -> _Beam:
-    """Each component's spectrum as polynomials, cut at further energies, and its lines."""
+def _beam_of(source: Source, flavours: bool = False, cuts: tuple[float, ...] = ()) -> _Beam:
+    """Each component's spectrum as polynomials, cut at further energies, and its lines; those of each flavour apart.
+
+    A function of a flavour knows no coherence of flavours: a density matrix is for it what its diagonal says.
+    """
     fitted: list[piecewise.Piecewise | None] = []
     lines, flavour, sign = [], [], []
     for component in source.components:
-        flavour.append(_FLAVOURS.get(component.name.removeprefix("anti_"), -1))
-        sign.append(-1 if component.antineutrino else 1)
-        lines.append(component.lines)
-        if component.spectrum is None:
-            fitted.append(None)
-            continue
-        ends = component.breakpoints
-        inside = {x for x in cuts if ends[0] < x < ends[-1]}
-        name = f"spectrum of {component.name}"
-        fitted.append(
-            piecewise.fit(partial(_values, component.spectrum), sorted({*ends, *inside}), name=name, degree=11)
-        )
+        fit = None
+        if component.spectrum is not None:
+            ends = component.breakpoints
+            inside = {x for x in cuts if ends[0] < x < ends[-1]}
+            name = f"spectrum of {component.name}"
+            fit = piecewise.fit(partial(_values, component.spectrum), sorted({*ends, *inside}), name=name, degree=11)
+        for each, share in _shares(component, flavours):
+            flavour.append(each)
+            sign.append(-1 if component.antineutrino else 1)
+            lines.append([(energy, share * intensity) for energy, intensity in component.lines])
+            fitted.append(None if fit is None else replace(fit, coefficients=share * fit.coefficients))
     pieces = [0 if fit is None else len(fit.breaks) - 1 for fit in fitted]
     powers = max((fit.coefficients.shape[1] for fit in fitted if fit is not None), default=1)
     coefficients = np.zeros((sum(pieces), powers))
@@ -395,7 +403,7 @@ def _of_function(
         np.zeros(len(owner)),
         plan,
         walk,
-        _beam_of(source, definition.E_breakpoints),
+        _beam_of(source, True, definition.E_breakpoints),
         nuclei,
         detector.form_factor,
     )
@@ -562,7 +570,7 @@ def _finite(interaction: NumericalInteraction, nuclide: Nuclide, E: Floats, T: F
 def spectrum(experiment: Experiment, interaction: NumericalInteraction, nuclide: Nuclide, T: Floats) -> Floats:
     """Σ_components ∫dE φ(E) dσ/dT for one nucleus and unit fluence, MeV⁻³."""
     definition = interaction.definition
-    beam = _beam_of(experiment.source, definition.E_breakpoints)
+    beam = _beam_of(experiment.source, True, definition.E_breakpoints)
     least = np.asarray(minimum_neutrino_energy(T, interaction.mass_of_final_state, nuclide.mass))
     target = np.zeros(T.size, dtype=np.int64)
     F_p, F_n = _form_factors(experiment.detector.form_factor, [nuclide], target, T)

@@ -1,16 +1,22 @@
 """Moments of a flux: μ_k(x) = ∫_x^∞ φ(E) E^k dE of all its components, as piecewise polynomials of x."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
+from cevns_fast import _validate as validate
 from cevns_fast._kernels.rates import COEFFICIENTS, Flux
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
-from cevns_fast.experiments.sources import Source, kinks_of
+from cevns_fast.experiments.sources import FluxComponent, Source, kinks_of
+from cevns_fast.interactions.process import Beam
 
 Lane = tuple[bool, int]  # odd under ν ↔ ν̄, power of E
+
+# Neutrinos below 10 to this power of a spectrum's first energy after 0 make recoils too small and rare to be seen.
+_LOWEST_DECADE = -12
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +38,7 @@ def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
     # Where there are no neutrinos, or nothing else, odd moments are even ones up to a sign.
     kept = [lane if len(parities) > 1 else (False, lane[1]) for lane in lanes]
     distinct = tuple(dict.fromkeys(kept))
-    signs = [[-1.0 if odd and c.antineutrino else 1.0 for odd, _ in distinct] for c in components]
+    signs = [[-c.neutrinos if odd and c.antineutrino else c.neutrinos for odd, _ in distinct] for c in components]
     powers = np.array([k for _, k in distinct], dtype=np.float64)
 
     def density(E: Floats) -> Floats:
@@ -42,10 +48,11 @@ def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
                 continue
             inside = (E > component.breakpoints[0]) & (E < component.breakpoints[-1])
             if inside.any():
-                total[:, inside] += np.outer(sign, component.spectrum(E[inside])) * E[inside] ** powers[:, None]
+                values = validate.real("values of a spectrum", component.spectrum(E[inside]))
+                total[:, inside] += np.outer(sign, values) * E[inside] ** powers[:, None]
         return total
 
-    fitted = piecewise.fit(density, _ends(kinks), name="spectrum", degree=COEFFICIENTS - 1)
+    fitted = piecewise.fit(density, _ends(kinks, density), name="spectrum", degree=COEFFICIENTS - 1)
     lines = []
     for component, sign in zip(components, signs, strict=True):
         for energy, intensity in component.lines:
@@ -60,13 +67,59 @@ def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
     )
 
 
-def _ends(kinks: tuple[float, ...]) -> list[float]:
+@dataclass(frozen=True, eq=False)
+class PartOfSource:
+    """Some of a source's components."""
+
+    components: tuple[FluxComponent, ...]
+    fluence_per_exposure: float
+    exposure_unit: str
+
+
+#: States in flavour space that differ by no more than this are one.
+_SAME_STATE = 1e-12
+
+
+@remember(maxsize=128)
+def beams_of(source: Source) -> tuple[tuple[Beam, Source], ...]:
+    """The pure states of a source's neutrinos, each with the part of the source that is in it.
+
+    A density matrix is the sum of its eigenstates, which do not interfere.
+    """
+    found: dict[tuple[tuple[complex, ...], bool], list[FluxComponent]] = {}
+    for component in source.components:
+        rho = component.density
+        if rho is None:
+            raise ValueError(
+                f"flavour of {component.name!r} = None: must be stated for an interaction that tells flavours apart"
+            )
+        weights, states = np.linalg.eigh(rho)
+        for weight, state in zip(weights.tolist(), states.T, strict=True):
+            if abs(weight) <= _SAME_STATE * np.abs(weights).max():
+                continue
+            state = state * (np.abs(state[np.argmax(np.abs(state))]) / state[np.argmax(np.abs(state))])
+            key = tuple(np.round(state, 13).tolist()), component.antineutrino
+            share = replace(component, flavour=((weight, 0, 0), (0, 0, 0), (0, 0, 0)))  # as many, of one state
+            found.setdefault(key, []).append(share)
+    return tuple(
+        (Beam(state, antineutrino), PartOfSource(tuple(parts), source.fluence_per_exposure, source.exposure_unit))  # type: ignore[arg-type]
+        for (state, antineutrino), parts in found.items()
+    )
+
+
+def _ends(kinks: tuple[float, ...], density: piecewise.VectorFunction) -> list[float]:
     """Ends of intervals on which the density is smooth, with one below the lowest kink.
 
     There are no neutrinos there, but a line at the lowest kink counts below it and not above: it takes a piece on
-    either side to tell.
+    either side to tell. A spectrum that begins at E = 0 with more than E² has poles there: decades approach it.
     """
-    return [0.5 * kinks[0], *kinks] if kinks[0] > 0 else list(kinks)
+    first, *others = kinks
+    if first > 0:
+        return [0.5 * first, *kinks]
+    near, far = np.abs(density(others[0] * np.array([1e-6, 1e-3]))).T
+    if np.all(near <= 2 * far):
+        return list(kinks)
+    return [*(others[0] * 10.0**k for k in range(_LOWEST_DECADE, 0)), *others]
 
 
 def moments_at(moments: FluxMoments, E: Floats) -> Floats:

@@ -19,7 +19,8 @@ VectorFunction = Callable[[Floats], Floats]  # float64[m] -> float64[outputs, m]
 
 DEGREE = 20
 TOLERANCE = 5e-14
-MAX_PIECES = 2000
+ROUNDING = 1e-15
+MAX_PIECES = 2000  # beside those that breakpoints make
 
 
 @cache
@@ -121,11 +122,14 @@ def fit(
         x = middle[:, None] + half[:, None] * _nodes(degree)
         values = _finite(function, x.ravel(), name).reshape(-1, *x.shape)  # [outputs, intervals, nodes]
         series = values @ _to_chebyshev(degree).T
-        tail = np.abs(series[..., -2:]).max(axis=2)
-        converged = np.all(tail <= np.maximum(TOLERANCE * np.abs(values).max(axis=2), smallest[:, None]), axis=0)
-        narrow = (half < 1e-9 * np.maximum(np.abs(low), np.abs(high))) | (half < 1e-12 * (ends[-1] - ends[0]))
+        tail, largest = np.abs(series[..., -2:]).max(axis=2), np.abs(values).max(axis=2)
+        far, at_zero = np.maximum(np.abs(low), np.abs(high)), (low <= 0) & (high >= 0)
+        # Neighbouring numbers differ by ε x: a function that rises on a short interval is no smoother than that.
+        grain = ROUNDING * far / half * (values.max(axis=2) - values.min(axis=2))
+        converged = np.all(tail <= np.maximum(np.maximum(TOLERANCE * largest, grain), smallest[:, None]), axis=0)
+        narrow = (half < 1e-9 * far) | at_zero & (half < 1e-12 * (ends[-1] - ends[0]))
         done = converged | narrow
-        if sum(map(len, starts)) + len(low) + np.count_nonzero(~done) > MAX_PIECES:
+        if sum(map(len, starts)) + len(low) + np.count_nonzero(~done) > MAX_PIECES + len(ends):
             done[:] = True
         rough |= not converged[done].all()
         starts.append(low[done])
@@ -195,6 +199,9 @@ def moments(density: Piecewise, lines: Sequence[tuple[float, Floats]]) -> Moment
     whole = np.polynomial.polynomial.polyval(1 - 2 * v, by_power)
     beyond = np.cumsum((width[..., 0] * (whole @ w))[:0:-1], axis=0)[::-1]
     value = np.concatenate([beyond, np.zeros((1, outputs))])
-    for x, weight in lines:
-        value += np.where(x >= breaks[1:, None], weight, 0.0)
+    if lines:
+        at = np.zeros_like(value)  # the last interval that ends at or below each line
+        place = np.searchsorted(breaks[1:], [x for x, _ in lines], side="right") - 1
+        np.add.at(at, place[place >= 0], np.array([weight for _, weight in lines])[place >= 0])
+        value += np.cumsum(at[::-1], axis=0)[::-1]
     return Moments(breaks, value, _monomials(width * (inner @ w) @ _to_chebyshev(degree).T))

@@ -7,7 +7,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import pairwise
+from itertools import combinations_with_replacement, pairwise
+from typing import cast
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from cevns_fast.counts import piecewise
 from cevns_fast.counts.flux import FluxMoments, Lane, flux_moments
 from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.sources import Source, endpoint_of
+from cevns_fast.interactions.process import Part
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
 from cevns_fast.nuclear.nuclei import Nuclide
 
@@ -25,6 +27,7 @@ from cevns_fast.nuclear.nuclei import Nuclide
 _EVEN_LANES: tuple[Lane, ...] = tuple((False, k) for k in range(-2, 3))
 _ODD_LANES: tuple[Lane, ...] = tuple((True, k) for k in range(-2, 1))
 _PROBE_LANES = _EVEN_LANES + _ODD_LANES
+_NEGATIVE = [i for i, (_, k) in enumerate(_PROBE_LANES) if k < 0]
 # Fractions of the heaviest mass, beside 0 and one that is nearly 0.
 _PROBE_MASSES = (0.1, 0.4, 0.7, 0.9, 0.99)
 _PROPAGATOR_POWERS = (0, 2)
@@ -44,11 +47,12 @@ _SAME_EDGE = 1e-15
 
 @dataclass(frozen=True)
 class IntegrationTarget:
-    """A nuclide and a product of form factors: "both" if protons and neutrons share one."""
+    """A nuclide and a product of two parts of amplitudes: protons' is 0, neutrons' 1, or (0, 1) if they share one."""
 
     index: int
     nuclide: Nuclide
-    form_factors: str  # "both", "pp", "pn", "nn", or "bare" for none
+    left: tuple[int, ...] = (0, 1)
+    right: tuple[int, ...] = (0, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,30 +75,34 @@ class Plan:
 
 
 @lru_cache(maxsize=64)
-def plan_of(source: Source, detector: Detector, rtol: float) -> Plan:
-    """The coarsest plan that agrees with its own refinement to `rtol` for probe masses and propagators."""
+def plan_of(source: Source, detector: Detector, rtol: float, parts: tuple[Part, ...] = ()) -> Plan:
+    """The coarsest plan that agrees with its own refinement to `rtol` for probe masses and propagators.
+
+    `parts` are functions of Q² beyond the form factors of protons and neutrons.
+    """
     probed = flux_moments(source, _PROBE_LANES)
-    coarse = _build(source, detector, _REFINEMENTS[0])
+    coarse = _build(source, detector, _REFINEMENTS[0], parts)
     sums = _probe(source, probed, coarse)
     for refinement in _REFINEMENTS[1:]:
-        fine = _build(source, detector, refinement)
+        fine = _build(source, detector, refinement, parts)
         finer_sums = _probe(source, probed, fine)
         if _difference(sums, finer_sums) <= rtol:
             return coarse
         coarse, sums = fine, finer_sums
     warnings.warn(
         f"rtol = {rtol:g}: the recoil integrals agree with their last refinement to "
-        f"{_difference(_probe(source, probed, _build(source, detector, _REFINEMENTS[-2])), sums):.1g} only",
+        f"{_difference(_probe(source, probed, _build(source, detector, _REFINEMENTS[-2], parts)), sums):.1g} only",
         piecewise.AccuracyWarning,
         stacklevel=2,
     )
     return coarse
 
 
-def _probe(source: Source, probed: FluxMoments, candidate: Plan) -> Floats:
-    """All cells for a few masses, without a propagator and with a massless mediator's."""
+def _probe(source: Source, probed: FluxMoments, candidate: Plan) -> list[Floats]:
+    """All cells for a few masses [masses, targets, powers of T, lanes, bins], for each power of a propagator."""
     panels = candidate.panels
-    limit = endpoint_of(source) * (1 - endpoint_of(source) / (2 * panels.mass.min()))
+    E, M = endpoint_of(source), panels.mass.min()
+    limit = E * (1 - E / (2 * M)) if E < M else np.sqrt(M * (M + 2 * E)) - M  # a little below what can be produced
     masses = np.array([0.0, 1e-3 / limit, *_PROBE_MASSES]) * limit
     n_targets, n_lanes = len(panels.mass), len(_PROBE_LANES)
     cells = T_POWERS * n_lanes
@@ -117,42 +125,53 @@ def _probe(source: Source, probed: FluxMoments, candidate: Plan) -> Floats:
         sums = out.reshape(len(masses), n_targets, T_POWERS, n_lanes, -1)
         if panels.low[0] == 0:  # 1/T and steeper have no integral for a massless final state
             sums[0, :, : power - LOWEST_T_POWER] = 0.0
+            sums[0, :, power - LOWEST_T_POWER, _NEGATIVE] = 0.0  # and 1/E alone comes with a mass
             sums[1, :, power] = 0.0  # 1/T² comes with m⁴ or m², small where the response is not known as well
         if power > 0:  # no interaction multiplies a propagator by 1/T
             sums[:, :, :-LOWEST_T_POWER] = 0.0
         results.append(sums)
-    return np.concatenate(results)
+    return results
 
 
-def _difference(coarse: Floats, fine: Floats) -> float:
-    """Largest difference, relative to the sum without cancellation, floored."""
-    even = np.abs(fine[:, :, :, : len(_EVEN_LANES)])
-    scale = np.concatenate([even, even[:, :, :, : len(_ODD_LANES)]], axis=3)
-    scale = np.maximum(scale, BIN_FLOOR * scale.max(axis=-1, keepdims=True))
-    by_power = scale.reshape(len(_PROPAGATOR_POWERS), -1, *scale.shape[1:])
-    scale = np.maximum(by_power, _MASS_FLOOR * by_power.max(axis=(1, -1), keepdims=True)).reshape(scale.shape)
-    return float(np.max(np.abs(coarse - fine) / np.where(scale > 0, scale, 1.0)))
+def _difference(coarse: Sequence[Floats], fine: Sequence[Floats]) -> float:
+    """Largest difference, relative to the sum without cancellation, floored; of many bins it takes little room."""
+    worst = 0.0
+    for one, other in zip(coarse, fine, strict=True):
+        scale = np.abs(other[:, :, :, : len(_EVEN_LANES)])
+        np.maximum(scale, BIN_FLOOR * scale.max(axis=-1, keepdims=True), out=scale)
+        np.maximum(scale, _MASS_FLOOR * scale.max(axis=(0, -1), keepdims=True), out=scale)
+        scale[scale == 0] = 1.0
+        for lanes in (slice(len(_EVEN_LANES)), slice(len(_EVEN_LANES), None)):  # odd ones may cancel
+            error = one[:, :, :, lanes] - other[:, :, :, lanes]
+            np.abs(error, out=error)
+            error /= scale[:, :, :, : error.shape[3]]
+            worst = float(np.maximum(worst, error.max()))  # what is not a number stays none
+    return worst
 
 
-def _targets(detector: Detector) -> tuple[IntegrationTarget, ...]:
-    """Every nuclide, three times where neutrons have a radius of their own."""
+def _targets(detector: Detector, parts: tuple[Part, ...]) -> tuple[IntegrationTarget, ...]:
+    """Every nuclide with every product of parts: three where neutrons have a radius of their own, and no more parts."""
     found = []
     probe = np.linspace(1e-3, 0.1, 5)
     for i, nuclide in enumerate(detector.target.nuclides):
         same = np.array_equal(detector.form_factor.proton(nuclide, probe), detector.form_factor.neutron(nuclide, probe))
-        found += [IntegrationTarget(i, nuclide, kind) for kind in (("both",) if same else ("pp", "pn", "nn"))]
+        groups: list[tuple[int, ...]] = [(0, 1)] if same else [(0,), (1,)]
+        groups += [(2 + k,) for k in range(len(parts))]
+        found += [IntegrationTarget(i, nuclide, *pair) for pair in combinations_with_replacement(groups, 2)]
     return tuple(found)
 
 
-def _form_factors(detector: Detector, target: IntegrationTarget, T: Floats) -> Floats:
-    """The target's product of form factors."""
-    if target.form_factors == "bare":
-        return np.ones_like(T)
-    proton = detector.form_factor.proton(target.nuclide, T)
-    if target.form_factors in ("both", "pp"):
-        return proton * proton
-    neutron = detector.form_factor.neutron(target.nuclide, T)
-    return neutron * (proton if target.form_factors == "pn" else neutron)
+def _form_factors(detector: Detector, target: IntegrationTarget, parts: tuple[Part, ...], T: Floats) -> Floats:
+    """The target's product of form factors, and of what else its parts come with."""
+
+    def of(group: tuple[int, ...]) -> Floats:
+        if group == (1,):
+            return detector.form_factor.neutron(target.nuclide, T)
+        proton = detector.form_factor.proton(target.nuclide, T)
+        return proton if group[0] == 0 else proton * parts[group[0] - 2](2 * target.nuclide.mass * T)
+
+    right = of(target.right)
+    return right * (right if target.left == target.right else of(target.left))
 
 
 def _sees_zero(detector: Detector) -> bool:
@@ -177,18 +196,24 @@ def _cuts(detector: Detector, highest: float) -> list[float]:
     first, last = max(first, response.recoil_threshold), min(last, highest)
     if first >= last:
         return []
-    return [first, *(T for T in detector.response_breakpoints(highest) if first < T < last), last]
+    inside = {*detector.response_breakpoints(highest), *detector.form_factor_breakpoints}
+    return [first, *sorted(T for T in inside if first < T < last), last]
 
 
 @lru_cache(maxsize=256)
 def _build(
-    source: Source, detector: Detector, refinement: int, bare: bool = False, further: tuple[float, ...] = ()
+    source: Source,
+    detector: Detector,
+    refinement: int,
+    parts: tuple[Part, ...],
+    bare: bool = False,
+    further: tuple[float, ...] = (),
 ) -> Plan:
     """A plan whose panels span at most a factor 2^(1/refinement) in T.
 
     A bare one leaves form factors to who integrates; it is cut at further recoil energies.
     """
-    targets = _targets(detector)
+    targets, whole = _targets(detector, parts), cast(tuple[Part, ...] | None, parts)
     end = endpoint_of(source)
     # T_max of a massless final state bounds all others, BRX Eq. (10); the lightest nucleus recoils furthest.
     highest = max(2 * end * end / (t.nuclide.mass + 2 * end) for t in targets)
@@ -202,7 +227,7 @@ def _build(
         """What each target brings to each bin: form factors × response."""
         T = tau * tau
         response = detector.response.accept(detector.response.mean(T))[None] if sharp else detector.bin_response(T)
-        forms = np.array([_form_factors(detector, t, T) for t in targets])
+        forms = np.array([np.ones_like(T) if whole is None else _form_factors(detector, t, whole, T) for t in targets])
         return np.asarray((forms[:, None] * response).reshape(-1, T.size))
 
     def fit(ends: Floats) -> piecewise.Piecewise:
@@ -215,7 +240,7 @@ def _build(
         edges = np.union1d(edges, _split(fit(_distinct(np.array(cuts))).breaks, refinement) ** 2)
     edges = _distinct(edges)
     if bare:  # one target for each nuclide
-        targets = tuple(IntegrationTarget(i, n, "bare") for i, n in enumerate(detector.target.nuclides))
+        targets, whole = tuple(IntegrationTarget(i, n) for i, n in enumerate(detector.target.nuclides)), None
     fitted, taus = fit(edges), np.sqrt(edges)
     n_panels, n_fed = len(edges) - 1, 1 if sharp else detector.n_bins
     bins = np.zeros(n_panels, dtype=np.int64)
@@ -237,7 +262,7 @@ def _build(
         feed_breaks=fitted.breaks,
         feed_coefficients=fitted.coefficients,
     )
-    again = partial(_build, source, detector, bare=bare, further=further)
+    again = partial(_build, source, detector, parts=parts, bare=bare, further=further)
     return Plan(panels, targets, cuts[0] == 0.0 and _sees_zero(detector), refinement, again)
 
 
@@ -258,7 +283,8 @@ def _panel_edges(cuts: Sequence[float], ratio: float, refinement: int) -> Floats
     for low, high in pairwise(cuts):
         if low > 0:
             n = max(1, int(np.ceil(np.log(high / low) / np.log(ratio) - 1e-9)))
-            edges += np.geomspace(low, high, n + 1)[1:-1].tolist()
+            if n > 1:
+                edges += np.geomspace(low, high, n + 1)[1:-1].tolist()
         else:
             first = high / (8 * refinement) ** 2  # below it, analytic in √T for all that matters
             n = max(1, int(np.ceil(np.log(high / first) / np.log(ratio) - 1e-9)))

@@ -26,6 +26,7 @@ from cevns_fast.interactions.process import (
     Batch,
     Complexes,
     Exponents,
+    Part,
     Process,
     Shape,
     channels_of,
@@ -50,10 +51,11 @@ class Setting:
 
 
 @lru_cache(maxsize=128)
-def setting_of(experiment: Experiment, rtol: float) -> Setting:
+def setting_of(experiment: Experiment, rtol: float, parts: tuple[Part, ...] = (), electrons: bool = False) -> Setting:
     """What an experiment brings to all interactions, remembered."""
-    plan = plan_of(experiment.source, experiment.detector, rtol)
-    nuclei = experiment.detector.nuclei[[t.index for t in plan.targets]]
+    detector = experiment.detector.of_electrons if electrons else experiment.detector
+    plan = plan_of(experiment.source, detector, rtol, parts)
+    nuclei = detector.nuclei[[t.index for t in plan.targets]]
     nuclides = tuple(dict.fromkeys(t.nuclide for t in plan.targets))
     return Setting(experiment.source, plan, nuclides, nuclei * (experiment.fluence * MEV2_CM2))
 
@@ -129,14 +131,22 @@ Processes = Mapping[Nuclide, Sequence[Process]]
 Amplitudes = Mapping[Nuclide, Sequence[AmplitudePolynomial]]
 
 
-def rows_of(setting: Setting, processes: Processes, amplitudes: Amplitudes) -> Rows:
-    """Rows and integrands, remembered by content: a fit changes the mass more often than the amplitudes."""
+def rows_of(
+    setting: Setting, processes: Processes, amplitudes: Amplitudes, sources: Sequence[Source] | None = None
+) -> Rows:
+    """Rows and integrands, remembered by content: a fit changes the mass more often than the amplitudes.
+
+    `sources` are those of each process, the parts of the setting's that are in one state; None: all of it for each.
+    """
     structures = tuple([process.structure for each in processes.values() for process in each])
     polynomials = [polynomial.items() for each in amplitudes.values() for polynomial in each]
     if any([s.coefficients is None for s in structures]) or any([len(a) > 1 for p in polynomials for _, a in p]):
-        return _make_rows(setting, processes, amplitudes)  # a number for each of a batch: large, and not seen again
+        return _make_rows(
+            setting, processes, amplitudes, sources
+        )  # a number for each of a batch: large, and not seen again
     key = (
         setting,
+        sources if sources is None else tuple(sources),
         structures,
         tuple([process.propagator_power for each in processes.values() for process in each]),
         tuple([tuple([(e, a.shape, a.tobytes()) for e, a in items]) for items in polynomials]),
@@ -145,7 +155,7 @@ def rows_of(setting: Setting, processes: Processes, amplitudes: Amplitudes) -> R
     if found is None:
         if len(_remembered_rows) >= _MOST_REMEMBERED:
             _remembered_rows.clear()
-        found = _remembered_rows[key] = _make_rows(setting, processes, amplitudes)
+        found = _remembered_rows[key] = _make_rows(setting, processes, amplitudes, sources)
     return found
 
 
@@ -153,7 +163,9 @@ _remembered_rows: dict[Any, Rows] = {}
 _MOST_REMEMBERED = 256
 
 
-def _make_rows(setting: Setting, processes: Processes, amplitudes: Amplitudes) -> Rows:
+def _make_rows(
+    setting: Setting, processes: Processes, amplitudes: Amplitudes, sources: Sequence[Source] | None
+) -> Rows:
     """Rows and integrands of amplitudes and processes."""
     targets, scale = setting.plan.targets, setting.factor[:, None, None, None]
     per_process = list(zip(*(processes[t.nuclide] for t in targets), strict=True))
@@ -167,14 +179,18 @@ def _make_rows(setting: Setting, processes: Processes, amplitudes: Amplitudes) -
     complex_ones = [e for e in exponents if any(e in w and w[e][..., 1].any() for w in weights)]
     rows = [(e, 0) for e in exponents] + [(e, 1) for e in complex_ones]
     integrands = tuple(
-        _integrand(setting, per_process[i], [(row, w[e][..., part]) for row, (e, part) in enumerate(rows) if e in w])
+        _integrand(
+            setting.source if sources is None else sources[i],
+            per_process[i],
+            [(row, w[e][..., part]) for row, (e, part) in enumerate(rows) if e in w],
+        )
         for i, w in enumerate(weights)
     )
     return Rows(tuple(exponents), tuple(exponents.index(e) for e in complex_ones), integrands)
 
 
 def _integrand(
-    setting: Setting, per_target: Sequence[Process], weights: Sequence[tuple[int, Floats]]
+    source: Source, per_target: Sequence[Process], weights: Sequence[tuple[int, Floats]]
 ) -> Integrand | None:
     """What the kernel integrates for a process, with weights[targets, n or 1, channels] in some of the rows."""
     structure = per_target[0].structure
@@ -182,7 +198,7 @@ def _integrand(
     used = tuple((row, c) for row, channels, _ in in_use for c in channels.tolist())
     if not used:
         return None
-    moments = flux_moments(setting.source, structure.lanes)
+    moments = flux_moments(source, structure.lanes)
     layout = _layout(structure.shape, used, moments)
     weight = np.concatenate([w[..., channels] for _, channels, w in in_use], axis=-1)  # [targets, n or 1, parts]
     coefficient = [
@@ -237,10 +253,11 @@ def _weights(
     """What multiplies each channel, by monomial: Σ_h Re[a_h* b_h] and its complex partner, [n or 1, channels, 2]."""
     kept = {e: a for e, a in amplitudes.items() if a.any()} or dict(list(amplitudes.items())[:1])
     exponents = list(kept)
-    stack = np.stack(np.broadcast_arrays(*kept.values()))  # [monomials, n, helicities, amplitudes, 2]
+    stack = np.stack(np.broadcast_arrays(*kept.values()))  # [monomials, n, helicities, amplitudes, parts]
     grams: list[Complexes] = []
-    for p, q in {"both": ((2, 2),), "pp": ((0, 0),), "nn": ((1, 1),), "pn": ((0, 1), (1, 0))}[target.form_factors]:
-        left, right = (stack.sum(axis=-1) if i == 2 else stack[..., i] for i in (p, q))
+    both_ways = [(target.left, target.right), (target.right, target.left)]
+    for pair in both_ways[: 1 if target.left == target.right else 2]:
+        left, right = (stack[..., part[0]] if len(part) == 1 else stack[..., :2].sum(axis=-1) for part in pair)
         grams.append(np.einsum("inha,jnhb->ijnab", left.conj(), right))
     gram = sum(grams[1:], grams[0])
     first, second = (np.array(index) for index in zip(*channels, strict=True))

@@ -105,6 +105,9 @@ def differential_cross_section(
     except ValueError:
         raise ValueError(f"E: shape {energies.shape} and T: shape {recoils.shape} must broadcast") from None
     factor = HelmFormFactor() if form_factor is None else form_factor
+    if not all(callable(getattr(factor, name, None)) for name in ("proton", "neutron")):
+        raise ValueError(f"form_factor = {form_factor!r}: must be a HelmFormFactor or PointNucleus")
+    validate.flag("antineutrino", antineutrino)
     kind = type(interaction)
     result = np.zeros(energies.shape)
     if isinstance(interaction, NumericalInteraction):

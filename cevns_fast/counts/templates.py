@@ -11,14 +11,17 @@ import numpy as np
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
+from cevns_fast.counts.flux import beams_of
 from cevns_fast.counts.rows import integrate, rows_of, setting_of
-from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.experiments.experiment import Experiment, without_data
+from cevns_fast.experiments.sources import Source
 from cevns_fast.interactions.numerical import NumericalInteraction
-from cevns_fast.interactions.process import Exponents, Interaction
+from cevns_fast.interactions.process import Beam, Collision, Exponents, Interaction
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.parallel.threads import checked
 
 WithStandardModel = bool | StandardModel
+TargetParticles = Literal["all", "nuclei", "electrons"]
 DEFAULT_RTOL = 1e-11
 Method = Literal["moments", "double-integral"]
 METHODS = ("moments", "double-integral")
@@ -74,7 +77,7 @@ class Templates:
         ValueError
             If a coupling is not open, or not a finite number.
         """
-        for name, value in couplings.items():
+        for name, value in validate.mapping("couplings", couplings).items():
             validate.choice("coupling", name, self.couplings)
             validate.coupling(name, value)
         x = {name: complex(couplings.get(name, 0.0)) for name in self.couplings}
@@ -96,35 +99,102 @@ def count_polynomial(
     couplings: Sequence[str] = (),
     phases: Mapping[str, complex] | None = None,
     *,
+    standard_model: WithStandardModel = False,
+    target: TargetParticles = "all",
     method: Method = "moments",
     rtol: float = DEFAULT_RTOL,
     threads: int = 1,
 ) -> CountPolynomial:
-    """Counts of interactions of one kind, as a polynomial in the couplings that are left open."""
-    kind = type(batch[0])
+    """Counts of interactions of one kind, as a polynomial in the couplings that are left open.
+
+    Those of the Standard Model are not among them, but the interference with it is.
+    """
+    kind, model = type(batch[0]), _chosen(standard_model)
     names = kind.check_couplings(couplings, phases or {})
+    question = batch, names, phases or {}, model, method, rtol, threads
+    if target == "electrons":
+        if experiment.detector.electron_response is None:
+            raise ValueError(f"target = 'electrons': {experiment.name or 'the experiment'} has no electron_response")
+        return _of_particles(experiment, True, *question)
+    of_nuclei = _of_particles(experiment, False, *question)
+    if target == "nuclei" or experiment.detector.electron_response is None:
+        return of_nuclei
+    return _sum(of_nuclei, _of_particles(experiment, True, *question))
+
+
+def _of_particles(
+    experiment: Experiment,
+    electrons: bool,
+    batch: Sequence[Interaction],
+    names: tuple[str, ...],
+    phases: Mapping[str, complex],
+    model: StandardModel | None,
+    method: Method,
+    rtol: float,
+    threads: int,
+) -> CountPolynomial:
+    """The counts of nuclei or of electrons."""
+    kind = type(batch[0])
+    constant = (0,) * len(names)
     if issubclass(kind, NumericalInteraction):
+        if electrons:  # it has none
+            values = np.zeros((len(batch), 1, experiment.n_bins))
+            return CountPolynomial(names, (constant,), values, values.copy())
         exponents, values = double_integral().counts(experiment, batch, names, rtol, threads)
         return CountPolynomial(names, exponents, values, np.zeros_like(values))
-    setting = setting_of(experiment, rtol)
-    processes = {n: kind.processes(batch, n) for n in setting.nuclides}
-    amplitudes = {n: kind.amplitudes(batch, n, names, phases or {}) for n in setting.nuclides}
-    rows = rows_of(setting, processes, amplitudes)
+    setting = setting_of(experiment, rtol, kind.parts(batch, model), electrons)
+    if kind.tells_flavours(batch, electrons, model):
+        beams: Sequence[tuple[Beam | None, Source]] = beams_of(setting.source)
+    else:
+        beams = ((None, setting.source),)
+    found = {
+        n: [
+            (source, each)
+            for beam, source in beams
+            for each in kind.scatterings(batch, Collision(n, beam, model), names, phases)
+        ]
+        for n in setting.nuclides
+    }
+    some = found[setting.nuclides[0]]
+    if not some:
+        nothing = np.zeros((len(batch), 1, experiment.n_bins))
+        return CountPolynomial(names, (constant,), nothing, nothing.copy())
+    processes = {n: [each.process for _, each in found[n]] for n in setting.nuclides}
+    amplitudes = {n: [each.amplitudes for _, each in found[n]] for n in setting.nuclides}
+    sources = None if beams[0][0] is None else [source for source, _ in some]
+    rows = rows_of(setting, processes, amplitudes, sources)
     n = len(rows.exponents)
     out = np.zeros((len(batch), n + len(rows.complex_ones), experiment.detector.n_bins))
-    for process, integrand in zip(processes[setting.nuclides[0]], rows.of_process, strict=True):
+    for (_, each), integrand in zip(some, rows.of_process, strict=True):
         if integrand is None:
             continue
         if method == "moments":
-            integrate(setting.plan, integrand, process, out, threads)
+            integrate(setting.plan, integrand, each.process, out, threads)
         else:
-            double_integral().integrate(setting, integrand, process, out, rtol, threads)
+            double_integral().integrate(setting, integrand, each.process, out, rtol, threads)
     if experiment.excluded:  # the kernel fills all of the detector's bins
         out = out[..., list(experiment.kept)]
     imaginary = np.zeros((len(batch), n, experiment.n_bins))
     for i, place in enumerate(rows.complex_ones):
         imaginary[:, place] = out[:, n + i]
     return CountPolynomial(names, rows.exponents, out[:, :n], imaginary)
+
+
+def double_integral() -> Any:
+    """The other engine, which needs numba and is loaded when it is used."""
+    return import_module("cevns_fast.counts.double_integral")
+
+
+def _sum(one: CountPolynomial, other: CountPolynomial) -> CountPolynomial:
+    """Of two polynomials in the same couplings."""
+    exponents = tuple(dict.fromkeys((*one.exponents, *other.exponents)))
+    values = np.zeros((len(one.values), len(exponents), one.values.shape[-1]))
+    imaginary = np.zeros_like(values)
+    for each in (one, other):
+        places = [exponents.index(e) for e in each.exponents]
+        values[:, places] += each.values
+        imaginary[:, places] += each.imaginary
+    return CountPolynomial(one.couplings, exponents, values, imaginary)
 
 
 def total_polynomial(
@@ -134,29 +204,38 @@ def total_polynomial(
     phases: Mapping[str, complex] | None = None,
     *,
     standard_model: WithStandardModel,
+    target: TargetParticles = "all",
     method: Method = "moments",
     rtol: float = DEFAULT_RTOL,
     threads: int = 1,
 ) -> CountPolynomial:
     """Counts of interactions of one kind and, unless they are it, of the Standard Model, which is constant."""
-    polynomial = count_polynomial(experiment, batch, couplings, phases, method=method, rtol=rtol, threads=threads)
     include = False if isinstance(batch[0], StandardModel) else standard_model
-    polynomial.values[:, 0] += standard_model_counts(experiment, include, rtol, batch, method)
+    constant = standard_model_counts(experiment, include, rtol, batch, target, method)
+    polynomial = count_polynomial(
+        experiment, batch, couplings, phases, standard_model=include, target=target, method=method, rtol=rtol,
+        threads=threads,
+    )  # fmt: skip
+    polynomial.values[:, 0] += constant
     return polynomial
 
 
-def double_integral() -> Any:
-    """The other engine, which needs numba and is loaded when it is used."""
-    return import_module("cevns_fast.counts.double_integral")
+def _chosen(model: WithStandardModel) -> StandardModel | None:
+    """The default one, a stated one or none."""
+    if model is False:
+        return None
+    if model is not True and not isinstance(model, StandardModel):
+        raise ValueError(f"standard_model = {model!r}: must be True, False or a StandardModel")
+    return _DEFAULT_MODEL if model is True else model
 
 
 _DEFAULT_MODEL = StandardModel()
 
 
 @lru_cache(maxsize=256)
-def _standard_model(experiment: Experiment, model: StandardModel, rtol: float) -> Floats:
+def _standard_model(experiment: Experiment, model: StandardModel, rtol: float, target: TargetParticles) -> Floats:
     """Counts of the Standard Model, remembered for this object and for all that differ in data only."""
-    counts = _of_detector(experiment.source, experiment.detector, experiment.exposure, model, rtol)
+    counts = _of_detector(experiment.source, experiment.detector, experiment.exposure, model, rtol, target)
     if experiment.excluded:
         counts = counts[list(experiment.kept)]
         counts.setflags(write=False)
@@ -164,10 +243,12 @@ def _standard_model(experiment: Experiment, model: StandardModel, rtol: float) -
 
 
 @lru_cache(maxsize=256)
-def _of_detector(source: Any, detector: Any, exposure: float, model: StandardModel, rtol: float) -> Floats:
+def _of_detector(
+    source: Any, detector: Any, exposure: float, model: StandardModel, rtol: float, target: TargetParticles
+) -> Floats:
     """Counts of the Standard Model, read-only."""
-    bare = Experiment("", source, detector, exposure, None, np.zeros(detector.n_bins))
-    counts: Floats = count_polynomial(bare, [model], rtol=rtol).values[0, 0].copy()
+    bare = without_data(source, detector, exposure)
+    counts: Floats = count_polynomial(bare, [model], target=target, rtol=rtol).values[0, 0].copy()
     counts.setflags(write=False)
     return counts
 
@@ -177,20 +258,19 @@ def standard_model_counts(
     model: WithStandardModel,
     rtol: float = DEFAULT_RTOL,
     beside: Sequence[Interaction] = (),
+    target: TargetParticles = "all",
     method: Method = "moments",
 ) -> Floats:
     """Counts of the Standard Model that goes with interactions: the default one, a stated one or none."""
-    if model is False:
+    chosen = _chosen(model)
+    if chosen is None:
         return np.zeros(experiment.n_bins)
-    if model is not True and not isinstance(model, StandardModel):
-        raise ValueError(f"standard_model = {model!r}: must be True, False or a StandardModel")
-    chosen = _DEFAULT_MODEL if model is True else model
-    if beside and type(beside[0]).check_weak_mixing_angle is not Interaction.check_weak_mixing_angle:
+    if beside and type(beside[0]).check_standard_model is not Interaction.check_standard_model:
         for each in beside:
-            each.check_weak_mixing_angle(chosen.sin2_theta_w)
+            each.check_standard_model(chosen)
     if method != "moments":
-        return np.asarray(count_polynomial(experiment, [chosen], method=method, rtol=rtol).values[0, 0])
-    return _standard_model(experiment, chosen, rtol)
+        return np.asarray(count_polynomial(experiment, [chosen], target=target, method=method, rtol=rtol).values[0, 0])
+    return _standard_model(experiment, chosen, rtol, target)
 
 
 def check_experiment(experiment: Any) -> None:
@@ -200,10 +280,16 @@ def check_experiment(experiment: Any) -> None:
     experiment.check_unchanged()
 
 
-def checked_interactions(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: Any = 1) -> list[Interaction]:
-    """The interactions as a list; `ValueError` for arguments of the wrong kind."""
+def checked_rtol(rtol: Any) -> float:
+    """An accuracy; `ValueError` otherwise."""
     if not 1e-14 <= validate.number("rtol", rtol) <= 1e-2:
         raise ValueError(f"rtol = {rtol!r}: must be from 1e-14 to 1e-2")
+    return float(rtol)
+
+
+def checked_interactions(interaction: Any, rtol: Any = DEFAULT_RTOL, threads: Any = 1) -> list[Interaction]:
+    """The interactions as a list; `ValueError` for arguments of the wrong kind."""
+    checked_rtol(rtol)
     checked(threads)
     found = [interaction]
     if not isinstance(interaction, Interaction) and isinstance(interaction, Iterable):
@@ -232,6 +318,7 @@ def templates(
     *,
     phases: Mapping[str, complex] | None = None,
     standard_model: WithStandardModel = True,
+    target: TargetParticles = "all",
     rtol: float = DEFAULT_RTOL,
     threads: int = 1,
 ) -> Templates:
@@ -249,6 +336,8 @@ def templates(
         Fixed complex directions of open couplings, of modulus 1.
     standard_model : bool or StandardModel
         Whether, and with which weak mixing angle, the Standard Model is included.
+    target : {"all", "nuclei", "electrons"}
+        What recoils: "all" counts electrons where the detector has a response to them.
     rtol : float
         Accuracy of the integrals.
     threads : int
@@ -271,10 +360,12 @@ def templates(
     (10, (10, 12))
     """
     check_experiment(experiment)
+    validate.choice("target", target, ("all", "nuclei", "electrons"))
     batch = checked_batch(interaction, rtol, threads)
-    names = type(batch[0]).default_couplings if couplings is None else tuple(couplings)
+    kind = type(batch[0])
+    names = kind.default_couplings if couplings is None else validate.sequence("couplings", couplings, object, "names")
     polynomial = total_polynomial(
-        experiment, batch, names, phases, standard_model=standard_model, rtol=rtol, threads=threads
+        experiment, batch, names, phases, standard_model=standard_model, target=target, rtol=rtol, threads=threads
     )
     constant = polynomial.values[:, 0].copy()
     pairs = [
@@ -292,6 +383,7 @@ def event_rate(
     interaction: Interaction | Sequence[Interaction],
     *,
     standard_model: WithStandardModel = True,
+    target: TargetParticles = "all",
     method: Method = "moments",
     rtol: float = DEFAULT_RTOL,
     threads: int = 1,
@@ -305,6 +397,8 @@ def event_rate(
         A list is computed in one kernel call for each kind of interaction in it.
     standard_model : bool or StandardModel
         Whether, and with which weak mixing angle, the Standard Model is added to new physics.
+    target : {"all", "nuclei", "electrons"}
+        What recoils: "all" counts electrons where the detector has a response to them.
     method : {"moments", "double-integral"}
         The integral over recoils of moments of the flux, or the literal double integral over energies and recoils,
         which is slower. A `NumericalInteraction` always goes by the second.
@@ -334,6 +428,7 @@ def event_rate(
     166
     """
     check_experiment(experiment)
+    validate.choice("target", target, ("all", "nuclei", "electrons"))
     validate.choice("method", method, METHODS)
     batch = checked_interactions(interaction, rtol, threads)
     result = np.empty((len(batch), experiment.n_bins))
@@ -341,7 +436,7 @@ def event_rate(
         rows = [i for i, each in enumerate(batch) if type(each) is kind]
         chosen = [batch[i] for i in rows]
         polynomial = total_polynomial(
-            experiment, chosen, standard_model=standard_model, method=method, rtol=rtol, threads=threads
+            experiment, chosen, standard_model=standard_model, target=target, method=method, rtol=rtol, threads=threads
         )
         if issubclass(kind, NumericalInteraction) and standard_model is not False:
             _refuse_negative(chosen, polynomial.values[:, 0])

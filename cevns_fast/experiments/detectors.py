@@ -6,7 +6,6 @@ outside without smearing.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import KEV
 from cevns_fast.experiments.responses import (
@@ -27,6 +27,7 @@ from cevns_fast.experiments.responses import (
     probability,
 )
 from cevns_fast.experiments.snapshots import Snapshot, snapshot
+from cevns_fast.nuclear.electrons import BoundElectrons, electrons_of
 from cevns_fast.nuclear.form_factors import FormFactor, HelmFormFactor
 from cevns_fast.nuclear.nuclei import Target
 
@@ -44,7 +45,13 @@ class Detector:
     bins : tuple of float
         Increasing edges of the observable; bin i is [bins[i], bins[i+1]).
     response : Response
-    form_factor : HelmFormFactor or PointNucleus
+        To the recoil of a nucleus.
+    form_factor : HelmFormFactor, KleinNystrand, SymmetrisedFermi or PointNucleus
+        Or an object with `proton` and `neutron`, functions of a nuclide and recoil energies (MeV, array). They are
+        compiled once: what they read must not change while an experiment with them is in use.
+    electron_response : Response or None
+        To the recoil of an electron, in the same observable; its energy is not quenched. None: electrons are not
+        counted.
 
     Raises
     ------
@@ -65,6 +72,7 @@ class Detector:
     bins: tuple[float, ...]
     response: Response = field(default_factory=Response)
     form_factor: FormFactor = field(default_factory=HelmFormFactor)
+    electron_response: Response | None = None
     #: What the user's own functions read when the detector was made: another makes it another detector.
     snapshots: tuple[tuple[str, Snapshot], ...] = field(default=(), init=False, repr=False)
 
@@ -76,6 +84,8 @@ class Detector:
             self.form_factor.check(self.target.nuclides)
         elif not all(callable(getattr(self.form_factor, name, None)) for name in ("proton", "neutron")):
             raise ValueError(f"form_factor = {self.form_factor!r}: must be a HelmFormFactor or PointNucleus")
+        if self.electron_response is not None:
+            validate.instance("electron_response", self.electron_response, Response, "a Response or None")
         edges = validate.increasing("bins", self.bins, minimum=0.0)
         object.__setattr__(self, "bins", tuple(edges.tolist()))
         if isinstance(self.response.smearing, PoissonSmearing) and np.any(edges != np.round(edges)):
@@ -83,7 +93,7 @@ class Detector:
         # A bad acceptance is refused at once; how far a quenching has to be valid is known with the source.
         self.response.accept(np.linspace(edges[0], edges[-1], 257))
         try:
-            hash(self.target), hash(self.response), hash(self.form_factor)
+            hash(self.target), hash(self.response), hash(self.form_factor), hash(self.electron_response)
         except TypeError as error:  # compiled responses are cached by value
             raise ValueError(f"detector: must be hashable, with tuples for lists: {error}") from None
         object.__setattr__(self, "snapshots", self.take_snapshots())
@@ -98,9 +108,10 @@ class Detector:
         """Number of nuclei of each nuclide of the target."""
         return self.target.nuclei_per_kg * self.mass
 
+    @np.errstate(under="ignore")  # what is negligible is zero
     def bin_response(self, T: ArrayLike) -> Floats:
         """Probability that a recoil of T (MeV) is counted in each bin, float64[n_bins, len(T)]."""
-        T = validate.vector("T", np.atleast_1d(np.asarray(T)), minimum=0.0)
+        T = validate.vector("T", np.atleast_1d(validate.real("T", T)), minimum=0.0)
         mean = self.response.mean(T)
         smearing = self.response.smearing
         if smearing is None:
@@ -206,13 +217,42 @@ class Detector:
             found[inside] = _roots(lambda T: self.response.mean(T) - x[inside], np.full(inside.sum(), maximum))
         return found
 
+    @property
+    def form_factor_breakpoints(self) -> tuple[float, ...]:
+        """Recoil energies (MeV) at which the target is another: where shells of bound electrons open."""
+        breakpoints = getattr(self.form_factor, "breakpoints", None)
+        if breakpoints is None:
+            return ()
+        return tuple(sorted({T for nuclide in self.target.nuclides for T in breakpoints(nuclide)}))
+
+    @property
+    def of_electrons(self) -> "Detector":
+        """The same as a detector of electrons: its target are those of the atoms.
+
+        Raises
+        ------
+        ValueError
+            If it does not count them, or shells of its elements are not tabulated.
+        """
+        if self.electron_response is None:
+            raise ValueError("electron_response = None: must be a Response where electrons are counted")
+        return _of_electrons(self)
+
     def replace(self, **changes: Any) -> "Detector":
         """A copy with other fields."""
         validate.unknown_fields("detector", changes, [f.name for f in fields(self) if f.init])
         return replace(self, **changes)
 
 
-@lru_cache(maxsize=128)
+@remember(maxsize=128)
+def _of_electrons(detector: Detector) -> Detector:
+    """The same, remembered."""
+    assert detector.electron_response is not None
+    target = electrons_of(detector.target)
+    return Detector(target, detector.mass, detector.bins, detector.electron_response, BoundElectrons())
+
+
+@remember(maxsize=128)
 def _response_breakpoints(detector: Detector, maximum: float) -> tuple[float, ...]:
     """Breakpoints of quenching, and images of bin edges and acceptance breakpoints if nothing smears."""
     response = detector.response

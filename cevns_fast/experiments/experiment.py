@@ -13,15 +13,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.data import data_path, read_text
 from cevns_fast.experiments.backgrounds import Background, BackgroundRate, StandardModelFraction, SteadyState
 from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.reach import OutOfReachWarning, out_of_reach
-from cevns_fast.experiments.sources import Source
+from cevns_fast.experiments.sources import Source, endpoint_of
 from cevns_fast.experiments.toml_file import experiment_file
 from cevns_fast.experiments.watched import WatchedSource, bare, watched
 from cevns_fast.interactions.standard_model import StandardModel
+from cevns_fast.nuclear.nuclei import Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +105,9 @@ class Experiment:
         if len(excluded) == self.detector.n_bins:
             raise ValueError(f"excluded = {excluded}: at least one bin must be left")
         self._check_data()
-        self.detector.check_quenching(self.largest_recoil)
-        for message in out_of_reach(self.detector, self.largest_recoil):
+        largest = self.largest_recoil
+        self.detector.check_quenching(largest)
+        for message in out_of_reach(self.detector, largest):
             warnings.warn(f"{self.name}: {message}", OutOfReachWarning, stacklevel=3)
 
     def _check_data(self) -> None:
@@ -169,8 +172,7 @@ class Experiment:
     @property
     def largest_recoil(self) -> float:
         """The largest recoil, MeV, that the source's neutrinos can cause: BRX Eq. (10), on the lightest nucleus."""
-        E = max(E for c in self.source.components for E in (*c.breakpoints, *(line[0] for line in c.lines)))
-        return max(2 * E * E / (n.mass + 2 * E) for n in self.detector.target.nuclides)
+        return _largest_recoil(self.source, self.detector.target)
 
     def steady_state_counts(self, standard_model: Floats) -> Floats:
         """Steady-state background per bin.
@@ -204,7 +206,7 @@ class Experiment:
     @property
     def whole(self) -> "Experiment":
         """The same source and detector with all bins, and without data and backgrounds."""
-        return Experiment(self.name, self.source, self.detector, self.exposure, None, np.zeros(self.detector.n_bins))
+        return without_data(self.source, self.detector, self.exposure)
 
     def mask(self, bins: ArrayLike) -> "Experiment":
         """A copy that leaves bins out, of counts, data and backgrounds.
@@ -320,9 +322,33 @@ class Experiment:
         return replace(self, **outside)
 
 
+@remember(maxsize=256)
+def _largest_recoil(source: Source, target: Target) -> float:
+    """The largest recoil of any nuclide."""
+    E = endpoint_of(source)
+    return max(2 * E * E / (n.mass + 2 * E) for n in target.nuclides)
+
+
+def without_data(source: Source, detector: Detector, exposure: float) -> Experiment:
+    """An experiment for rates alone, of parts of another that have been checked: nothing is checked again."""
+    parts = {"source": source, "detector": detector, "exposure": exposure, "observed": None, "name": ""}
+    found = object.__new__(Experiment)
+    for each in fields(Experiment):
+        value = parts.get(each.name, each.default)
+        if each.name == "simulated_truth":
+            value = StandardModel()
+        elif each.name == "steady_state":
+            value = np.zeros(detector.n_bins)
+        object.__setattr__(found, each.name, value)
+    return found
+
+
 def bins_of(name: str, bins: Any, n: int) -> tuple[int, ...]:
     """Numbers of bins, in order, from numbers or from a mask."""
-    raw = np.asarray(bins) if not isinstance(bins, str | bytes) else np.asarray(None)
+    try:
+        raw = np.asarray(None if isinstance(bins, str | bytes) else validate.plain(name, bins))
+    except ValueError:  # ragged
+        raw = np.asarray(None)
     if raw.dtype == bool and raw.shape == (n,):
         return tuple(np.flatnonzero(raw).tolist())
     if raw.ndim != 1 or (raw.size and raw.dtype.kind not in "iu"):
@@ -390,8 +416,13 @@ def load(name: str | Path) -> Experiment:
     else:
         known = [p.stem for p in sorted(_directory().glob("*.toml"))]
         path = _directory() / f"{validate.choice('experiment', name, known)}.toml"
-    text = read_text(path)
+    try:
+        text = read_text(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"experiment = {str(path)!r}: there is no such file") from None
     try:
         return Experiment(**experiment_file(text).build(path.parent))
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path.name}: {error}") from None

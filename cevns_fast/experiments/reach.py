@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from cevns_fast._remember import remember
 from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.responses import GammaSmearing, GaussianSmearing, PoissonSmearing, breakpoints_of
 
@@ -16,13 +17,14 @@ class OutOfReachWarning(UserWarning):
 _WIDTHS = 12.0
 
 
-def out_of_reach(detector: Detector, largest_recoil: float) -> list[str]:
+@remember(maxsize=256)
+def out_of_reach(detector: Detector, largest_recoil: float) -> tuple[str, ...]:
     """What cannot be reached, each with the energies that say why."""
     found, response = [], detector.response
     reaches = f"the largest recoil of this source is {1e3 * largest_recoil:.4g} keV"
     if response.recoil_threshold >= largest_recoil:
         threshold = f"recoil_threshold = {response.recoil_threshold:g} MeV"
-        return [f"{threshold}: {reaches}: nothing will be seen; is the threshold in MeV?"]
+        return (f"{threshold}: {reaches}: nothing will be seen; is the threshold in MeV?",)
     points = np.array(breakpoints_of(response.quenching))
     beyond = int(np.count_nonzero(points > largest_recoil))
     if beyond and 2 * beyond > points.size:
@@ -30,19 +32,24 @@ def out_of_reach(detector: Detector, largest_recoil: float) -> list[str]:
             f"quenching: {beyond} of {points.size} points lie beyond {1e3 * largest_recoil:.4g} keV, "
             "the largest recoil of this source; are its energies in MeV?"
         )
-    x = float(response.mean(np.array(largest_recoil))) + _spread(detector, largest_recoil)
+    elif points.size > 1 and _highest(detector, float(points[-1])) < detector.bins[0]:
+        found.append(
+            f"quenching: all points lie at most at {1e3 * points[-1]:.4g} keV, below what reaches the bins, "
+            f"from {detector.bins[0]:g} ({response.observable}); are its energies in MeV?"
+        )
+    x = _highest(detector, largest_recoil)
     if x <= detector.bins[0]:
         seen = f"x = {x:.4g}" + (" with its resolution" if response.smearing else "")
         found.append(f"bins: begin at {detector.bins[0]:g} ({response.observable}), but {reaches}, {seen}")
-    return found + _closed(detector)
+    return (*found, *_closed(detector))
 
 
-def _spread(detector: Detector, T: float) -> float:
-    """How far the observable may lie above its mean."""
+def _highest(detector: Detector, T: float) -> float:
+    """As high as the observable of a recoil may be."""
     smearing, mean = detector.response.smearing, float(detector.response.mean(np.array(T)))
     if isinstance(smearing, GaussianSmearing | GammaSmearing):
-        return _WIDTHS * float(smearing.width(mean))
-    return _WIDTHS * math.sqrt(mean) + _WIDTHS if isinstance(smearing, PoissonSmearing) else 0.0
+        return mean + _WIDTHS * float(smearing.width(mean))
+    return mean + _WIDTHS * math.sqrt(mean) + _WIDTHS if isinstance(smearing, PoissonSmearing) else mean
 
 
 def _closed(detector: Detector) -> list[str]:

@@ -8,16 +8,18 @@ import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.constants import M_MUON, M_PION, SECONDS_PER_DAY, WATT_IN_MEV_PER_SECOND
 from cevns_fast.experiments import spectra
 from cevns_fast.experiments.spectra import TabulatedSpectrum
+
+FLAVOURS = ("e", "mu", "tau")
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,21 @@ class FluxComponent:
     antineutrino : bool
         Interference terms that are odd under ν ↔ ν̄ change their sign.
     spectrum : callable or None
-        Neutrinos per MeV at energies E (MeV, array), per unit of the source's fluence.
+        Neutrinos per MeV at energies E (MeV, array), per unit of the source's fluence. It is compiled once: what it
+        reads, globals and attributes included, must not change while an experiment with it is in use.
     breakpoints : tuple of float
         Increasing energies, MeV: the ends of the spectrum and every point where it is not smooth.
     lines : tuple of (energy, intensity)
         Monochromatic neutrinos, in any order: MeV, > 0, and neutrinos per unit of the source's fluence.
+    flavour : "e", "mu", "tau", (complex, complex, complex), 3 × 3 tuples or None
+        By name, as a state (⟨e|ν⟩, ⟨μ|ν⟩, ⟨τ|ν⟩), or as a hermitian density matrix ρ_ab = ⟨a|ν⟩⟨ν|b⟩ whose trace
+        multiplies the neutrinos. None: what the name says; if that is none of nu_e, nu_mu, nu_tau or anti_nu_…,
+        interactions that tell flavours apart refuse the source.
 
     Raises
     ------
     ValueError
-        If there is neither a spectrum nor a line, or a number is out of range.
+        If there is neither a spectrum nor a line, a number is out of range, or the flavour is none of these.
     """
 
     name: str
@@ -48,9 +55,16 @@ class FluxComponent:
     spectrum: Callable[[Floats], Floats] | None = None
     breakpoints: tuple[float, ...] = ()
     lines: tuple[tuple[float, float], ...] = ()
+    flavour: Any = None
 
     def __post_init__(self) -> None:
+        validate.text("name", self.name)
+        validate.flag("antineutrino", self.antineutrino)
+        validate.sequence("lines", self.lines, object, "pairs of energy and intensity")
+        self._check_flavour()
         if self.spectrum is not None:
+            if not callable(self.spectrum) or isinstance(self.spectrum, type):
+                raise ValueError(f"spectrum = {self.spectrum!r}: must be a function of energy, or None")
             validate.increasing("breakpoints", self.breakpoints, minimum=0.0)
         elif len(self.breakpoints):
             raise ValueError(f"breakpoints = {self.breakpoints!r}: must be left out where there is no spectrum")
@@ -61,6 +75,40 @@ class FluxComponent:
                 raise ValueError(f"lines = {line!r}: must be pairs of energy and intensity")
             energy = validate.number("lines", line[0], positive=True)
             validate.number(f"lines: intensity at {energy:g} MeV", line[1], minimum=0.0)
+
+    def _check_flavour(self) -> None:
+        """What the name says where nothing is stated; plain tuples, so that the component hashes."""
+        if self.flavour is None:
+            stated = self.name.removeprefix("anti_").removeprefix("nu_")
+            if self.name.removeprefix("anti_").startswith("nu_") and stated in FLAVOURS:
+                object.__setattr__(self, "flavour", stated)
+        elif isinstance(self.flavour, str):
+            validate.choice("flavour", self.flavour, FLAVOURS)
+        else:
+            array = np.array(self.flavour, dtype=np.complex128)
+            hermitian = array.shape == (3, 3) and np.allclose(array, array.conj().T, rtol=0, atol=1e-14)
+            if not np.isfinite(array).all() or not (array.shape == (3,) or hermitian):
+                raise ValueError(
+                    f"flavour = {self.flavour!r}: must be one of {', '.join(map(repr, FLAVOURS))}, "
+                    "a state of 3 numbers or a hermitian 3 × 3 matrix"
+                )
+            plain = array.tolist()
+            object.__setattr__(self, "flavour", tuple(map(tuple, plain)) if array.ndim == 2 else tuple(plain))
+
+    @property
+    def density(self) -> NDArray[np.complex128] | None:
+        """ρ, complex128[3, 3]; None if nobody knows the flavour."""
+        if self.flavour is None:
+            return None
+        named = isinstance(self.flavour, str)
+        state = np.array([self.flavour == f for f in FLAVOURS] if named else self.flavour, dtype=np.complex128)
+        return state if state.ndim == 2 else np.outer(state, state.conj())
+
+    @property
+    def neutrinos(self) -> float:
+        """Tr ρ: what multiplies the spectrum where flavour does not matter."""
+        rho = None if isinstance(self.flavour, str) else self.density
+        return 1.0 if rho is None else float(np.trace(rho).real)
 
 
 class Source(Hashable, Protocol):
@@ -233,7 +281,11 @@ class Reactor:
             )
 
     def _check_fractions(self) -> None:
-        fractions = dict(self.fission_fractions)
+        try:
+            fractions = dict(self.fission_fractions)
+        except (TypeError, ValueError):
+            given = self.fission_fractions
+            raise ValueError(f"fission_fractions = {given!r}: must be a mapping of isotope to fraction") from None
         for isotope, fraction in fractions.items():
             validate.choice("fission_fractions", isotope, spectra.ISOTOPES)
             validate.number(f"fission_fractions: {isotope}", fraction, minimum=0.0)
@@ -243,7 +295,7 @@ class Reactor:
 
     def spectrum(self, E: ArrayLike) -> Floats:
         """Antineutrinos per fission and MeV at energies E (MeV); 0 beyond the ends of the spectrum."""
-        E = np.asarray(E, dtype=np.float64)
+        E = validate.real("E", E)
         inside = E <= self.endpoint
         return np.where(E < spectra.JUNCTION, self._below(E), np.where(inside, self._above(E), 0.0))
 
@@ -355,6 +407,7 @@ class TabulatedSource:
             validate.number("total_flux", self.total_flux, positive=True)
         if not isinstance(self.antineutrino, bool):
             raise ValueError(f"antineutrino = {self.antineutrino!r}: must be True or False")
+        validate.text("species", self.species)
 
     @property
     def flux(self) -> float:

@@ -25,7 +25,7 @@ class TabulatedSpectrum:
     Attributes
     ----------
     energies : tuple of float
-        MeV, > 0 and not decreasing; an energy that is there twice is a step.
+        MeV, >= 0 and not decreasing; an energy that is there twice is a step.
     values : tuple of float
         Neutrinos per MeV, in whatever unit; >= 0, or > 0 for "log".
     interpolation : {"linear", "log"}
@@ -58,9 +58,9 @@ class TabulatedSpectrum:
         steps = np.diff(E)
         # Three at one energy leave the middle value without meaning, two at an end the outer one.
         thrice = np.any((steps[:-1] == 0) & (steps[1:] == 0)) or np.any(steps[[0, -1]] == 0) if E.size > 1 else True
-        if thrice or np.any(steps < 0) or E[0] <= 0:
+        if thrice or np.any(steps < 0) or E[0] < 0:
             raise ValueError(
-                f"energies = {E.tolist()}: must be at least two, > 0 and not decreasing; "
+                f"energies = {E.tolist()}: must be at least two, >= 0 and not decreasing; "
                 "one that is repeated once, inside, is a step"
             )
         y = validate.vector("values", self.values, length=E.size, minimum=0.0)
@@ -84,7 +84,7 @@ class TabulatedSpectrum:
 
     def __call__(self, E: ArrayLike) -> Floats:
         """Neutrinos per MeV; at a step, what holds above it."""
-        E = np.asarray(E, dtype=np.float64)
+        E = validate.real("E", E)
         x, y = np.array(self.energies), np.array(self.values)
         if self.interpolation == "log":
             y = np.log(y)

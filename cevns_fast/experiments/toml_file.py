@@ -86,7 +86,7 @@ class TabulatedTable(_Strict, tag="tabulated", tag_field="type"):
 
     def build(self, folder: Path) -> sources.TabulatedSource:
         """The source."""
-        columns = read_table(beside(folder, self.file))
+        columns = _columns(folder, "source.file", self.file)
         E, values = (_column(columns, self.file, name) for name in (self.energy_column, self.value_column))
         if (self.value_per is None) == (self.total_flux_per_cm2_s is None):
             raise ValueError(
@@ -129,7 +129,7 @@ class AcceptanceTable(_Strict, tag="table", tag_field="type"):
 
     def build(self, folder: Path) -> responses.Table:
         """The acceptance."""
-        columns = read_table(beside(folder, self.file))
+        columns = _columns(folder, "response.acceptance.file", self.file)
         x, y = (_column(columns, self.file, name) for name in (self.x_column, self.value_column))
         return responses.Table(tuple(x.tolist()), tuple(y.tolist()))
 
@@ -144,7 +144,7 @@ class QuenchingTable(_Strict, tag="table", tag_field="type"):
 
     def build(self, folder: Path) -> responses.Table:
         """The quenching."""
-        columns = read_table(beside(folder, self.file))
+        columns = _columns(folder, "response.quenching.file", self.file)
         T, y = (_column(columns, self.file, name) for name in (self.energy_column, self.value_column))
         return responses.Table(tuple((T * _MEV[self.energy_unit]).tolist()), tuple(y.tolist()))
 
@@ -327,7 +327,7 @@ class DataTable(_Strict):
             if self.simulated is None:
                 raise ValueError("table, simulated: at least one must be there")
             return {}
-        columns = read_table(beside(folder, self.table))
+        columns = _columns(folder, "data.table", self.table)
         low, high = (_column(columns, self.table, name) for name in ("low", "high"))
         if low.tolist() != list(bins[:-1]) or high.tolist() != list(bins[1:]):
             raise ValueError(f"{self.table}: low, high are not the detector's bins {bins}")
@@ -485,10 +485,23 @@ def experiment_file(text: str) -> ExperimentFile:
     except RecursionError:
         raise ValueError("is nested too deeply") from None
     _refuse_old_names(raw)
+    _refuse_huge_integers(raw)
     try:
         return msgspec.convert(raw, ExperimentFile)
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(str(error) or "is nested too deeply") from None
+
+
+def _refuse_huge_integers(raw: Mapping[str, Any]) -> None:
+    """TOML's integers have 64 bits; Python's would overflow later on."""
+    todo: list[tuple[str, Any]] = [("", raw)]
+    for path, value in todo:  # grows
+        if isinstance(value, dict):
+            todo += [(f"{path}.{key}" if path else key, each) for key, each in value.items()]
+        elif isinstance(value, list):
+            todo += [(f"{path}[{i}]", each) for i, each in enumerate(value)]
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ValueError(f"{path[:200]} = {str(value)[:20]}…: must fit into 64 bits, or have a decimal point")
 
 
 def _refuse_old_names(raw: Mapping[str, Any]) -> None:
@@ -509,6 +522,17 @@ def _named(table: str, build: Callable[[], T]) -> T:
         return build()
     except ValueError as error:
         raise ValueError(f"{table} {error}") from None
+    except FileNotFoundError as error:
+        missing = f"{error.filename}: no such file" if error.filename else str(error)
+        raise FileNotFoundError(f"{table} {missing}") from None
+
+
+def _columns(folder: Path, field: str, name: str) -> dict[str, list[str]]:
+    """Columns of the file that a field names."""
+    try:
+        return read_table(beside(folder, name))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{field} = {name!r}: there is no such file in {str(folder)!r}") from None
 
 
 def _column(columns: dict[str, list[str]], file: str, name: str) -> Floats:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.experiments.snapshots import Snapshot, is_inert, snapshot
 from cevns_fast.experiments.sources import FluxComponent, Source
@@ -50,6 +51,22 @@ def bare(source: Any) -> Any:
 def watched(source: Any) -> Any:
     """A source that is remembered with what it reads, if that can change; `ValueError` for what is no source."""
     source = bare(source)
+    if is_inert(source):
+        _check(source)
+        return source
+    _look_at(source)
+    taken = _snapshot(source)
+    return source if taken is None else WatchedSource(source, taken)
+
+
+@remember(maxsize=64)
+def _check(source: Any) -> None:
+    """What cannot change is looked at once."""
+    _look_at(source)
+
+
+def _look_at(source: Any) -> None:
+    """`ValueError` for what is no source."""
     for name in ("components", "fluence_per_exposure", "exposure_unit"):
         if isinstance(source, type) or not hasattr(source, name):
             raise ValueError(
@@ -64,8 +81,6 @@ def watched(source: Any) -> Any:
         raise ValueError("components of the source: at least one must have a spectrum or lines")
     validate.number("fluence_per_exposure of the source", source.fluence_per_exposure, positive=True)
     validate.text("exposure_unit of the source", source.exposure_unit)
-    taken = _snapshot(source)
-    return source if taken is None else WatchedSource(source, taken)
 
 
 def _snapshot(source: Source) -> Snapshot | None:

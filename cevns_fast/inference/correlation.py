@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,14 +25,14 @@ from cevns_fast.counts.templates import (
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference import minima
 from cevns_fast.inference.planes import CACHE, EvaluatorProblem, Grid, PlaneProblem, ProfiledProblem
-from cevns_fast.inference.scan_result import Minima, Scan
+from cevns_fast.inference.scan_result import Between, Minima, Scan
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.likelihood.assembly import Assembly, Statistic, experiments_of
 from cevns_fast.likelihood.measurement import Measurement
 from cevns_fast.likelihood.nuisances import Nuisance
 from cevns_fast.likelihood.whitening import reduced
 from cevns_fast.parallel import chunks
-from cevns_fast.parallel.chunks import Progress
+from cevns_fast.parallel.progress import Progress
 from cevns_fast.parallel.threads import checked, get_num_threads
 
 _FARTHEST = 1e50  # χ² goes with the fourth power of a coupling, and must be a number
@@ -231,8 +232,9 @@ def correlation_scan(
         raise ValueError(f"axes: {len(axes)} grids are given for {len(names)} couplings {names}")
     grids = tuple(_grid(name, axis) for name, axis in zip(names, axes, strict=True))
     n_threads = get_num_threads() if threads is None else checked(threads)
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise ValueError(f"executor = {executor!r}: must be a concurrent.futures.Executor")
+    if checkpoint is not None:
+        checkpoint = validate.path("checkpoint", checkpoint)
+    chunks.check_executor(executor)
     single = isinstance(interaction, Interaction)
     shape = tuple(grid.size for grid in grids)
     result = _target(out, shape if single else (len(batch), *shape))
@@ -285,6 +287,16 @@ class _Search:
             couplings={name: np.array([z[k] for z in found]) for k, name in enumerate(names)},
             nuisances={name: np.array([each[name] for each in nuisances]) for name in nuisances[0]},
         )
+
+    def between(self, interaction: int) -> Between:
+        """χ² at any points of the plane."""
+        if not self.problem.free:
+            names = self.problem.couplings
+            (systems,) = self.like.of_couplings([self.batch[interaction]], names, self.phases, 1)
+            return Evaluator(pack(*reduced(*systems))).batch, (101, 2001)
+        if isinstance(self.problem, ProfiledProblem):
+            return partial(self.problem.profiled, interaction), (31, 201)  # a point takes a hundred times as long
+        return None, (0, 0)
 
 
 def _identity(
@@ -342,6 +354,7 @@ def _target(out: Any, shape: tuple[int, ...]) -> Floats:
                 "pass a memory map (numpy.lib.format.open_memmap) as `out`"
             )
         return np.empty(shape)
+    validate.plain("out", out)
     if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != np.float64 or not out.flags.c_contiguous:
         described = f"{out.dtype}{list(out.shape)}" if isinstance(out, np.ndarray) else repr(out)
         raise ValueError(f"out = {described}: must be a C-contiguous float64 array of shape {shape}")

@@ -1,7 +1,8 @@
 """Limits on one coupling, for one interaction or a scan over masses."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,17 @@ from cevns_fast.interactions.process import Interaction
 from cevns_fast.likelihood.assembly import Assembly, Statistic
 from cevns_fast.likelihood.nuisances import Nuisance
 from cevns_fast.likelihood.whitening import whitened
-from cevns_fast.parallel.threads import in_ranges
+from cevns_fast.parallel.chunks import check_executor, compute_all
+from cevns_fast.parallel.processes import watch_parent
+from cevns_fast.parallel.progress import Progress, reporter
+from cevns_fast.parallel.threads import checked, in_ranges
 
 # Couplings are tried in units of the smallest one at which a power of it doubles the prediction: evenly near that
 # unit, logarithmically far from it, until e^12 times the unit of the highest power. A χ² of low-degree polynomials
 # has no finer structure.
 _STEP, _BEYOND, _FARTHEST = 0.1, 12.0, 40.0
 _MOST_INTERVALS = 8
+_PART = 1024  # interactions that are done at once, whoever does them, so that results depend on nothing else
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +68,8 @@ def limit_scan(
     nuisances: Sequence[Nuisance] = (),
     rtol: float = DEFAULT_RTOL,
     threads: int = 1,
+    executor: Executor | None = None,
+    progress: Progress = None,
 ) -> LimitCurve:
     """Limits on one coupling.
 
@@ -87,6 +94,12 @@ def limit_scan(
     rtol : float
         Accuracy of the counts.
     threads : int
+        Threads to use if there is no executor.
+    executor : concurrent.futures.Executor, optional
+        Computes the limits of 1024 interactions at a time: threads, processes, or what dask and mpi4py offer. Results do
+        not depend on it.
+    progress : callable or bool, optional
+        Called with (finished, all) interactions; True draws a progress bar, in a notebook too (extra ``scan``).
 
     Returns
     -------
@@ -105,9 +118,53 @@ def limit_scan(
     >>> [float(f"{c:.3g}") for c in curve.upper]
     [0.109, 0.188, inf]
     """
-    batch = checked_batch(interactions, rtol, threads)
+    n_threads = checked(threads)
+    check_executor(executor)
+    batch = checked_batch(interactions, rtol, n_threads)
     level = threshold(0.90 if cl is None and delta_chi2 is None else cl, delta_chi2, 1)
     like = Assembly(experiment, standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol)
+    parts = [batch[i : i + _PART] for i in range(0, len(batch), _PART)]
+    found: list[LimitCurve | None] = [None] * len(parts)
+    with reporter(progress, len(batch), "limit") as report:
+        if executor is None:
+            for i, part in enumerate(parts):
+                found[i] = _limits(like, part, coupling, phase, level, n_threads)
+                report(len(part))
+        else:
+            compute_all(
+                list(range(len(parts))),
+                lambda i: executor.submit(_limits_there, like, parts[i], coupling, phase, level),
+                found.__setitem__,
+                lambda i: report(len(parts[i])),
+            )
+    return _joined([each for each in found if each is not None])
+
+
+def _joined(parts: Sequence[LimitCurve]) -> LimitCurve:
+    """Curves of one coupling, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return replace(
+        parts[0],
+        upper=np.concatenate([each.upper for each in parts]),
+        intervals=tuple(ranges for each in parts for ranges in each.intervals),
+        best_fit=np.concatenate([each.best_fit for each in parts]),
+        chi2_min=np.concatenate([each.chi2_min for each in parts]),
+    )
+
+
+def _limits_there(
+    like: Assembly, batch: Sequence[Interaction], coupling: str, phase: complex, level: float
+) -> LimitCurve:
+    """Limits of a part of the batch, in another process."""
+    watch_parent()
+    return _limits(like, batch, coupling, phase, level, 1)
+
+
+def _limits(
+    like: Assembly, batch: Sequence[Interaction], coupling: str, phase: complex, level: float, threads: int
+) -> LimitCurve:
+    """Limits of a part of the batch."""
     layout, systems, values = like.along(batch, coupling, phase, threads)
     nominal = [each[:, 0] for each in values]  # float64[n, powers, n_bins]
     units = [_units(p) for p in nominal]
@@ -115,9 +172,9 @@ def limit_scan(
     highest_unit = np.max([high for _, high in units], axis=0)
     even = not any(p[:, 1::2].any() for p in nominal)
     grid = _grid(float(np.log(highest_unit / nearest).max()), even)
-    layout, systems, matrices = whitened(layout, systems)
+    layout, systems, whiteners = whitened(layout, systems)
     evaluator, n = Evaluator(pack(layout, systems)), len(batch)
-    tables = np.concatenate([(v @ m.T).reshape(n, -1) for v, m in zip(values, matrices, strict=True)], axis=1)
+    tables = np.concatenate([whiten(v).reshape(n, -1) for v, whiten in zip(values, whiteners, strict=True)], axis=1)
     lows, highs = np.full((n, _MOST_INTERVALS), np.nan), np.full((n, _MOST_INTERVALS), np.nan)
     summary = np.empty((n, 3))
     in_ranges(

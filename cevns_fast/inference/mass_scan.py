@@ -1,6 +1,7 @@
 """Limits on several couplings over a range of masses: the line that most figures of the field draw."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Executor
 
 import numpy as np
 
@@ -10,13 +11,11 @@ from cevns_fast.counts.count_table import heaviest
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference.limits import limit_scan
 from cevns_fast.interactions.process import Interaction
+from cevns_fast.parallel.progress import Progress, reporter
 
 # Fractions of the masses: those that approach the kinematic limit, where bounds rise steeply, and those
 # evenly spaced below it, where neutrino lines and bins leave kinks; the rest is logarithmic.
 _APPROACHING, _EVEN = 0.2, 0.4
-_CHUNK = 256  # masses between two steps of a progress bar
-
-Progress = Callable[[Sequence[tuple[str, slice]]], Iterable[tuple[str, slice]]]
 
 
 def heaviest_mass(experiments: Sequence[Experiment]) -> float:
@@ -34,10 +33,12 @@ def heaviest_mass(experiments: Sequence[Experiment]) -> float:
 def mass_grid(experiments: Sequence[Experiment], low: float, high: float, n: int) -> Floats:
     """Masses from `low` to `high` (MeV): logarithmic, and denser in the decade below the kinematic limit.
 
+    A single one is `low`.
+
     Raises
     ------
     ValueError
-        Unless 0 < low < high and n >= 2.
+        Unless 0 < low < high and n >= 1.
 
     Examples
     --------
@@ -48,10 +49,11 @@ def mass_grid(experiments: Sequence[Experiment], low: float, high: float, n: int
     """
     validate.number("lowest mass", low, positive=True)
     validate.number("highest mass", high, positive=True)
+    n = validate.whole("number of masses", n, minimum=1)
+    if n == 1:
+        return np.array([float(low)])
     if low >= high:
         raise ValueError(f"masses from {low!r} to {high!r} MeV: the first must be below the second")
-    if not isinstance(n, int) or n < 2:
-        raise ValueError(f"number of masses = {n!r}: must be a whole number >= 2")
     limit = heaviest_mass(experiments)
     even = np.linspace(0.1, 0.98, int(_EVEN * n), endpoint=False)
     near = limit * np.concatenate([even, 1 - np.geomspace(0.02, 1e-6, int(_APPROACHING * n))])
@@ -64,7 +66,8 @@ def mass_scan(
     interactions: Sequence[Interaction],
     couplings: Sequence[str],
     *,
-    progress: Progress = iter,
+    executor: Executor | None = None,
+    progress: Progress = None,
     threads: int = 1,
     cl: float | None = None,
     delta_chi2: float | None = None,
@@ -77,11 +80,8 @@ def mass_scan(
         Several are a joint fit.
     interactions : sequence of Interaction
     couplings : sequence of str
-    progress : callable
-        Wraps the list of steps, as `tqdm.tqdm` does.
-    threads : int
-    cl, delta_chi2 : float, optional
-        As for `limit_scan`.
+    executor, progress, threads, cl, delta_chi2
+        As for `limit_scan`; progress counts the masses of all couplings.
 
     Returns
     -------
@@ -95,10 +95,18 @@ def mass_scan(
     >>> found["C_V"].round(3).tolist()
     [0.109, inf]
     """
-    names = type(interactions[0]).check_couplings(couplings, {})
-    chunks = [slice(i, i + _CHUNK) for i in range(0, len(interactions), _CHUNK)]
-    found = {name: np.empty(len(interactions)) for name in names}
-    for name, chunk in progress([(name, chunk) for name in found for chunk in chunks]):
-        curve = limit_scan(experiments, interactions[chunk], name, cl=cl, delta_chi2=delta_chi2, threads=threads)
-        found[name][chunk] = curve.upper
+    names, found = type(interactions[0]).check_couplings(couplings, {}), {}
+    with reporter(progress, len(names) * len(interactions), "limit") as report:
+        for name in names:
+            done = 0
+
+            def advance(finished: int, _: int) -> None:
+                nonlocal done
+                report(finished - done)
+                done = finished
+
+            found[name] = limit_scan(
+                experiments, interactions, name, cl=cl, delta_chi2=delta_chi2,
+                threads=threads, executor=executor, progress=advance,
+            ).upper  # fmt: skip
     return found

@@ -11,6 +11,7 @@ from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference.confidence import threshold
 from cevns_fast.inference.correlation import correlation_scan
 from cevns_fast.inference.limits import limit_scan
+from cevns_fast.inference.mass_scan import heaviest_mass
 from cevns_fast.interactions.process import Interaction
 
 Range = tuple[float, float]
@@ -56,6 +57,12 @@ def plane_range(
     ((-0.058, 0.058), (-0.0013, 0.0013))
     """
     level = threshold(cl, None, 2)
+    heaviest, m_chi = heaviest_mass(experiments), getattr(interaction, "m_chi", 0.0)
+    if m_chi >= heaviest:
+        raise ValueError(
+            f"m_chi = {m_chi:g}: χ is too heavy for this source, which makes up to {heaviest:.4g} MeV: "
+            "the data bound no coupling; give --x and --y"
+        )
     # The region lies about the intercepts of the axes, unless the two couplings are strongly correlated.
     box = []
     for name in couplings:

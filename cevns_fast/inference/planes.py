@@ -87,7 +87,7 @@ class Grid(ABC):
 
     @abstractmethod
     def of_interactions(self, chosen: slice) -> Self:
-        """The same for some of the interactions."""
+        """The problem of some of the interactions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ class PlaneProblem(Grid):
         return 2**19
 
     def of_interactions(self, chosen: slice) -> "PlaneProblem":
-        """The same for some of the interactions."""
+        """The problem of some of the interactions."""
         return replace(self, triangle=self.triangle[chosen])
 
     def fill_some(self, interaction: int, rows: Any, out: Floats) -> None:
@@ -128,7 +128,7 @@ class PlaneProblem(Grid):
 
 @dataclass(frozen=True, eq=False)
 class ProfiledProblem(Grid):
-    """The same systems, minimised over further couplings."""
+    """Systems of fixed variance with a scale, minimised over further couplings by a kernel of its own."""
 
     terms: Floats  # [n, systems, terms, rows]
     data: Floats  # [n, systems, rows]
@@ -146,17 +146,27 @@ class ProfiledProblem(Grid):
         return self.terms, self.data, self.scale_variance, self.powers
 
     def of_interactions(self, chosen: slice) -> "ProfiledProblem":
-        """The same for some of the interactions."""
+        """The problem of some of the interactions."""
         return replace(self, terms=self.terms[chosen], data=self.data[chosen])
 
     def fill_some(self, interaction: int, rows: Any, out: Floats) -> None:
         """χ² of rows of one interaction."""
+        self._minimise(interaction, self.points(rows), out.reshape(-1))
+
+    def profiled(self, interaction: int, points: Floats) -> Floats:
+        """χ² at any points, float64[k, couplings]."""
+        z, out = np.zeros((len(points), len(self.couplings) + len(self.free))), np.empty(len(points))
+        z[:, : len(self.couplings)] = points
+        self._minimise(interaction, z, out)
+        return out
+
+    def _minimise(self, interaction: int, z: Floats, out: Floats) -> None:
+        """χ² at z over the free couplings."""
         from cevns_fast._kernels import minimum  # numba takes half a second to import
 
         problem = minimum.Problem(self.terms[interaction], self.data[interaction], self.scale_variance, self.powers)
-        z = self.points(rows)
         free = np.arange(len(self.couplings), z.shape[1])
-        minimum.minimise(problem, z, free, minimum.work_for(problem, free), out.reshape(-1))
+        minimum.minimise(problem, z, free, minimum.work_for(problem, free), out)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +186,7 @@ class EvaluatorProblem(Grid):
         return tuple(block.numbers for block in self.blocks)
 
     def of_interactions(self, chosen: slice) -> "EvaluatorProblem":
-        """The same for some of the interactions."""
+        """The problem of some of the interactions."""
         return replace(self, blocks=self.blocks[chosen])
 
     def fill_some(self, interaction: int, rows: Any, out: Floats) -> None:

@@ -33,8 +33,7 @@ def save(dataset: "xarray.Dataset", path: str | Path, *, overwrite: bool) -> Pat
             sealed.dump_to_store(xarray.backends.H5NetCDFStore(opened))
         if patient.error is not None:
             raise patient.error
-        file.seek(0)
-        seal = _SEAL + hashlib.file_digest(file, "sha256").digest()
+        seal = _SEAL + _digest(file, file.seek(0, io.SEEK_END))
         file.seek(0, io.SEEK_END)
         file.write(seal)
     return target
@@ -50,7 +49,7 @@ class _Patient(io.RawIOBase):
     error: OSError | None
 
     def write(self, data: Any) -> int:
-        """As if it had worked."""
+        """All of it, or so the caller believes."""
         if self.error is None:
             try:
                 self.file.write(data)
@@ -132,14 +131,18 @@ def _refuse_broken_seal(path: Path, size: int) -> None:
         end = file.read()
         if not end.startswith(_SEAL):
             return  # of an earlier version, or written anew by another program
-        file.seek(0)
-        state, left = hashlib.sha256(), size - len(end)
-        while left > 0:
-            piece = file.read(min(left, 2**20))
-            state.update(piece)
-            left -= len(piece) or left
-        if state.digest() != end[len(_SEAL) :]:
+        if _digest(file, size - len(end)) != end[len(_SEAL) :]:
             raise ValueError("it is damaged, or was changed since it was saved (checksum)")
+
+
+def _digest(file: BinaryIO, size: int) -> bytes:
+    """SHA-256 of the first bytes of a file."""
+    state = hashlib.sha256()
+    file.seek(0)
+    while size > 0 and (piece := file.read(min(size, 2**20))):
+        state.update(piece)
+        size -= len(piece)
+    return state.digest()
 
 
 def _packages(caller: str) -> tuple[Any, Any]:
@@ -156,8 +159,8 @@ def _checked(raw: "xarray.Dataset") -> "xarray.Dataset":
     """The dataset with its dimensions by name and its axes rising; `ValueError` if it is not a scan's, or changed."""
     dataset = raw.set_coords([name for name in ("m_chi",) if name in raw.variables])
     for variable in dataset.variables.values():
-        for key in _OF_THE_FORMAT:
-            variable.attrs.pop(key, None)
+        for attribute in _OF_THE_FORMAT:
+            variable.attrs.pop(attribute, None)
     if "chi2" not in dataset or "couplings" not in dataset.attrs:
         raise ValueError("it has no chi2 or couplings")
     couplings = tuple(str(dataset.attrs["couplings"]).split(", "))
@@ -168,11 +171,11 @@ def _checked(raw: "xarray.Dataset") -> "xarray.Dataset":
         if name not in dataset.variables or dataset[name].dims != (name,):
             raise ValueError(f"the coupling {name!r} has no axis of its own")
     dataset = dataset.transpose(*order, missing_dims="ignore").sortby(list(couplings))
-    for name, variable in dataset.variables.items():
+    for key, variable in dataset.variables.items():
         if variable.dtype.kind != "f" or variable.dtype.itemsize != 8:
-            raise ValueError(f"{name} is of {variable.dtype}, must be float64")
-        if np.isnan(variable.values).any() or (name in couplings and not np.isfinite(variable.values).all()):
-            raise ValueError(f"{name} is not a number somewhere")
+            raise ValueError(f"{key} is of {variable.dtype}, must be float64")
+        if np.isnan(variable.values).any() or (key in couplings and not np.isfinite(variable.values).all()):
+            raise ValueError(f"{key} is not a number somewhere")
     for name in couplings:
         if not np.all(np.diff(dataset[name].values) > 0):
             raise ValueError(f"the axis of {name} has the same value twice")
@@ -239,5 +242,5 @@ def _checksum(dataset: "xarray.Dataset") -> str:
         add("variable", name, tuple(map(str, variable.dims)), variable.shape)
         for key in sorted(map(str, variable.attrs)):
             add("attribute", key, str(variable.attrs[key]))
-        state.update(np.ascontiguousarray(variable.values, dtype="<f8"))
+        state.update(np.ascontiguousarray(variable.values, dtype="<f8").tobytes())
     return "sha256 " + state.hexdigest()

@@ -1,67 +1,21 @@
 """The result of a scan: χ² on a grid, its minimum, its contours, and a file to keep it in."""
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
+from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
+from cevns_fast.inference import regions
 from cevns_fast.inference.confidence import threshold
+from cevns_fast.inference.regions import Contours
 from cevns_fast.parallel.once import once
 
 if TYPE_CHECKING:
     import xarray
-
-_FAR = 1e6  # Δχ² beyond so many thresholds is as good as infinite
-
-
-@dataclass(frozen=True, eq=False)
-class Ring:
-    """A closed line in the plane of two couplings.
-
-    Attributes
-    ----------
-    points : float64[k, 2]
-        The first point is repeated at the end.
-    hole : bool
-        Whether it bounds a hole in the allowed region.
-    """
-
-    points: Floats
-    hole: bool
-
-    @property
-    def area(self) -> float:
-        """Enclosed area."""
-        x, y = self.points.T
-        return 0.5 * abs(float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1])))
-
-
-@dataclass(frozen=True, eq=False)
-class Contours:
-    """The allowed region {Δχ² <= level} of a plane.
-
-    Attributes
-    ----------
-    level : float
-    rings : tuple of Ring
-        Outer boundaries and holes; where the region leaves the grid its boundary follows the edge of the grid.
-    clipped : bool
-        Whether the region reaches the edge of the grid, so that boundary and area are cut short.
-    """
-
-    level: float
-    rings: tuple[Ring, ...]
-    clipped: bool
-
-    @property
-    def area(self) -> float:
-        """Area of the region, in units of the couplings."""
-        return sum(-ring.area if ring.hole else ring.area for ring in self.rings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +27,33 @@ class Minima:
     nuisances: Mapping[str, Floats]
 
     def __call__(self, chi2: Floats) -> "Minima":
-        """As a search that has ended."""
+        """The minima, whatever χ² is: the search has ended."""
         return self
+
+
+@dataclass(frozen=True, eq=False)
+class FoundOnGrid(Minima):
+    """Lowest points of the grid, of a scan that may know χ² between them."""
+
+    search: Any
+
+    def between(self, interaction: int) -> "Between":
+        """What the scan before knows between its points."""
+        return self.search.between(interaction) if isinstance(self.search, Searching) else (None, (0, 0))
+
+
+Between = tuple[Callable[[Floats], Floats] | None, tuple[int, int]]
+
+
+@runtime_checkable
+class Searching(Protocol):
+    """A search that knows χ² off the grid."""
+
+    def __call__(self, chi2: Floats) -> Minima:
+        """The minima."""
+
+    def between(self, interaction: int) -> Between:
+        """χ² at points, float64[k, 2], and how many points a grid of them has along a side: to look, and at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,10 +112,14 @@ class Scan:
         """Δχ² of one plane."""
         if len(self.axes) != 2:
             raise ValueError(f"couplings = {self.couplings}: contours and regions need exactly two")
-        return self.delta_chi2 if self.chi2.ndim == 2 else self.delta_chi2[interaction]
+        count = 1 if self.chi2.ndim == 2 else len(self.chi2)
+        chosen = validate.whole("interaction", interaction, minimum=0, maximum=count - 1)
+        return self.delta_chi2 if self.chi2.ndim == 2 else self.delta_chi2[chosen]
 
     def contours(self, cl: float | None = None, *, delta_chi2: float | None = None, interaction: int = 0) -> Contours:
         """The allowed region of a plane.
+
+        Where the region is thinner than the grid, it is looked at again on a grid that lies along it.
 
         Parameters
         ----------
@@ -157,25 +140,27 @@ class Scan:
             If the scan has not two couplings, or not exactly one of cl and delta_chi2 is given.
         ImportError
             If contourpy is missing (extra ``scan``).
+
+        Warns
+        -----
+        UnresolvedRegionWarning
+            If that cannot be done: the scan was read from a file, or the region is too thin and curved. The message
+            says which grid would do.
         """
         level = threshold(cl, delta_chi2, 2)
         plane = self._plane(interaction)
-        try:
-            import contourpy
-        except ImportError:
-            raise ImportError("contours need contourpy: pip install 'cevns_fast[scan]'") from None
-        # Infinities (a prediction without counts) would spoil the interpolation next to them.
-        generator = contourpy.contour_generator(
-            self.axes[0], self.axes[1], np.minimum(plane.T, _FAR * level), fill_type=contourpy.FillType.OuterOffset
-        )
-        lowest = min(float(plane.min()), 0.0) - 1.0
-        rings = []
-        polygons, offsets = cast("Any", generator.filled(lowest, level))
-        for points, ends in zip(polygons, offsets, strict=True):
-            for k, (a, b) in enumerate(pairwise(ends)):
-                rings.append(Ring(np.asarray(points[a:b]), hole=k > 0))
-        edge = np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]])
-        return Contours(level, tuple(rings), bool(np.any(edge <= level)))
+        nowhere = np.full(interaction + 1, np.nan)
+        best = np.array([self.best_fit.get(name, nowhere)[interaction] for name in self.couplings])
+        return regions.contours(cast("Any", self.axes), plane, level, best, *self._between(interaction))
+
+    def _between(self, interaction: int) -> tuple[regions.DeltaChi2 | None, tuple[int, int]]:
+        """Δχ² of a plane at any points, if the scan can compute it, and how many of them can be afforded."""
+        search: Any = self.search
+        if not isinstance(search, Searching):
+            return None, (0, 0)
+        function, sizes = search.between(interaction)
+        lowest = float(self.chi2_min[interaction])
+        return (lambda points: function(points) - lowest) if function else None, sizes
 
     def area(self, cl: float | None = None, *, delta_chi2: float | None = None, interaction: int = 0) -> float:
         """Area of the allowed region of a plane, in units of the couplings; arguments as for `contours`."""
@@ -184,18 +169,43 @@ class Scan:
     def correlation(self, cl: float | None = None, *, delta_chi2: float | None = None, interaction: int = 0) -> float:
         """Correlation coefficient of the two couplings over the allowed region, every part of it alike.
 
-        NaN if fewer than three grid points are allowed. Arguments as for `contours`.
+        NaN if fewer than three grid points are allowed, or the region is not resolved. Arguments as for `contours`.
         """
-        level = threshold(cl, delta_chi2, 2)
-        allowed = (self._plane(interaction) <= level).astype(np.float64)
-        if allowed.sum() < 3:
-            return math.nan
-        (x, y), (width_x, width_y) = self.axes, (np.gradient(axis) for axis in self.axes)
-        weight_x, weight_y = width_x * (allowed @ width_y), width_y * (width_x @ allowed)
-        dx, dy = x - np.average(x, weights=weight_x), y - np.average(y, weights=weight_y)
-        covariance = (width_x * dx) @ allowed @ (width_y * dy)
-        widths = math.sqrt((weight_x @ dx**2) * (weight_y @ dy**2))
-        return float(covariance / widths) if widths > 0 else math.nan
+        level, plane = threshold(cl, delta_chi2, 2), self._plane(interaction)
+        on_grid = regions.correlation(cast("Any", self.axes), plane, level)
+        return self.contours(delta_chi2=level, interaction=interaction).correlation if on_grid is None else on_grid
+
+    @once
+    def lowest_point(self) -> Minima:
+        """The grid's lowest point of each plane: χ², and the scanned couplings there; `nuisances` is empty."""
+        planes = self.chi2.reshape(-1, *(len(axis) for axis in self.axes))
+        at = [np.unravel_index(int(np.argmin(plane)), plane.shape) for plane in planes]
+        return Minima(
+            chi2=np.array([plane[where] for plane, where in zip(planes, at, strict=True)]),
+            couplings={
+                name: np.array([axis[where[i]] for where in at])
+                for i, (name, axis) in enumerate(zip(self.couplings, self.axes, strict=True))
+            },
+            nuisances={},
+        )
+
+    @property
+    def outside(self) -> Any:
+        """Whether the best fit of each plane lies outside the grid, bool[n]."""
+        found = np.zeros(len(self.chi2_min), dtype=bool)
+        for name, axis in zip(self.couplings, self.axes, strict=True):
+            margin = 1e-9 * (axis[-1] - axis[0])
+            found |= (self.best_fit[name] < axis[0] - margin) | (self.best_fit[name] > axis[-1] + margin)
+        return found
+
+    def on_grid(self) -> "Scan":
+        """The scan with Δχ² from the lowest point of the grid, in place of the minimum off it."""
+        at = self.lowest_point
+        profiled = {name: values for name, values in self.best_fit.items() if name not in at.couplings}
+        unknown = {name: np.full_like(at.chi2, np.nan) for name in (*profiled, *self.nuisances)}
+        couplings = {**at.couplings, **{name: unknown[name] for name in profiled}}
+        nuisances = {name: unknown[name] for name in self.nuisances}
+        return replace(self, search=FoundOnGrid(at.chi2, couplings, nuisances, self.search))
 
     def to_xarray(self) -> "xarray.Dataset":
         """The scan as a labelled dataset.
@@ -253,7 +263,8 @@ class Scan:
         """
         from cevns_fast.inference import scan_file
 
-        return scan_file.save(self.to_xarray(), path, overwrite=overwrite)
+        overwrite = validate.flag("overwrite", overwrite)
+        return scan_file.save(self.to_xarray(), validate.path("path", path), overwrite=overwrite)
 
 
 def open_scan(path: str | Path) -> Scan:
@@ -279,6 +290,7 @@ def open_scan(path: str | Path) -> Scan:
     ImportError
         If xarray or h5netcdf is missing (extra ``scan``).
     """
+    path = validate.path("path", path)
     from cevns_fast.inference import scan_file
 
     dataset = scan_file.load(path)

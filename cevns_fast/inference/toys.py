@@ -21,9 +21,11 @@ from cevns_fast.inference import minima
 from cevns_fast.likelihood.likelihood import Likelihood, function_of
 from cevns_fast.likelihood.measurement import profiled_steady_state
 from cevns_fast.parallel import chunks
-from cevns_fast.parallel.chunks import Progress
+from cevns_fast.parallel.progress import Progress
+from cevns_fast.parallel.threads import checked
 
 _PER_ROW = 50
+_MOST = 10**9  # toys: no memory holds more
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class _Truth:
 
 @dataclass(frozen=True, eq=False)
 class _Toys:
-    """Rows of toys, `chunks.Work`: `rows_per_truth` for each truth, each of as many toys as the result has columns."""
+    """Rows of toys, `chunks.Job`: `rows_per_truth` for each truth, each of as many toys as the result has columns."""
 
     block: Block
     kinds: tuple[tuple[int, float], ...]  # statistic and off/on ratio of each system
@@ -177,8 +179,9 @@ def best_fit(fit: Likelihood, *, fixed: Mapping[str, float] | None = None) -> Be
     >>> round(cf.best_fit(fit).chi2, 3)
     2.833
     """
-    stays = _chosen(fit, fixed or {})
-    theta = np.array([(fixed or {}).get(p.name, p.default) for p in fit.parameters], dtype=np.float64)
+    stays = _chosen(fit, validate.mapping("fixed", fixed or {}))
+    values = {name: validate.number(name, value) for name, value in (fixed or {}).items()}
+    theta = np.array([values.get(p.name, p.default) for p in fit.parameters])
     value, where = minima.lowest(function_of(fit).full(), _starts(fit, theta, stays), stays)
     return BestFit(dict(zip((p.name for p in fit.parameters), where.tolist(), strict=True)), value)
 
@@ -287,7 +290,7 @@ def feldman_cousins(
     level = validate.number("cl", cl)
     if not 0 < level < 1:
         raise ValueError(f"cl = {cl!r}: must be between 0 and 1")
-    fixed = _chosen(fit, points)
+    fixed = _chosen(fit, validate.mapping("points", points))
     if not any(fixed):
         raise ValueError("points: must give at least one parameter")
     names = tuple(p.name for p, stays in zip(fit.parameters, fixed, strict=True) if stays)
@@ -346,10 +349,16 @@ def _throw(
     progress: Progress,
 ) -> Floats:
     """Values of toys at each of the vectors, float64[n, toys]."""
-    if not isinstance(toys, int) or isinstance(toys, bool) or toys < 1 or toys % _PER_ROW:
+    toys, seed = validate.whole("toys", toys, minimum=1), validate.whole("seed", seed, minimum=0)
+    if toys > _MOST:
+        raise ValueError(f"toys = {toys}: must be at most {_MOST}")
+    if toys % _PER_ROW:
         raise ValueError(f"toys = {toys!r}: must be a positive multiple of {_PER_ROW}")
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise ValueError(f"seed = {seed!r}: must be a whole number >= 0")
+    threads = checked(threads)
+    if checkpoint is not None:
+        checkpoint = validate.path("checkpoint", checkpoint)
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise ValueError(f"executor = {executor!r}: must be a concurrent.futures.Executor")
     layout, systems = function_of(fit).systems()
     data = function_of(fit).full()
     truths = tuple(_truth(fit, data, systems, theta, fixed) for theta in at)

@@ -8,10 +8,14 @@ interaction of the three papers
 where a and b are two of the interaction's nuclear amplitudes (proton part × F_p + neutron part × F_n), h runs over
 the helicity states of the beam and the sign of an odd term flips for antineutrinos. A `Process` holds the terms;
 amplitudes are polynomials in the couplings, so counts are too.
+
+An interaction that treats all neutrinos alike needs no more than `processes` and `amplitudes`. One that tells flavours
+apart, interferes with the Standard Model or hits electrons answers with `scatterings` of a `Collision`: amplitudes
+then belong to a state in flavour space, and h runs over the final flavours as well, which do not interfere.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, Self
@@ -20,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cevns_fast import _validate as validate
+from cevns_fast.nuclear.electrons import Electron
 from cevns_fast.nuclear.nuclei import Nuclide
 
 Floats = NDArray[np.float64]
@@ -30,6 +35,29 @@ Batch = float | Floats  # one number for each interaction of a batch, or one for
 # (a tuple of exponents) in the couplings that are left open.
 Exponents = tuple[int, ...]
 AmplitudePolynomial = Mapping[Exponents, Complexes]
+
+FLAVOURS = ("e", "mu", "tau")
+# A part of an amplitude beyond the first two: what multiplies F_p there, as a function of Q² = 2MT, MeV².
+Part = Callable[[Floats], Floats]
+
+
+class Beam(NamedTuple):
+    """Neutrinos that an interaction can tell from others."""
+
+    state: tuple[complex, complex, complex]
+    """⟨e|ν⟩, ⟨μ|ν⟩ and ⟨τ|ν⟩."""
+    antineutrino: bool
+
+
+class Collision(NamedTuple):
+    """What hits what, beside what."""
+
+    target: Nuclide
+    """A nucleus, or an `Electron`."""
+    beam: Beam | None = None
+    """None for all neutrinos of a source together."""
+    standard_model: Any = None
+    """The `StandardModel` to interfere with, or None."""
 
 
 class Term(NamedTuple):
@@ -88,6 +116,13 @@ class Process(NamedTuple):
         return found
 
 
+class Scattering(NamedTuple):
+    """A process with the amplitudes that enter it."""
+
+    process: Process
+    amplitudes: AmplitudePolynomial
+
+
 @lru_cache(maxsize=512)
 def _structure(terms: tuple[Term, ...]) -> Structure:
     """Sort terms by what they have in common."""
@@ -96,7 +131,7 @@ def _structure(terms: tuple[Term, ...]) -> Structure:
             ("T_power", term.T_power, T_POWERS),
             ("mass_power", term.mass_power, MASS_POWERS),
         ):
-            if not isinstance(value, int) or value not in allowed:
+            if not isinstance(value, int | np.integer) or value not in allowed:
                 raise ValueError(f"{name} = {value!r}: must be a whole number from {allowed[0]} to {allowed[-1]}")
     each = [(t.first, t.second, t.T_power, t.odd, t.E_power, t.mass_power) for t in terms]
     shape = tuple(dict.fromkeys(each))
@@ -123,6 +158,8 @@ class Interaction(ABC):
 
     #: Couplings that may be left open in scans, with what they are.
     couplings: ClassVar[Mapping[str, str]] = {}
+    #: The same, for a class whose `couplings` are something else.
+    open_couplings: ClassVar[Mapping[str, str]] = {}
     #: The couplings that `templates` opens if it is not told which.
     default_couplings: ClassVar[tuple[str, ...]] = ()
 
@@ -138,7 +175,28 @@ class Interaction(ABC):
     ) -> tuple[AmplitudePolynomial, ...]:
         """For each process, the amplitudes as polynomials in the open couplings."""
 
-    def check_weak_mixing_angle(self, sin2_theta_w: float) -> None:  # noqa: B027 - for those that interfere
+    @classmethod
+    def scatterings(
+        cls, batch: Sequence[Self], collision: Collision, couplings: Sequence[str], phases: Mapping[str, complex]
+    ) -> tuple[Scattering, ...]:
+        """Processes and amplitudes of a collision; none if it does not happen."""
+        target = collision.target
+        if isinstance(target, Electron):
+            return ()
+        amplitudes = cls.amplitudes(batch, target, couplings, phases)
+        return tuple(map(Scattering, cls.processes(batch, target), amplitudes))
+
+    @classmethod
+    def tells_flavours(cls, batch: Sequence[Self], electrons: bool, standard_model: Any) -> bool:
+        """Whether `scatterings` need to know the beam; what does not is computed for all neutrinos at once."""
+        return False
+
+    @classmethod
+    def parts(cls, batch: Sequence[Self], standard_model: Any) -> tuple[Part, ...]:
+        """Functions of Q² that parts of the amplitudes come with, beyond proton and neutron."""
+        return ()
+
+    def check_standard_model(self, standard_model: Any) -> None:  # noqa: B027 - for those that interfere
         """Refuse a Standard Model with which this interaction's own interference would be inconsistent."""
 
     def replace(self, **changes: Any) -> Self:
@@ -153,13 +211,18 @@ class Interaction(ABC):
         validate.unknown_fields(type(self).__name__, changes, own)
         return type(self)(**{**own, **changes})
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "couplings" in cls.__dict__ and "open_couplings" not in cls.__dict__:
+            cls.open_couplings = cls.__dict__["couplings"]
+
     @classmethod
     def check_couplings(cls, couplings: Iterable[str], phases: Mapping[str, complex]) -> tuple[str, ...]:
         """The names, if all can be left open and the phases are theirs; `ValueError` otherwise."""
-        names = tuple(couplings)
+        names = validate.sequence("couplings", couplings, object, "names")
         for name in names:
-            if not isinstance(name, str) or name not in cls.couplings:
-                validate.choice("coupling", name, cls.couplings)
+            if not isinstance(name, str) or name not in cls.open_couplings:
+                validate.choice("coupling", name, cls.open_couplings)
         if len(set(names)) != len(names):
             raise ValueError(f"couplings = {names}: each may be named once")
         if not isinstance(phases, Mapping):

@@ -13,6 +13,7 @@ from cevns_fast import _validate as validate
 from cevns_fast.constants import G_FERMI, M_NEUTRON, M_PROTON, SIN2_THETA_W
 from cevns_fast.interactions.loop_functions import F_G, loop_functions
 from cevns_fast.interactions.process import AmplitudePolynomial, Floats, Interaction, Process, Term, of_batch
+from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.nuclear.nuclei import Nuclide
 from cevns_fast.nuclear.nucleon import (
     PARTON_CONTENTS,
@@ -228,12 +229,19 @@ class VectorMediator(Interaction):
         values = _nuclear_loops([self], nuclide)[0].sum(axis=-1) * self.gchi_gq**2
         return dict(zip(("c1", "c2", "c3"), values.tolist(), strict=True))
 
-    def check_weak_mixing_angle(self, sin2_theta_w: float) -> None:
+    def check_standard_model(self, standard_model: StandardModel) -> None:
         """The interference with the Standard Model must be with the one that is added."""
-        if self.loops and self.convention.sm_interference and sin2_theta_w != self.sin2_theta_w:
+        if not (self.loops and self.convention.sm_interference):
+            return
+        if standard_model.sin2_theta_w != self.sin2_theta_w:
             raise ValueError(
                 f"sin2_theta_w = {self.sin2_theta_w!r}: the loops interfere with a Standard Model of this weak mixing "
-                f"angle, but the one added has {sin2_theta_w!r}; give both the same"
+                f"angle, but the one added has {standard_model.sin2_theta_w!r}; give both the same"
+            )
+        if standard_model.couplings != "tree":
+            raise ValueError(
+                f"couplings = {standard_model.couplings!r}: must be 'tree' for the Standard Model that the loops of a "
+                "VectorMediator interfere with"
             )
 
     @classmethod

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from cevns_fast import _kernels
-from cevns_fast.output.tables import refuse_existing, write
+from cevns_fast import _files, _kernels
+from cevns_fast import _validate as validate
 
 SOURCES = (
     "likelihood.c",
@@ -47,9 +47,11 @@ def write_c_interface(directory: str | Path, *, overwrite: bool = False) -> tupl
     ...     [path.name for path in cf.write_c_interface(directory)][:3]
     ['cevns_fast.h', 'likelihood.h', 'likelihood.c']
     """
+    directory, overwrite = validate.path("directory", directory), validate.flag("overwrite", overwrite)
+    if directory.exists() and not directory.is_dir():
+        raise ValueError(f"directory = {str(directory)!r}: is a file, must be a folder")
     source = Path(_kernels.__path__[0])
     paths = tuple(Path(directory) / name for name in FILES)
-    refuse_existing(paths, overwrite=overwrite)
-    for path in paths:
-        write(path, (source / path.name).read_bytes(), overwrite=overwrite)
+    _files.refuse_existing(paths, overwrite=overwrite, how="overwrite=True (--force)")
+    _files.write({path: (source / path.name).read_bytes() for path in paths}, overwrite=overwrite)
     return paths

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
+from cevns_fast.inference.toys import best_fit
 from cevns_fast.likelihood.likelihood import Likelihood, function_of
 from cevns_fast.likelihood.parameters import Parameter
 
@@ -23,12 +24,19 @@ if TYPE_CHECKING:
 # Samplers want finite numbers: this is ln L where it is −inf.
 IMPOSSIBLE = -1e300
 
+# Nearer to a bound than this part of what changes χ² by one, a minimum is at the bound.
+_AT_BOUND = 0.1
+
 # What scipy's methods use of a problem: gradient, Hessian, bounds. "dogleg" needs a convex function.
 _METHODS = {
     "L-BFGS-B": "gb", "TNC": "gb", "SLSQP": "gb", "trust-constr": "ghb",
     "Newton-CG": "gh", "trust-ncg": "gh", "trust-krylov": "gh", "trust-exact": "gh",
     "CG": "g", "BFGS": "g", "Nelder-Mead": "b", "Powell": "b", "COBYLA": "b", "COBYQA": "b",
 }  # fmt: skip
+
+
+class BoundWarning(UserWarning):
+    """χ² is smallest at a bound of a coupling, where Minuit's errors mean nothing."""
 
 
 def minuit_cost(fit: Likelihood) -> "LikelihoodCost":
@@ -50,6 +58,13 @@ def minuit_cost(fit: Likelihood) -> "LikelihoodCost":
     ImportError
         If iminuit is missing (extra ``fit``).
 
+    Warns
+    -----
+    BoundWarning
+        If χ² is smallest at a bound of a coupling. Minuit's limits stretch a parameter so that it cannot pass: at one,
+        HESSE has the error of the stretched parameter and MINOS ends there. Counts are even in couplings as a
+        whole, so that zero is nearly always the middle of an interval: leave both signs free.
+
     Examples
     --------
     >>> import cevns_fast as cf
@@ -65,6 +80,7 @@ def minuit_cost(fit: Likelihood) -> "LikelihoodCost":
         from cevns_fast.interop.minuit import LikelihoodCost
     except ImportError:
         raise ImportError("minuit_cost needs iminuit: pip install 'cevns_fast[fit]'") from None
+    _warn_of_bounds(fit)
     return LikelihoodCost(fit)
 
 
@@ -138,8 +154,9 @@ def starting_points(fit: Likelihood, n: int, *, seed: int | None = None) -> Floa
     (32, 3)
     """
     parameters = _parameters(fit)
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"n = {n!r}: must be a whole number >= 1")
+    n = validate.whole("n", n, minimum=1)
+    if seed is not None:
+        seed = validate.whole("seed", seed, minimum=0)
     default = np.array([p.default for p in parameters])
     if not math.isfinite(fit(default)):
         raise ValueError(
@@ -188,15 +205,19 @@ class PriorTransform:
 
     def __call__(self, cube: ArrayLike) -> Floats:
         """Parameters of one point or many of the unit cube, the parameters along the last axis."""
-        points = np.asarray(cube, dtype=np.float64)
+        points = validate.real("cube", cube)
+        if points.shape[-1:] != (len(self.quantiles),):
+            raise ValueError(f"cube: has shape {points.shape}, must be (..., {len(self.quantiles)})")
         return np.stack([quantile(points[..., i]) for i, quantile in enumerate(self.quantiles)], axis=-1)
 
     def log_likelihood(self, theta: ArrayLike) -> float | Floats:
         """ln L without the constraints of nuisances, which are priors here; −1e300 where it is −inf."""
-        thetas = np.asarray(theta, dtype=np.float64)
-        constraint = 0.5 * np.sum(thetas[..., list(self.nuisances)] ** 2, axis=-1)
-        found = np.maximum(self.fit.log_likelihood(thetas) + constraint, IMPOSSIBLE)
-        return float(found) if thetas.ndim == 1 else np.asarray(found)
+        thetas = validate.real("theta", theta)
+        found = np.asarray(self.fit.log_likelihood(thetas))
+        possible = found > -math.inf
+        nuisances = np.where(possible[..., None], thetas[..., list(self.nuisances)], 0.0)
+        found = np.where(possible, found + 0.5 * np.sum(nuisances**2, axis=-1), IMPOSSIBLE)
+        return float(found) if thetas.ndim == 1 else found
 
 
 def prior_transform(fit: Likelihood, priors: Mapping[str, Any] | None = None) -> PriorTransform:
@@ -232,7 +253,7 @@ def prior_transform(fit: Likelihood, priors: Mapping[str, Any] | None = None) ->
     """
     from scipy.special import ndtri
 
-    parameters, given = _parameters(fit), dict(priors or {})
+    parameters, given = _parameters(fit), dict(validate.mapping("priors", priors or {}))
     for name in given:
         validate.choice("priors", name, [p.name for p in parameters])
     quantiles: list[Callable[[Any], Any]] = []
@@ -293,7 +314,7 @@ def to_inference_data(fit: Likelihood, samples: ArrayLike, log_likelihood: Array
     if log_likelihood is None:
         lp = -0.5 * fit.batch(values.reshape(-1, len(parameters))).reshape(values.shape[:2])
     else:
-        lp = np.asarray(log_likelihood, dtype=np.float64)
+        lp = validate.real("log_likelihood", log_likelihood)
         if lp.shape != values.shape[:2]:
             raise ValueError(f"log_likelihood: has shape {lp.shape}, must be {values.shape[:2]}")
     try:
@@ -327,6 +348,26 @@ def _parameters(fit: Any) -> tuple[Parameter, ...]:
     return function_of(fit).model.parameters
 
 
+def _warn_of_bounds(fit: Likelihood) -> None:
+    """Warn if χ² is smallest at a bound of a coupling."""
+    model = function_of(fit).model
+    bounded = [p.name in model.couplings and (math.isfinite(p.lower) or math.isfinite(p.upper)) for p in fit.parameters]
+    if not any(bounded):
+        return
+    # At a free mass: the best one may be so large that nothing depends on couplings.
+    mass = {p.name: p.default for p in fit.parameters if p.name == model.structure}
+    best = np.array(list(best_fit(fit, fixed=mass).theta.values()))
+    for i in np.flatnonzero(bounded).tolist():
+        p, near = fit.parameters[i], _AT_BOUND * _width(fit, best, i)
+        if min(best[i] - p.lower, p.upper - best[i]) < near:
+            warnings.warn(
+                f"{p.name} = {best[i]:.3g}: is at its bounds {p.lower:g}, {p.upper:g}, where HESSE and MINOS give no "
+                "errors; give it both signs, or use limit_scan or feldman_cousins",
+                BoundWarning,
+                stacklevel=3,
+            )
+
+
 def _width(fit: Likelihood, default: Floats, i: int) -> float:
     """The step of one parameter, to one side, that changes χ² by one; at most a quarter of its range."""
     steps = np.geomspace(1e-15, 1e15, 601)
@@ -349,7 +390,7 @@ def _quantile(parameter: Parameter, prior: Any) -> Callable[[Any], Any]:
         quantile = prior
     else:
         quantile = _Uniform(*validate.interval(f"prior of {parameter.name}", prior))
-    ends = np.asarray(quantile(np.array([0.0, 0.5, 1.0])), dtype=np.float64)
+    ends = validate.real(f"prior of {parameter.name}", quantile(np.array([0.0, 0.5, 1.0])))
     if not math.isfinite(ends[1]) or ends[0] < parameter.lower or ends[2] > parameter.upper:
         raise ValueError(
             f"prior of {parameter.name}: reaches from {ends[0]:g} to {ends[2]:g}, "

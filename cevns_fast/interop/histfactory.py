@@ -73,6 +73,8 @@ def pyhf_workspace(
     ['standard_model', '(C_S/0.01)^2', '(C_S/0.01)*(a_M/0.0001)', '(a_M/0.0001)^2', 'prompt neutrons', 'steady state']
     """
     assembly = Assembly(experiments, statistic="poisson", nuisances=nuisances, standard_model=standard_model)
+    if not isinstance(interaction, Interaction):
+        raise ValueError(f"interaction = {interaction!r}: must be an interaction, e.g. cevns_fast.SingletEFT(...)")
     units = _units(couplings)
     assembly.check_names(type(interaction))
     channels, observations, normfactors = [], [], {}
@@ -174,7 +176,10 @@ def _units(couplings: Any) -> dict[str, float]:
     """Couplings with their units."""
     if isinstance(couplings, str) or not couplings:
         raise ValueError(f"couplings = {couplings!r}: must be names, or a mapping from names to units")
-    given = dict(couplings) if isinstance(couplings, Mapping) else dict.fromkeys(couplings, 1.0)
+    if isinstance(couplings, Mapping):
+        given = dict(couplings)
+    else:
+        given = dict.fromkeys(validate.names("couplings", couplings), 1.0)
     for name in given:
         if set(validate.text("coupling", name)) & set(_GRAMMAR):
             raise ValueError(f"coupling = {name!r}: must be without the characters {_GRAMMAR} of a product's name")

@@ -10,11 +10,11 @@ from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import Layout, System
 from cevns_fast._validate import Floats
 from cevns_fast.counts.count_table import Counts, CountTable
-from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, standard_model_counts
+from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, checked_rtol, standard_model_counts
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.likelihood.measurement import Measurement
-from cevns_fast.likelihood.nuisances import Nuisance
+from cevns_fast.likelihood.nuisances import Nuisance, ScaleNuisance, ShapeNuisance
 from cevns_fast.likelihood.parameters import Parameter, claims_of
 from cevns_fast.likelihood.pulls import labels_of, pulls_of, solved_for
 
@@ -66,13 +66,15 @@ class Assembly:
         self.experiments = experiments_of(experiments)
         self.standard_model = standard_model
         self.statistic = validate.choice("statistic", statistic, ("gaussian", "poisson"))
-        self.rtol = rtol
+        self.rtol = checked_rtol(rtol)
         signals = [standard_model_counts(e, standard_model) for e in self.experiments]
         self.measurements = tuple(Measurement(e, n) for e, n in zip(self.experiments, signals, strict=True))
         poisson = self.statistic == "poisson"
         self._observed = [each.poisson() if poisson else each.gaussian() for each in self.measurements]
         self.labels = labels_of(self.experiments)
-        self.pulls = pulls_of(self.experiments, signals, nuisances)
+        kinds = (ScaleNuisance, ShapeNuisance)
+        shared = validate.sequence("nuisances", nuisances, kinds, "a ScaleNuisance or a ShapeNuisance")
+        self.pulls = pulls_of(self.experiments, signals, shared)
         self.centre = np.zeros(len(self.pulls))
         variants = [e for pull in self.pulls for pair in pull.shapes if pair for e in pair]
         self._can_change = [e for e in (*self.experiments, *variants) if e.can_change]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cevns_fast import _files
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel
@@ -57,6 +58,8 @@ class Likelihood:
     parameters : tuple of Parameter
         Name, description, unit, default and bounds; empty without a `model`.
     nuisance_names : tuple of str
+    standard_model, statistic, rtol
+        As given.
 
     Raises
     ------
@@ -192,8 +195,16 @@ class Likelihood:
         ----------
         counts : sequence of float64[n_bins]
             One array for each experiment.
+
+        Raises
+        ------
+        ValueError
+            If the number of arrays or bins is wrong, or a count is not finite.
         """
-        return self._assembly.named(self._interactions.of_counts(np.concatenate(counts)[None])[1][0])
+        arrays = [validate.array("counts", each) for each in counts]
+        if [each.shape for each in arrays] != [(e.n_bins,) for e in self.experiments]:
+            raise ValueError(f"counts: have shapes {[each.shape for each in arrays]}, must be bins of each experiment")
+        return self._assembly.named(self._interactions.of_counts(np.concatenate(arrays)[None])[1][0])
 
     # -- of parameters ------------------------------------------------------------------------------------
 
@@ -209,16 +220,32 @@ class Likelihood:
         -------
         float
             +inf out of bounds or if an entry is NaN.
+
+        Raises
+        ------
+        ValueError
+            If there is another number of entries, or one is no number.
         """
-        values = theta if isinstance(theta, list) else np.asarray(theta, dtype=np.float64).tolist()
-        return self._of_parameters().fast().chi2(values)
+        evaluator = self._of_parameters().fast()
+        if isinstance(theta, list) and len(theta) == len(self.parameters):
+            try:
+                return evaluator.chi2(theta)
+            except (TypeError, OverflowError):  # one is no number
+                pass
+        return evaluator.chi2(self._vector(theta).tolist())
 
     def log_likelihood(self, theta: ArrayLike) -> float | Floats:
-        """ln L = −χ²/2, up to a constant, for one vector or float64[n, parameters]; −inf out of bounds."""
-        thetas = np.asarray(theta, dtype=np.float64)
+        """ln L = −χ²/2, up to a constant, for one vector or float64[n, parameters]; −inf out of bounds.
+
+        Raises
+        ------
+        ValueError
+            If the shape is another.
+        """
+        thetas = validate.real("theta", theta)
         if thetas.ndim == 2:
             return -0.5 * self.batch(thetas)
-        return -0.5 * self._of_parameters().fast().chi2(thetas.tolist())
+        return -0.5 * self._of_parameters().fast().chi2(self._vector(thetas).tolist())
 
     def batch(self, thetas: ArrayLike) -> Floats:
         """χ² of many vectors.
@@ -244,10 +271,10 @@ class Likelihood:
         >>> fit.batch([[0.0], [0.1], [-0.1]]).round(2).tolist()
         [2.83, 5.04, 5.04]
         """
-        array = np.ascontiguousarray(thetas, dtype=np.float64)
+        evaluator, array = self._of_parameters().fast(), np.ascontiguousarray(validate.real("thetas", thetas))
         if array.ndim != 2 or array.shape[1] != len(self.parameters):
             raise ValueError(f"thetas: has shape {array.shape}, must be (n, {len(self.parameters)})")
-        return self._of_parameters().fast().batch(array)
+        return evaluator.batch(array)
 
     def gradient(self, theta: ArrayLike) -> Floats:
         """Exact derivatives of χ² with respect to the parameters, float64[parameters]; NaN out of bounds.
@@ -290,8 +317,11 @@ class Likelihood:
         >>> with tempfile.TemporaryDirectory() as directory:
         ...     fit.export(pathlib.Path(directory) / "fit.cevns")
         """
+        path = validate.path("path", path)
+        if path.is_dir():
+            raise ValueError(f"path = {str(path)!r}: is a folder, must be a file")
         numbers = self._of_parameters().exported()
-        Path(path).write_bytes(np.concatenate([[float(numbers.size)], numbers]).tobytes())
+        _files.write({path: np.concatenate([[float(numbers.size)], numbers]).tobytes()}, overwrite=True)
 
     def _of_parameters(self) -> OfParameters:
         """The function of parameters, if this is one."""
@@ -301,10 +331,10 @@ class Likelihood:
 
     def _vector(self, theta: ArrayLike) -> Floats:
         """One vector of parameters."""
-        array = np.ascontiguousarray(theta, dtype=np.float64)
+        array = validate.real("theta", theta)
         if array.shape != (len(self.parameters),):
             raise ValueError(f"theta: has shape {array.shape}, must be ({len(self.parameters)},)")
-        return array
+        return array if array.flags.c_contiguous else array.copy()
 
     def _split(self, counts: Any) -> list[Floats]:
         """Counts for each experiment."""

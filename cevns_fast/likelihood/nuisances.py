@@ -1,6 +1,5 @@
 """Nuisances that several experiments share, beside those that each experiment states for itself."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cevns_fast import _validate as validate
@@ -37,8 +36,8 @@ class ScaleNuisance:
     def __post_init__(self) -> None:
         validate.text("name of a ScaleNuisance", self.name)
         validate.number(f"uncertainty of {self.name!r}", self.uncertainty, positive=True)
-        if isinstance(self.experiments, str):
-            raise ValueError(f"experiments = {self.experiments!r}: must be a tuple of names, or None for all")
+        if self.experiments is not None:
+            object.__setattr__(self, "experiments", validate.names("experiments", self.experiments))
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,9 @@ class ShapeNuisance:
     def __post_init__(self) -> None:
         validate.text("name of a ShapeNuisance", self.name)
         for side, given in (("up", self.up), ("down", self.down)):
-            listed: Sequence[Experiment] = (given,) if isinstance(given, Experiment) else tuple(given)
-            if not listed or any(not isinstance(each, Experiment) for each in listed):
+            every = (given,) if isinstance(given, Experiment) else given
+            listed = validate.sequence(f"{side} of {self.name!r}", every, Experiment, "experiments")
+            if not listed:
                 raise ValueError(f"{side} of {self.name!r} = {given!r}: must be experiments")
             validate.unique((e.name, f"entry {i} of {side} of {self.name!r}") for i, e in enumerate(listed))
             object.__setattr__(self, side, tuple(listed))

@@ -91,7 +91,7 @@ class OfInteractions:
 def _fields(kind: type[Interaction]) -> tuple[tuple[str, ...], Any, Any]:
     """The couplings among the fields of a kind of interaction, and what fetches their values and all others."""
     every = [f.name for f in fields(kind)]  # type: ignore[arg-type]
-    couplings = tuple(name for name in every if name in kind.couplings)
+    couplings = tuple(name for name in every if name in kind.open_couplings)
     others = tuple(name for name in every if name not in couplings)
     return couplings, _getter(couplings), _getter(others)
 

@@ -87,8 +87,11 @@ def fit_model(
     experiments: Sequence[Experiment],
 ) -> FitModel:
     """Check everything and put it together; see `Likelihood` for what is allowed."""
-    if isinstance(names, str) or not names:
+    names = validate.names("parameters", names)
+    if not names:
         raise ValueError(f"parameters = {names!r}: must be a sequence of names")
+    for what, given in (("fixed", fixed), ("phases", phases), ("bounds", bounds)):
+        validate.mapping(what, given)
     if len(set(names)) != len(names):
         raise ValueError(f"parameters = {tuple(names)}: each may be named once")
     for name in fixed:
@@ -98,7 +101,7 @@ def fit_model(
         validate.choice("bounds", name, names)
     kind, nuisances = _kind(model), [pull.name for pull in pulls]
     _check_names(model, kind, pulls)
-    known = kind.couplings if kind else {}
+    known = kind.open_couplings if kind else {}
     free = [name for name in names if name not in nuisances and name not in known]
     if kind is None:  # a function: its arguments are its parameters, and what it makes has the couplings
         arguments = _arguments(model)
@@ -121,7 +124,10 @@ def fit_model(
         raise ValueError(f"bounds of {structure} = {ranges[structure]}: must be finite")
     middle = sum(ranges[structure]) / 2 if structure is not None else 0.0
     make = _maker(model, kind, structure, fixed, [name for name in names if name in known])
-    made = make(middle)
+    try:
+        made = make(middle)
+    except TypeError as error:
+        raise ValueError(f"model = {model!r}: fails with {error}") from error
     if not isinstance(made, Interaction):
         raise ValueError(f"model = {model!r}: makes {made!r}, must make an interaction")
     if kind is None:
@@ -136,7 +142,7 @@ def fit_model(
         elif name in nuisances:
             text, unit, default = f"nuisance {name}", "σ", 0.0
         else:
-            text, unit, default = type(made).couplings[name], "", 0.0
+            text, unit, default = type(made).open_couplings[name], "", 0.0
         if not low <= default <= high:
             default = low if default < low else high
         found.append(Parameter(name, text, unit, default, low, high))
@@ -147,8 +153,8 @@ def fit_model(
 def claims_of(kind: type[Interaction]) -> list[tuple[str, str]]:
     """The names of the couplings and other parameters of a kind of interaction, and whose they are."""
     own = [f.name for f in fields(kind)]  # type: ignore[arg-type]
-    names = dict.fromkeys([*kind.couplings, *own])
-    return [(n, f"{'coupling' if n in kind.couplings else 'parameter'} {n} of {kind.__name__}") for n in names]
+    names = dict.fromkeys([*kind.open_couplings, *own])
+    return [(n, f"{'coupling' if n in kind.open_couplings else 'parameter'} {n} of {kind.__name__}") for n in names]
 
 
 def _check_names(model: Any, kind: type[Interaction] | None, pulls: Sequence[Pull]) -> None:
@@ -161,7 +167,10 @@ def _check_names(model: Any, kind: type[Interaction] | None, pulls: Sequence[Pul
 
 def _arguments(function: Callable[..., Any]) -> list[str] | None:
     """Names of the arguments of a function; None if it takes any."""
-    arguments = inspect.signature(function).parameters.values()
+    try:
+        arguments = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some of what is written in C does not tell
+        return None
     if any(each.kind is each.VAR_KEYWORD for each in arguments):
         return None
     return [each.name for each in arguments]

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.constants import HBAR_C
+from cevns_fast.nuclear.electrons import BoundElectrons
 from cevns_fast.nuclear.nuclei import Nuclide, nuclide
 
 RadiusConvention = Literal["lewin-smith", "rms"]
@@ -105,22 +106,22 @@ class PointNucleus:
 
     def proton(self, nuclide: Nuclide, T: ArrayLike) -> Floats:
         """One at every recoil energy."""
-        return np.ones_like(np.asarray(T, dtype=np.float64))
+        return np.ones_like(validate.real("T", T))
 
     neutron = proton
 
 
-FormFactor = HelmFormFactor | PointNucleus
+FormFactor = HelmFormFactor | PointNucleus | BoundElectrons
 
 
 def momentum_transfer(nuclide: Nuclide, T: ArrayLike) -> Floats:
     """Momentum transfer q = sqrt(2MT) in fm⁻¹ at recoil energies T (MeV)."""
-    return np.asarray(np.sqrt(2.0 * nuclide.mass * np.asarray(T, dtype=np.float64)) / HBAR_C)
+    return np.asarray(np.sqrt(2.0 * nuclide.mass * validate.real("T", T)) / HBAR_C)
 
 
 def helm(q: ArrayLike, radius: float, skin: float) -> Floats:
     """Helm form factor at momentum transfers q (fm⁻¹), with R₀ and s in fm."""
-    q = np.asarray(q, dtype=np.float64)
+    q = validate.real("q", q)
     x = q * radius
     small = np.abs(x) < 1.0  # sin x − x cos x cancels there; the series 3 j₁(x)/x does not
     y = np.where(small, x * x, 0.0)

@@ -140,7 +140,9 @@ def isotopes_of(argument: str, symbol: Any) -> tuple[Nuclide, ...]:
 
 def _unknown(name: Any, known: Iterable[str]) -> str:
     """The second half of an error about a name that is not tabulated: hints, not all 289 names."""
-    isotopes = _elements().get(_symbol(str(name)))
+    if not isinstance(name, str):
+        return "must be one of the names of natural nuclides and elements, from H to U"
+    isotopes = _elements().get(_symbol(name))
     if isotopes:
         known = [each.name for each in isotopes]
         return validate.unknown(name, known)
@@ -177,7 +179,9 @@ class Target:
         validate.sequence("nuclides", self.nuclides, Nuclide, "cevns_fast.nuclide('Cs133')")
         object.__setattr__(self, "nuclides", tuple(self.nuclides))
         object.__setattr__(self, "counts", tuple(validate.vector("counts", self.counts, minimum=0.0).tolist()))
-        if not self.nuclides or len(self.nuclides) != len(self.counts):
+        if not self.nuclides:
+            raise ValueError("nuclides = (): must hold at least one")
+        if len(self.nuclides) != len(self.counts):
             raise ValueError(f"counts: has {len(self.counts)} entries, must have one for each nuclide")
         for each, count in zip(self.nuclides, self.counts, strict=True):
             validate.number(f"counts of {each.name}", count, positive=True)

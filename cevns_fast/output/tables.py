@@ -1,10 +1,9 @@
-"""What a command leaves behind: tables with their provenance, in files that never replace others unasked."""
+"""What a command leaves behind: columns of numbers with their provenance, as text, CSV and Markdown."""
 
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +15,7 @@ Column = Sequence[Cell] | Floats
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class Sheet:
     """Columns of equal length, and what they are.
 
     Attributes
@@ -27,7 +26,7 @@ class Table:
 
     Examples
     --------
-    >>> print(Table({"m_chi": [1.0, 60.0], "C_V": [0.10794, float("inf")]}).text())
+    >>> print(Sheet({"m_chi": [1.0, 60.0], "C_V": [0.10794, float("inf")]}).text())
      m_chi     C_V
          1  0.1079
         60     inf
@@ -82,24 +81,3 @@ def _exact(cell: Cell) -> str:
 
 def _short(cell: Cell) -> str:
     return cell if isinstance(cell, str) else f"{cell:.4g}"
-
-
-def refuse_existing(paths: Iterable[Path], *, overwrite: bool) -> None:
-    """Refuse files that exist, before anything is computed.
-
-    Raises
-    ------
-    FileExistsError
-        Naming the first file that exists, unless `overwrite`.
-    """
-    for path in paths:
-        if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} exists; --force overwrites it")
-
-
-def write(path: Path, content: str | bytes, *, overwrite: bool) -> None:
-    """Write a file, and make its folder; without `overwrite` the file must not exist."""
-    data = content.encode() if isinstance(content, str) else content
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb" if overwrite else "xb") as file:
-        file.write(data)

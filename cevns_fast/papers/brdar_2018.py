@@ -1,5 +1,7 @@
 """Brdar, Rodejohann & Xu 2018 (BRX), a fermion χ produced through a scalar S: Figs. 2–5 and what the text says of them.
 
+Secs. III and IV with Fig. 7 are in `brdar_2018_cosmology`.
+
 The paper prints no table of bounds; its figures' legends are not part of the text, so the masses and couplings drawn
 here are ours. COHERENT is fitted as the paper describes it: the errors of the data hold everything, nothing is
 profiled, and the beam-on background is not subtracted.
@@ -21,15 +23,17 @@ from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.nuclear.kinematics import recoil_range, scattering_angle, scattering_angle_extremum
 from cevns_fast.nuclear.nuclei import Target, nuclide
 from cevns_fast.output import plotting
-from cevns_fast.output.plotting import Curve, Panel
-from cevns_fast.output.tables import Table
-from cevns_fast.papers.report import Paper, PaperFigure, PrintedNumber
+from cevns_fast.output.drawing import Curve, Panel
+from cevns_fast.output.tables import Sheet
+from cevns_fast.papers import brdar_2018_cosmology as beyond
+from cevns_fast.papers.report import Paper, PaperFigure, PaperTable, PrintedNumber
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CITATION = "V. Brdar, W. Rodejohann and X.-J. Xu, JHEP 12 (2018) 024, arXiv:1810.03626"
 DELTA_CHI2 = 2.71  # 90% C.L. for one degree of freedom, which the paper does not state
+LEVEL = rf"90% CL ($\Delta\chi^2 = {DELTA_CHI2}$)"
 
 
 def without_nuisances(name: str) -> Experiment:
@@ -55,20 +59,20 @@ FIG2_M, FIG2_E = 72.6e3, 5.0  # MeV, as the caption has them; the true mass of g
 FIG2_MASSES = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0)
 
 
-def fig2() -> Table:
+def fig2() -> Sheet:
     """cos θ over the recoil energy for several m_χ, BRX Eq. (5)."""
     T = np.linspace(1e-4, 0.7, 1400)  # keV
     columns = {"T": T.tolist()}
     for m in FIG2_MASSES:
         columns[f"cos_theta m_chi={m:g}"] = np.cos(scattering_angle(FIG2_E, T * KEV, m, FIG2_M)).tolist()
-    return Table(columns, {
+    return Sheet(columns, {
         "figure": f"{CITATION}, Fig. 2",
         "columns": "T [keV]; cosine of the angle between recoil and beam, nan outside the recoil range; m_chi in MeV",
         "kinematics": f"M = {FIG2_M / 1e3:g} GeV, E = {FIG2_E:g} MeV; masses are ours",
     })  # fmt: skip
 
 
-def draw_fig2(table: Table) -> "Figure":
+def draw_fig2(table: Sheet) -> "Figure":
     """One panel, with the largest angles of BRX Eq. (6) marked."""
     T = np.array(table.columns["T"], dtype=float)
     curves = [
@@ -79,7 +83,14 @@ def draw_fig2(table: Table) -> "Figure":
     theta, at = scattering_angle_extremum(FIG2_E, massive, FIG2_M)
     marks = (np.asarray(at) / KEV, np.cos(theta), r"$\theta_\mathrm{max}$")
     panel = Panel(
-        curves, r"recoil energy $T$  [keV]", r"$\cos\theta$", (0.0, 0.7), (0.0, 1.02), legend="lower right", marks=marks
+        curves,
+        r"recoil energy $T$  [keV]",
+        r"$\cos\theta$",
+        (0.0, 0.7),
+        (0.0, 1.02),
+        legend="lower right",
+        marks=marks,
+        title=rf"$M = {FIG2_M / 1e3:g}$ GeV, $E = {FIG2_E:g}$ MeV",
     )
     return plotting.panels([panel])
 
@@ -131,7 +142,7 @@ FIG3 = (
 )
 
 
-def fig3() -> Table:
+def fig3() -> Sheet:
     """Ratio of the recoil spectra with and without χ, and the Standard Model's shape."""
     columns: dict[str, list[float]] = {}
     for side in FIG3:
@@ -145,14 +156,14 @@ def fig3() -> Table:
             columns[f"{side.name} ratio {d.y_bar:g} {d.m_chi:g} {d.m_S:g}"] = (1 + np.asarray(new) / weak).tolist()
     longest = max(map(len, columns.values()))
     padded = {name: [*values, *[float("nan")] * (longest - len(values))] for name, values in columns.items()}
-    return Table(padded, {
+    return Sheet(padded, {
         "figure": f"{CITATION}, Fig. 3",
         "columns": "T [keV]; dN/dT of the Standard Model, largest value 1; (N_SM + N_new)/N_SM for y_bar, m_chi, m_S",
         "couplings": "ours, near the bounds; masses of the text: m_chi = 0, 3 and 3, 30 MeV, m_S = 0, 100 MeV",
     })  # fmt: skip
 
 
-def draw_fig3(table: Table) -> "Figure":
+def draw_fig3(table: Sheet) -> "Figure":
     """For each experiment ratios above, the Standard Model below."""
     column = []
     for side in FIG3:
@@ -195,7 +206,7 @@ def _chi_grid(name: str) -> Floats:
     return np.concatenate([np.geomspace(0.1, 0.3 * end, 30, endpoint=False), np.linspace(0.3, 1.0, 281) * end])
 
 
-def fig4() -> Table:
+def fig4() -> Sheet:
     """Bounds on ȳ over m_S and over m_χ, for CONUS and COHERENT."""
     rows: dict[str, list[str | float]] = {"experiment": [], "m_chi": [], "m_S": [], "y_bar": []}
     for name, fixed in FIG4_CHI.items():
@@ -206,7 +217,7 @@ def fig4() -> Table:
         rows["m_chi"] += m_chi.tolist()
         rows["m_S"] += m_S.tolist()
         rows["y_bar"] += bounds(experiment, m_chi, m_S).tolist()
-    return Table(rows, {
+    return Sheet(rows, {
         "figure": f"{CITATION}, Fig. 4",
         "columns": "set-up; m_chi, m_S [MeV]; largest allowed y_bar, inf: no bound",
         "statistic": f"Delta chi2 = {DELTA_CHI2}; CONUS by Eqs. (29), (30); COHERENT without nuisances and without "
@@ -215,7 +226,7 @@ def fig4() -> Table:
     })  # fmt: skip
 
 
-def draw_fig4(table: Table) -> "Figure":
+def draw_fig4(table: Sheet) -> "Figure":
     """Four panels as in the paper."""
     names = np.array(table.columns["experiment"])
     m_chi, m_S, y = (_column(table, name) for name in ("m_chi", "m_S", "y_bar"))
@@ -233,34 +244,34 @@ def draw_fig4(table: Table) -> "Figure":
             Curve(f"$m_S = {m:g}$ MeV", chi[split:][S[split:] == m], bound[split:][S[split:] == m], look)
             for look, m in enumerate(MEDIATORS)
         ]
-        low, high = (5e-6, 1e-3) if name.startswith("conus") else (4e-5, 4e-3)
+        title = f"{LABELS[name]}, {LEVEL}"
         column += [
-            Panel(left, r"$m_S$  [MeV]", r"$\bar{y}$", (0.1, 1e3), (low, high), log_x=True, log_y=True,
-                  title=LABELS[name], legend="upper left", height=2.2),
-            Panel(right, r"$m_\chi$  [MeV]", r"$\bar{y}$", (0.1, FIG4_HEAVIEST[name]), (low, high),
-                  log_x=True, log_y=True, title=LABELS[name], legend="upper left", height=2.2),
+            Panel(left, r"$m_S$  [MeV]", r"$\bar{y}$", (0.1, 1e3), log_x=True, log_y=True,
+                  title=title, legend="upper left", height=2.2),
+            Panel(right, r"$m_\chi$  [MeV]", r"$\bar{y}$", (0.1, FIG4_HEAVIEST[name]),
+                  log_x=True, log_y=True, title=title, legend="upper left", height=2.2),
         ]  # fmt: skip
     return plotting.panels(column)
 
 
-def fig5() -> Table:
+def fig5() -> Sheet:
     """Bounds on ȳ over m_S for m_χ = 5 MeV: now and in the future."""
     columns = {"m_S": MEDIATOR_GRID.tolist()}
     for name in LABELS:
         columns[name] = bounds(setup(name), FIG5_CHI, MEDIATOR_GRID).tolist()
-    return Table(columns, {
+    return Sheet(columns, {
         "figure": f"{CITATION}, Fig. 5",
         "columns": "m_S [MeV]; largest allowed y_bar of each set-up",
         "statistic": f"m_chi = {FIG5_CHI:g} MeV, Delta chi2 = {DELTA_CHI2}; COHERENT x 100 has simulated data",
     })  # fmt: skip
 
 
-def draw_fig5(table: Table) -> "Figure":
+def draw_fig5(table: Sheet) -> "Figure":
     """One panel."""
     curves = [Curve(LABELS[name], _column(table, "m_S"), _column(table, name), i) for i, name in enumerate(LABELS)]
     panel = Panel(
-        curves, r"$m_S$  [MeV]", r"$\bar{y}$", (0.1, 1e3), (2e-6, 2e-3), log_x=True, log_y=True,
-        title=r"$m_\chi = 5$ MeV",
+        curves, r"$m_S$  [MeV]", r"$\bar{y}$", (0.1, 1e3), log_x=True, log_y=True,
+        title=rf"$m_\chi = {FIG5_CHI:g}$ MeV, {LEVEL}",
     )  # fmt: skip
     return plotting.panels([panel])
 
@@ -328,10 +339,11 @@ def numbers() -> list[PrintedNumber]:
             for name, slope in straight.items()
         ),
         PrintedNumber("Sec. II C", "largest m_chi [MeV]", "COHERENT", "53", heaviest_mass([coherent]), tolerance=0.0),
+        *beyond.numbers(),
     ]
 
 
-def _column(table: Table, name: str) -> Floats:
+def _column(table: Sheet, name: str) -> Floats:
     return np.array(table.columns[name], dtype=float)
 
 
@@ -354,6 +366,21 @@ PAPER = Paper(
             "its errors are those of the prediction and grow with the signal, so that chi2 stays below the threshold.",
         ),
         PaperFigure("fig5", fig5, draw_fig5, "Fig. 5: the future", "Both experiments improve, CONUS most."),
+        PaperFigure(
+            "seesaw", beyond.seesaw, beyond.draw_seesaw, "Sec. III: the seesaw and the recoils",
+            "Bounds on y_bar as lines of the seesaw; they meet the neutrino's mass at M_N = O(0.01 - 1) GeV.",
+        ),
+        PaperFigure(
+            "fig7", beyond.fig7, beyond.draw_fig7, "Fig. 7: the abundance of chi",
+            "For y = 1e-3 chi freezes out, later and with less left for the lighter S. The weak couplings keep what "
+            "there was at 200 MeV.",
+        ),
     ),
     numbers=numbers,
+    tables=(
+        PaperTable(
+            "statements", beyond.statement_table, "Secs. III and IV in words",
+            "Statements of the text on chi as a source of neutrino mass and as dark matter, each judged.",
+        ),
+    ),
 )  # fmt: skip

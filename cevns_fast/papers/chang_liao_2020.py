@@ -10,6 +10,7 @@ import numpy as np
 
 from cevns_fast._validate import Floats
 from cevns_fast.constants import KEV
+from cevns_fast.cosmology.mixing import loop_dipole, mixing_bound, z_width_bound
 from cevns_fast.counts.spectrum import differential_cross_section
 from cevns_fast.counts.templates import event_rate
 from cevns_fast.experiments.experiment import Experiment, load
@@ -23,8 +24,8 @@ from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.likelihood.measurement import measurement_of
 from cevns_fast.nuclear.nuclei import nuclide
 from cevns_fast.output import plotting
-from cevns_fast.output.plotting import Curve, Look, Panel, Plane, Region, coupling_symbol
-from cevns_fast.output.tables import Table
+from cevns_fast.output.drawing import CouplingPlane, Curve, Look, Panel, Region, coupling_symbol
+from cevns_fast.output.tables import Sheet
 from cevns_fast.papers.report import Paper, PaperFigure, PrintedNumber
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def dipole_peak(m_chi: float, E: float, M: float) -> float:
     return m2**2 / (4 * M * E2) / slope
 
 
-def fig2() -> Table:
+def fig2() -> Sheet:
     """Differential cross sections on Cs-133 for m_χ = 40 MeV and E = m_μ/2."""
     T = np.geomspace(0.1, 60.0, 1200)  # keV
     columns = {"T": T.tolist()}
@@ -77,10 +78,10 @@ def fig2() -> Table:
         + "both helicities; a_M = 1e-4, C_S = 1e-2, C_V = 0.1, C_T = 0.1, one at a time",
         "T_peak of Eq. (8)": f"{peak:.4f} keV",
     }
-    return Table(columns, about)
+    return Sheet(columns, about)
 
 
-def draw_fig2(table: Table) -> "Figure":
+def draw_fig2(table: Sheet) -> "Figure":
     """Five curves, and the dipole's peak."""
     T = _column(table, "T")
     peak = dipole_peak(FIG2_M_CHI, FIG2_E, nuclide("Cs133").mass) / KEV
@@ -122,7 +123,7 @@ SETUPS = {
 }
 
 
-def fig3() -> Table:
+def fig3() -> Sheet:
     """Bounds at 90% CL over m_χ, one coupling at a time; each experiment has masses up to the heaviest it produces."""
     columns: dict[str, list[str | float]] = {name: [] for name in ("experiment", "m_chi", *COUPLINGS)}
     about = {
@@ -139,7 +140,7 @@ def fig3() -> Table:
         for coupling, upper in mass_scan([experiment], batch, COUPLINGS, cl=0.90).items():
             columns[coupling] += upper.tolist()
         about[name] = f"{experiment.name}: {experiment.citation}"
-    return Table(columns, about)
+    return Sheet(columns, about)
 
 
 def _masses(experiment: Experiment, low: float = 0.1) -> Floats:
@@ -147,7 +148,7 @@ def _masses(experiment: Experiment, low: float = 0.1) -> Floats:
     return mass_grid([experiment], low, 1.0001 * heaviest_mass([experiment]), 400)
 
 
-def draw_fig3(table: Table) -> "Figure":
+def draw_fig3(table: Sheet) -> "Figure":
     """Four panels, the excluded region shaded."""
     names, masses = np.array(table.columns["experiment"]), _column(table, "m_chi")
 
@@ -156,7 +157,7 @@ def draw_fig3(table: Table) -> "Figure":
         return Curve(setup.label, masses[mine], _column(table, coupling)[mine], setup.look, setup.filled)
 
     panels = {coupling_symbol(coupling): [curve(name, coupling) for name in SETUPS] for coupling in COUPLINGS}
-    return plotting.limit_panels(panels, x_range=(0.1, 70.0), guides=_ends())
+    return plotting.limit_panels(panels, x_range=(0.1, 70.0), guides=_ends(), title="90% CL, one coupling at a time")
 
 
 def _ends() -> dict[str, float]:
@@ -169,7 +170,7 @@ def _ends() -> dict[str, float]:
 EDGE_SETUPS = ("COHERENT", "future COHERENT")
 
 
-def edge() -> Table:
+def edge() -> Sheet:
     """Bounds over those for a light χ, where first the ν_μ line and then everything ends."""
     masses = np.concatenate(
         [np.linspace(20.0, 52.0, 321), heaviest_mass([load("coherent-csi-2017")]) - np.geomspace(0.8, 0.03, 20)]
@@ -184,10 +185,10 @@ def edge() -> Table:
         "columns": f"m_chi [MeV]; largest allowed |coupling| over that for m_chi = {LIGHT:g} MeV",
         "nu_mu line": f"{PION_LINE:.4f} MeV",
     }
-    return Table(columns, about)
+    return Sheet(columns, about)
 
 
-def draw_edge(table: Table) -> "Figure":
+def draw_edge(table: Sheet) -> "Figure":
     """A panel for each experiment."""
     masses = _column(table, "m_chi")
     line, end = _ends().items()
@@ -199,12 +200,12 @@ def draw_edge(table: Table) -> "Figure":
                     Curve(coupling_symbol(c), masses, _column(table, f"{c} {name}"), COUPLING_LOOKS[c])
                     for c in COUPLINGS
                 ],
-                r"$m_\chi$  [MeV]", "relative bound", (20.0, 54.0), (0.7, 20.0),
+                r"$m_\chi$  [MeV]", "relative bound", (20.0, 54.0),
                 log_y=True, title=SETUPS[name].label, guides=guides, height=1.9,
             )
         ]
         for name in EDGE_SETUPS
-    ])  # fmt: skip
+    ], title=rf"90% CL bound over that for $m_\chi = {LIGHT:g}$ MeV")  # fmt: skip
 
 
 # --- the kink of the CONUS dipole bound ----------------------------------------------------------
@@ -230,7 +231,7 @@ def unlike_the_standard_model(experiment: Experiment, interactions: list[Singlet
     return np.asarray(np.linalg.norm(new - np.outer(new @ weak, weak), axis=1) / np.linalg.norm(new, axis=1))
 
 
-def kink() -> Table:
+def kink() -> Sheet:
     """Bounds on the dipole with and without the flux's uncertainty, and what of a signal differs from the SM."""
     conus = SETUPS["future CONUS"].load()
     masses = np.concatenate([np.geomspace(0.5, 2.0, 40, endpoint=False), np.linspace(2.0, 7.9, 237)])
@@ -250,10 +251,10 @@ def kink() -> Table:
         "columns": "m_chi [MeV]; largest allowed |a_M| at 90% CL with an uncertainty sigma_alpha of the flux; "
         "share of a signal that no change of the Standard Model's normalisation can imitate, for each coupling",
     }
-    return Table(columns, about)
+    return Sheet(columns, about)
 
 
-def draw_kink(table: Table) -> "Figure":
+def draw_kink(table: Sheet) -> "Figure":
     """Bounds above, the share below."""
     masses, flux = _column(table, "m_chi"), SETUPS["future CONUS"].load().signal_uncertainty
     bounds = [
@@ -267,7 +268,7 @@ def draw_kink(table: Table) -> "Figure":
     x, ends = r"$m_\chi$  [MeV]", (0.5, 8.0)
     top = float(masses[np.argmin(shares[0].y)])
     return plotting.panels([
-        Panel(bounds, x, r"$|a_M|$, 90% CL", ends, (2e-7, 5e-5), log_y=True, title="future CONUS",
+        Panel(bounds, x, r"$|a_M|$, 90% CL", ends, log_y=True, title="future CONUS",
               legend="upper left", guides={f"{top:.1f}": top}, height=2.3),
         Panel(shares, x, "share unlike the SM", ends, (1e-3, 1.5), log_y=True, legend="lower right",
               guides={f"{top:.1f}": top}, height=2.3),
@@ -294,7 +295,7 @@ def fig4_scan(setup: str, plane: tuple[str, str], points: int = 401) -> Scan:
     return correlation_scan(SETUPS[setup].load(), eft, plane, x, y)
 
 
-def fig4() -> Table:
+def fig4() -> Sheet:
     """Boundaries of the allowed regions as closed lines, one after another."""
     columns: dict[str, list[str | float]] = {"plane": [], "experiment": [], "x": [], "y": []}
     about = {
@@ -314,21 +315,21 @@ def fig4() -> Table:
             columns["y"] += ring.points[:, 1].tolist()
             correlation = scan.correlation(delta_chi2=FIG4_DELTA_CHI2)
             about[f"correlation of {name}, {setup}"] = f"{correlation:.4f}" if abs(correlation) > 5e-5 else "0"
-    return Table(columns, about)
+    return Sheet(columns, about)
 
 
-def draw_fig4(table: Table) -> "Figure":
+def draw_fig4(table: Sheet) -> "Figure":
     """Three planes that share axes: CsI shaded, LAr dashed."""
     which = np.array([table.columns["plane"], table.columns["experiment"]])
     ring = np.stack([_column(table, "x"), _column(table, "y")], axis=1)
-    contents: list[Plane | None] = []
+    contents: list[CouplingPlane | None] = []
     for plane, reach in FIG4_PLANES.items():
         regions = []
         for name in FIG4_SETUPS:
             setup, mine = SETUPS[name], np.all(which.T == (", ".join(plane), name), axis=1)
             regions.append(Region(setup.label, [ring[mine]], setup.look, "0.85" if setup.filled else None))
         x, y = (coupling_symbol(coupling, signed=True) for coupling in plane)
-        contents.append(Plane(x, y, (-reach[0], reach[0]), (-reach[1], reach[1]), regions))
+        contents.append(CouplingPlane(x, y, (-reach[0], reach[0]), (-reach[1], reach[1]), regions))
     contents.append(None)
     return plotting.planes([contents[:2], contents[2:]], title=rf"90% CL, $m_\chi = {FIG4_M_CHI:g}$ MeV")
 
@@ -455,10 +456,35 @@ def numbers() -> list[PrintedNumber]:
         PrintedNumber("footnote 8", "share of the flux above 2 MeV in 2-3 MeV [%]", "future CONUS", "57", share),
         PrintedNumber("footnote 8", "mean energy above 2 MeV [MeV]", "future CONUS", "3.1", mean),
         *bounds,
+        *beyond_the_recoil(),
     ]  # fmt: skip
 
 
-def _column(table: Table, name: str) -> Floats:
+def beyond_the_recoil() -> list[PrintedNumber]:
+    """Eq. (21) and Appendix B, from the paper's own bounds (19)."""
+    width = z_width_bound()
+    return [
+        PrintedNumber(
+            "(21)", "a_M from a b loop", "m_chi = 1 MeV", "2e-9", loop_dipole(1.0), "a ballpark estimate",
+            otherwise={"ln(M_W^2/m_b^2)": loop_dipole(1.0, logarithm="M_W^2/m_q^2")},
+        ),
+        PrintedNumber(
+            "(B4)", "sum of |U|^2 over heavy states", "LEP", "1.1e-2", width.exact,
+            "|dGamma/Gamma| itself is printed; (B3) lacks 1/3", 0.01,
+            {"|dGamma/Gamma|": width.as_quoted, "(B3) as printed": width.published},
+        ),
+        *(
+            PrintedNumber("(B5)", "sum of |U|^2 over light states", setup, printed, float(mixing_bound(limit, target)))
+            for setup, printed, limit, target in (
+                ("COHERENT", "0.65", 1.1e-2, "CsI"),
+                ("future COHERENT", "0.28", 4.2e-3, "Ar40"),
+                ("future CONUS", "0.09", 1.4e-3, "Ge"),
+            )
+        ),
+    ]  # fmt: skip
+
+
+def _column(table: Sheet, name: str) -> Floats:
     return np.array(table.columns[name], dtype=float)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from cevns_fast._validate import Floats
+from cevns_fast.cosmology.neutrino_number import n_eff_of_energies
 from cevns_fast.counts.templates import event_rate
 from cevns_fast.experiments.experiment import load
 from cevns_fast.inference.limits import limit_scan
@@ -18,8 +19,8 @@ from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.interactions.vector_mediator import LoopConvention, VectorMediator
 from cevns_fast.likelihood.measurement import measurement_of
 from cevns_fast.output import plotting
-from cevns_fast.output.plotting import Curve, Panel
-from cevns_fast.output.tables import Column, Table
+from cevns_fast.output.drawing import Curve, Panel, bound_range
+from cevns_fast.output.tables import Column, Sheet
 from cevns_fast.papers.report import Paper, PaperFigure, PaperTable, PrintedNumber
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ FIG3_CURVES: dict[str, tuple[str, Interaction]] = {
 }
 
 
-def fig3() -> Table:
+def fig3() -> Sheet:
     """Counts per bin of the two benchmarks, Standard Model included."""
     csi = load(EXPERIMENT)
     edges = csi.detector.bins
@@ -61,10 +62,10 @@ def fig3() -> Table:
         "B": "m_chi = 100 MeV, m_Z' = 1000 MeV, g_chi g_q = 5e-4",
         "events": ", ".join(f"{name} {values.sum():.1f}" for name, values in counts.items()),
     }
-    return Table(columns, about)
+    return Sheet(columns, about)
 
 
-def draw_fig3(table: Table) -> "Figure":
+def draw_fig3(table: Sheet) -> "Figure":
     """Steps, and the data."""
     column = {name: np.array(values, dtype=float) for name, values in table.columns.items()}
     return plotting.histogram(
@@ -73,7 +74,15 @@ def draw_fig3(table: Table) -> "Figure":
         x_label="photoelectrons",
         y_label="counts per 2 photoelectrons",
         data=("data less backgrounds", column["data"], column["error"]),
+        title="\n".join(f"case {each.case}: {_point(each)}" for each in (BENCHMARK_A, BENCHMARK_B)),
     )
+
+
+def _point(each: VectorMediator) -> str:
+    """Masses and coupling."""
+    digits, power = f"{each.gchi_gq:.0e}".split("e")
+    masses = rf"$m_\chi = {each.m_chi:g}$ MeV, $m_{{Z^\prime}} = {each.m_zprime:g}$ MeV"
+    return rf"{masses}, $g_\chi g_q = {digits} \times 10^{{{int(power)}}}$"
 
 
 # --- Fig. 4: bounds -----------------------------------------------------------------------------
@@ -82,7 +91,7 @@ def draw_fig3(table: Table) -> "Figure":
 PANELS: tuple[tuple[Literal["A", "B"], float], ...] = (("A", 10.0), ("A", 2.0), ("B", 10.0), ("B", 2.0))
 
 
-class Look(NamedTuple):
+class KindOfBound(NamedTuple):
     """One kind of bound: its name in tables, its label in figures, what to compute, and how to draw it."""
 
     name: str
@@ -92,10 +101,10 @@ class Look(NamedTuple):
 
 
 FIG4_CURVES = (
-    Look("published", "as published", {"variant": "published"}, 0),
-    Look("tree", "tree alone", {"loops": False}, 1),
-    Look("loops", "loops alone, as published", {"variant": "published", "tree": False}, 2),
-    Look("corrected", "corrected", {"variant": "corrected"}, 3),
+    KindOfBound("published", "as published", {"variant": "published"}, 0),
+    KindOfBound("tree", "tree alone", {"loops": False}, 1),
+    KindOfBound("loops", "loops alone, as published", {"variant": "published", "tree": False}, 2),
+    KindOfBound("corrected", "corrected", {"variant": "corrected"}, 3),
 )
 
 
@@ -114,7 +123,7 @@ def _masses(n: int) -> Floats:
     return np.sort(np.concatenate([np.geomspace(0.1, 1000.0, n), near]))
 
 
-def fig4() -> Table:
+def fig4() -> Sheet:
     """Bounds over m_χ for each case and mass ratio, of tree, loops and both."""
     masses = _masses(240)
     columns = {"m_chi": masses}
@@ -127,45 +136,45 @@ def fig4() -> Table:
         "columns": f"m_chi [MeV]; largest allowed |g_chi g_q| at Delta chi2 = {DELTA_CHI2}, inf: no bound, "
         + "for case, m_Z'/m_chi and parts of the interaction",
     }
-    return Table(columns, about)
+    return Sheet(columns, about)
 
 
-def draw_fig4(table: Table) -> "Figure":
-    """Four panels, the region excluded by the bound as published shaded."""
+def draw_fig4(table: Sheet) -> "Figure":
+    """Four panels, shaded what is excluded: by the corrected bound, since all others exclude less or too much."""
 
     def curves(case: str, ratio: float) -> list[Curve]:
         columns = [(kind, _column(case, ratio, kind.name)) for kind in FIG4_CURVES]
         return [
-            Curve(kind.label, table.columns["m_chi"], table.columns[name], kind.look, kind.name == "published")
+            Curve(kind.label, table.columns["m_chi"], table.columns[name], kind.look, kind.name == "corrected")
             for kind, name in columns
             if name in table.columns
         ]
 
-    return _four_panels(curves, r"$|g_\chi g_q|$", (1e-11, 1e1))
+    return _four_panels(curves, r"$|g_\chi g_q|$")
 
 
 # --- the corrections, switch by switch -------------------------------------------------------------
 
 PUBLISHED = LoopConvention.PUBLISHED
 SWITCHES = (
-    Look("F_G", r"sign in $F_G$", {"variant": LoopConvention("corrected", "published", "nucleus", False)}, 1),
-    Look(
+    KindOfBound("F_G", r"sign in $F_G$", {"variant": LoopConvention("corrected", "published", "nucleus", False)}, 1),
+    KindOfBound(
         "phi_phi", r"$\varphi\varphi$ boxes",
         {"variant": LoopConvention("published", "corrected", "nucleus", False)}, 2,
     ),
-    Look(
+    KindOfBound(
         "momentum", "nucleon's momentum",
         {"variant": LoopConvention("published", "published", "nucleon", False)}, 3,
     ),
-    Look(
+    KindOfBound(
         "sm_interference", "SM interference",
         {"variant": LoopConvention("published", "published", "nucleus", True)}, 4,
     ),
-    Look("corrected", "all four", {"variant": LoopConvention.CORRECTED}, 0),
+    KindOfBound("corrected", "all four", {"variant": LoopConvention.CORRECTED}, 0),
 )  # fmt: skip
 
 
-def switches() -> Table:
+def switches() -> Sheet:
     """Bounds with one choice corrected at a time, and with all, over the bound as published."""
     masses = _masses(160)
     columns = {"m_chi": masses}
@@ -179,10 +188,10 @@ def switches() -> Table:
         "columns": "m_chi [MeV]; 'published': largest allowed |g_chi g_q| with all choices as published; "
         + "others: bound with this choice alone corrected (see LoopConvention), or all four, over that",
     }
-    return Table(columns, about)
+    return Sheet(columns, about)
 
 
-def draw_switches(table: Table) -> "Figure":
+def draw_switches(table: Sheet) -> "Figure":
     """Four panels of ratios, with all corrections below the single ones."""
 
     def curves(case: str, ratio: float) -> list[Curve]:
@@ -191,15 +200,15 @@ def draw_switches(table: Table) -> "Figure":
             for switch in reversed(SWITCHES)
         ]
 
-    return _four_panels(curves, "bound / published", (0.2, 500.0))
+    return _four_panels(curves, "bound / published")
 
 
 SWITCH_MASSES = (1.0, 10.0, 53.0, 100.0)  # MeV
 
 
-def switch_table() -> Table:
+def switch_table() -> Sheet:
     """Bounds at a few masses: as published, with each choice alone corrected, and with all."""
-    kinds = (Look("published", "", {"variant": PUBLISHED}, 0), *SWITCHES)
+    kinds = (KindOfBound("published", "", {"variant": PUBLISHED}, 0), *SWITCHES)
     found = {
         (panel, kind.name): bounds(np.array(SWITCH_MASSES), *panel, kind.options) for panel in PANELS for kind in kinds
     }
@@ -214,7 +223,7 @@ def switch_table() -> Table:
         "table": f"bounds on |g_chi g_q| of {CITATION}, one choice of LoopConvention corrected at a time",
         "columns": f"m_chi in MeV; bounds at Delta chi2 = {DELTA_CHI2}",
     }
-    return Table(columns, about)
+    return Sheet(columns, about)
 
 
 # --- printed numbers ---------------------------------------------------------------------------
@@ -267,25 +276,39 @@ def numbers() -> list[PrintedNumber]:
             "Sec. IV B", "|g_chi g_q|, m_chi = 53 MeV", f"case B, {about[2.0]}", "1e-6",
             bound("B", 2.0, 53.0), "printed as an order of magnitude: up to three times counts", ORDER_OF_MAGNITUDE,
         ),
+        PrintedNumber(
+            "(33)", "exponent of 11/4 in N_eff", "cosmology", "3", n_eff_exponent(),
+            "misprint: as printed, three neutrinos count as 16", 0.0,
+        ),
     ]  # fmt: skip
+
+
+def n_eff_exponent() -> float:
+    """The exponent for which three neutrinos that decouple before e± annihilate count as three in (33)."""
+    three = 1 + 3 * (7 / 8) * (4 / 11) ** (4 / 3)
+    return float(np.log(3 / n_eff_of_energies(three, 1.0, 0.0)) / np.log(11 / 4))
 
 
 def _column(case: str, ratio: float, name: str) -> str:
     return f"{case} {ratio:g} {name}"
 
 
-def _four_panels(curves: Callable[[str, float], list[Curve]], y_label: str, y_range: tuple[float, float]) -> "Figure":
+def _four_panels(curves: Callable[[str, float], list[Curve]], y_label: str) -> "Figure":
     """Panels of both cases and both mass ratios over m_χ; above, the heaviest χ of the tree."""
-    tree = heaviest_mass([load(EXPERIMENT)])
-    grid = [
-        Panel(
-            curves(case, ratio), r"$m_\chi$  [MeV]", y_label, (0.1, 1000.0), y_range, log_x=True, log_y=True,
-            title=rf"case {case}, $m_{{Z^\prime}} = {ratio:g}\,m_\chi$", height=1.9,
-            guides={f"{tree:.1f}": tree} if case == "A" else {},
-        )
-        for case, ratio in PANELS
-    ]  # fmt: skip
-    return plotting.shared_panels([grid[:2], grid[2:]])
+    tree, x_range = heaviest_mass([load(EXPERIMENT)]), (0.1, 1000.0)
+    rows = []
+    for row in (PANELS[:2], PANELS[2:]):
+        found = {panel: curves(*panel) for panel in row}
+        y_range = bound_range([each for many in found.values() for each in many], x_range)
+        rows.append([
+            Panel(
+                found[case, ratio], r"$m_\chi$  [MeV]", y_label, x_range, y_range, log_x=True, log_y=True,
+                title=rf"case {case}, $m_{{Z^\prime}} = {ratio:g}\,m_\chi$", height=1.9,
+                guides={f"{tree:.1f}": tree} if case == "A" else {},
+            )
+            for case, ratio in row
+        ])  # fmt: skip
+    return plotting.shared_panels(rows, title=rf"COHERENT CsI, $\Delta\chi^2 = {DELTA_CHI2}$")
 
 
 PAPER = Paper(
@@ -300,7 +323,7 @@ PAPER = Paper(
         PaperFigure(
             "fig4", fig4, draw_fig4, "Fig. 4: bounds",
             "The tree ends at 52.8 MeV, where the bounds of case A jump from tree to loops; for m_Z' = 2 m_chi tree "
-            "and loops cross near 1.8 MeV as well.",
+            "and loops cross near 1.8 MeV as well. Shaded is what the corrected bound excludes.",
         ),
         PaperFigure(
             "switches", switches, draw_switches, "The corrections, one by one",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cevns_fast.output import tables
+from cevns_fast import _files
 from cevns_fast.papers import PAPERS, page, paper
 from cevns_fast.papers.page import Chapter
 
@@ -26,10 +26,9 @@ def write(directory: Path, *, overwrite: bool = False) -> tuple[Chapter, ...]:
     """
     found = {name: paper(name) for name in PAPERS}
     files = [path for name, each in found.items() for path in each.files(directory / name)]
-    tables.refuse_existing([*files, *(directory / name for name in REPORTS)], overwrite=overwrite)
+    _files.refuse_existing([*files, *(directory / name for name in REPORTS)], overwrite=overwrite)
     chapters = tuple(
         Chapter(name, each, tuple(each.write(directory / name, overwrite=overwrite))) for name, each in found.items()
     )
-    for name, render in REPORTS.items():
-        tables.write(directory / name, render(chapters), overwrite=overwrite)
+    _files.write({directory / name: render(chapters) for name, render in REPORTS.items()}, overwrite=overwrite)
     return chapters

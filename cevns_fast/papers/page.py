@@ -7,7 +7,7 @@ from html import escape
 from typing import NamedTuple
 
 import cevns_fast
-from cevns_fast.output.tables import Table
+from cevns_fast.output.tables import Sheet
 from cevns_fast.papers.report import VERDICTS, Made, Paper, PaperFigure
 
 TITLE = "Three papers on neutrino-nucleus scattering, reproduced"
@@ -39,9 +39,9 @@ class Chapter(NamedTuple):
         return {path.suffix: f"{self.folder}/{path.name}" for path in made.files}
 
 
-def summary(chapters: Sequence[Chapter]) -> Table:
+def summary(chapters: Sequence[Chapter]) -> Sheet:
     """How many numbers of each paper have which verdict."""
-    return Table({
+    return Sheet({
         "paper": [chapter.paper.title for chapter in chapters],
         **{f"{SIGNS[verdict]} {verdict}": [f"{c.verdicts[verdict]}" for c in chapters] for verdict in VERDICTS},
     })  # fmt: skip
@@ -187,7 +187,7 @@ def _files(links: dict[str, str]) -> str:
     return " · ".join(f'<a href="{link}">{suffix[1:].upper()}</a>' for suffix, link in links.items())
 
 
-def _table(table: Table) -> str:
+def _table(table: Sheet) -> str:
     """In a box that scrolls by itself on a narrow screen."""
     kinds = [_kind(column) for column in zip(*table.cells(), strict=True)]
     head = "".join(
@@ -196,7 +196,7 @@ def _table(table: Table) -> str:
     )
     rows = "".join("<tr>" + "".join(map(_cell, table.columns, row, kinds)) + "</tr>\n" for row in table.cells())
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Table">\n<table>\n<thead><tr>{head}</tr></thead>\n'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Sheet">\n<table>\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{rows}</tbody>\n</table>\n</div>\n"
     )
 

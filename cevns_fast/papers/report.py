@@ -6,8 +6,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from cevns_fast.output import plotting, tables
-from cevns_fast.output.tables import Table
+from cevns_fast import _files
+from cevns_fast.output import drawing
+from cevns_fast.output.tables import Sheet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,7 +85,7 @@ class PrintedNumber:
         return low * (1 - self.tolerance) <= value <= high * (1 + self.tolerance)
 
 
-def comparison(numbers: Sequence[PrintedNumber], about: str) -> Table:
+def comparison(numbers: Sequence[PrintedNumber], about: str) -> Sheet:
     """Printed numbers and ours as a table."""
     columns: dict[str, list[str | float]] = {
         "equation": [n.equation for n in numbers],
@@ -97,7 +98,7 @@ def comparison(numbers: Sequence[PrintedNumber], about: str) -> Table:
         "within": [f"{100 * n.tolerance:.0f}%" if n.tolerance else "rounding" for n in numbers],
         "reason": [n.explanation for n in numbers],
     }
-    return Table(columns, {"paper": about, **VERDICTS})
+    return Sheet(columns, {"paper": about, **VERDICTS})
 
 
 @dataclass(frozen=True)
@@ -119,19 +120,19 @@ class PaperFigure:
     """
 
     name: str
-    data: Callable[[], Table]
-    draw: Callable[[Table], "Figure"]
+    data: Callable[[], Sheet]
+    draw: Callable[[Sheet], "Figure"]
     title: str = ""
     caption: str = ""
     suffixes: ClassVar = (".csv", ".png", ".pdf")
 
-    def contents(self, data: Table) -> Iterator[tuple[str, str | bytes]]:
+    def contents(self, data: Sheet) -> Iterator[tuple[str, str | bytes]]:
         """Its files by suffix; without matplotlib only the data."""
         yield ".csv", data.csv()
-        if plotting.available():
+        if drawing.available():
             figure = self.draw(data)
-            yield ".png", plotting.png(figure)
-            yield ".pdf", plotting.pdf(figure)
+            yield ".png", drawing.png(figure)
+            yield ".pdf", drawing.pdf(figure)
 
 
 @dataclass(frozen=True)
@@ -148,12 +149,12 @@ class PaperTable:
     """
 
     name: str
-    data: Callable[[], Table]
+    data: Callable[[], Sheet]
     title: str = ""
     caption: str = ""
     suffixes: ClassVar = (".csv", ".md")
 
-    def contents(self, data: Table) -> Iterator[tuple[str, str | bytes]]:
+    def contents(self, data: Sheet) -> Iterator[tuple[str, str | bytes]]:
         """Its files by suffix."""
         yield ".csv", data.csv()
         yield ".md", data.markdown()
@@ -166,14 +167,14 @@ class Made:
     Attributes
     ----------
     part : PaperFigure or PaperTable
-    data : Table, optional
+    data : Sheet, optional
     files : tuple of Path
     failure : Exception, optional
         What prevented data or files that are missing.
     """
 
     part: PaperFigure | PaperTable
-    data: Table | None
+    data: Sheet | None
     files: tuple[Path, ...]
     failure: Exception | None
 
@@ -200,7 +201,7 @@ class Paper:
     tables: tuple[PaperTable, ...] = ()
     title: str = ""
 
-    def table(self) -> Table:
+    def table(self) -> Sheet:
         """The printed numbers beside ours."""
         return comparison(self.numbers(), self.citation)
 
@@ -223,7 +224,7 @@ class Paper:
         FileExistsError
             If a file exists and may not be overwritten; nothing is written then.
         """
-        tables.refuse_existing(self.files(directory), overwrite=overwrite)
+        _files.refuse_existing(self.files(directory), overwrite=overwrite)
         return [_write(part, directory, overwrite) for part in self._parts()]
 
     def _parts(self) -> tuple[PaperFigure | PaperTable, ...]:
@@ -240,8 +241,7 @@ def _write(part: PaperFigure | PaperTable, directory: Path, overwrite: bool) -> 
             contents[directory / f"{part.name}{suffix}"] = content
     except Exception as error:
         failure = error
-    for path, content in contents.items():
-        tables.write(path, content, overwrite=overwrite)
+    _files.write(contents, overwrite=overwrite)
     return Made(part, data, tuple(contents), failure)
 
 

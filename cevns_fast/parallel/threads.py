@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from cevns_fast import _validate as validate
+
 _chosen: int | None = None
 
 
@@ -47,9 +49,7 @@ def get_num_threads() -> int:
 
 def checked(threads: Any) -> int:
     """A number of threads; `ValueError` otherwise."""
-    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
-        raise ValueError(f"threads = {threads!r}: must be a whole number >= 1")
-    return threads
+    return validate.whole("threads", threads, minimum=1)
 
 
 def in_ranges(run: Callable[[int, int], object], n: int, threads: int) -> None:

@@ -106,19 +106,19 @@ def vector_axial(E: Any, T: float, m: float, LL: Any, RR: Any, LR: Any) -> list[
 
 
 @lru_cache(maxsize=1)
-def shells() -> dict[str, tuple[int, tuple[tuple[float, int], ...]]]:
+def shells() -> dict[str, tuple[int, tuple[tuple[float, float], ...]]]:
     """Of each element Z, and (binding energy in MeV, electrons) of its subshells."""
-    found: dict[str, tuple[int, tuple[tuple[float, int], ...]]] = {}
+    found: dict[str, tuple[int, tuple[tuple[float, float], ...]]] = {}
     for element, Z, _, electrons, binding in zip(*read_table(data_path("electron_shells.csv")).values(), strict=True):
         _, known = found.get(element, (0, ()))
-        found[element] = int(Z), (*known, (float(binding) * 1e-3 * KEV, int(electrons)))
+        found[element] = int(Z), (*known, (float(binding) * 1e-3 * KEV, float(electrons)))
     return found
 
 
-def effective_electrons(element: str, T: float) -> int:
+def effective_electrons(element: str, T: float) -> float:
     """Z_eff(T): Z less the electrons that are bound by more than T (MeV)."""
     Z, subshells = shells()[element]
-    return Z - sum(electrons for binding, electrons in subshells if binding > T)
+    return Z - math.fsum(electrons for binding, electrons in subshells if binding > T)
 
 
 def _standard_couplings(model: Any, T: float) -> tuple[Matrix, Matrix]:

@@ -160,7 +160,9 @@ def _columns(setups: Sequence[Setup], shared: Sequence[Any]) -> dict[str, list[F
 
     for i, s in enumerate(setups):
         e = s.experiment
-        prefix = f"{e.name}: " if len(setups) > 1 else ""
+        copy = 1 + sum(other.experiment.name == e.name for other in setups[:i])
+        label = e.name if copy == 1 else f"{e.name} #{copy}"
+        prefix = f"{label}: " if len(setups) > 1 else ""
         for b in e.backgrounds:
             if b.uncertainty > 0:
                 add(f"{prefix}beta: {b.name}", i, b.uncertainty, b.counts)
@@ -168,7 +170,7 @@ def _columns(setups: Sequence[Setup], shared: Sequence[Any]) -> dict[str, list[F
             scaled = s.standard_model if e.signal_uncertainty_on == "standard_model" else s.counts
             add(f"{prefix}alpha", i, e.signal_uncertainty, scaled)
         for each in shared:
-            if each.experiments is None or e.name in each.experiments:
+            if each.experiments is None or {e.name, f"{e.name} #{copy}"} & set(each.experiments):
                 add(each.name, i, each.uncertainty, s.counts)
         for name, move in s.moves.items():
             add(name, i, 1.0, move)

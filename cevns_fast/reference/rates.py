@@ -206,7 +206,7 @@ def _windows(scatterer: Scatterer) -> list[Window]:
     return [of_bound(window) for window in found]
 
 
-def _contributions(experiment: Any, interaction: Any, standard_model: Any, target: str) -> list[list[Any]]:
+def _contributions(experiment: Any, interaction: Any, standard_model: Any, target: str = "all") -> list[list[Any]]:
     """For each bin its contributions, counts: one for each scatterer, species, channel and term."""
     detector = experiment.detector
     collected: list[list[Any]] = [[] for _ in range(len(detector.bins) - 1)]

@@ -259,40 +259,41 @@ def relic_density(
         T = m_chi / x
         return 2 * math.pi**2 / 45 * degrees_of_freedom(T)[1] * T**3
 
-    def log_equilibrium(x: float, mass: float, g: float) -> float:
-        z = x * mass / m_chi
-        return math.log(45 * g * z**2 * scaled_bessel(2, z) / (4 * math.pi**4 * degrees_of_freedom(m_chi / x)[1])) - z
+    def log_equilibrium(z: float, K2: float, g: float, g_s: float) -> float:
+        return math.log(45 * g * z**2 * K2 / (4 * math.pi**4 * g_s)) - z
+
+    def equilibria(x: float) -> tuple[float, float, float]:
+        """ln Y_eq of χ and S, and K₁/K₂ of S."""
+        z, g_s = m_S / m_chi * x, degrees_of_freedom(m_chi / x)[1]
+        K2 = scaled_bessel(2, z)
+        chi = log_equilibrium(x, scaled_bessel(2, x), g_chi, g_s)
+        return chi, log_equilibrium(z, K2, 1.0, g_s), scaled_bessel(1, z) / K2
 
     def right_hand_side(x: float, Y: NDArray[np.float64]) -> list[float]:
         T = m_chi / x
-        g_rho, _ = degrees_of_freedom(T)
+        g_rho, g_s = degrees_of_freedom(T)
         H = math.sqrt(8 * math.pi**3 * g_rho / 90) * T**2 / M_PLANCK
-        s = entropy(x)
-        # the step stays on one side of the fit's seam
-        h = 1e-4 * x
+        s = 2 * math.pi**2 / 45 * g_s * T**3
+        h = 1e-5 * x  # the difference stays on one side of the fit's seam
         inner = x if (m_chi / (x - h) < 120.0) == (m_chi / (x + h) < 120.0) else x + math.copysign(h, 120.0 - T)
-        ds_dx = (entropy(inner - 2 * h) - 8 * entropy(inner - h) + 8 * entropy(inner + h) - entropy(inner + 2 * h)) / (
-            12 * h
-        )
+        ds_dx = (entropy(inner + h) - entropy(inner - h)) / (2 * h)
         Y_chi, Y_S = Y
-        log_chi, log_S = log_equilibrium(x, m_chi, g_chi), log_equilibrium(x, m_S, 1.0)
+        log_chi, log_S, slowed = equilibria(x)
         eq_chi, eq_S = math.exp(log_chi), math.exp(log_S)
         chi_nu, S_nu, chi_S = (y_chi**4 * each for each in averages(x))
-        z = m_S / m_chi * x
-        decay = Gamma_S / s * scaled_bessel(1, z) / scaled_bessel(2, z) * (Y_S - Y_chi * math.exp(log_S - log_chi))
+        decay = Gamma_S / s * slowed * (Y_S - Y_chi * math.exp(log_S - log_chi))
         barrier = 2 * (m_S - m_chi) / T  # its factor and the ratio of the equilibria squared undo each other
-        annihilation = (
-            pair * chi_S * (Y_chi**2 * math.exp(-barrier) - Y_S**2 * math.exp(2 * (log_chi - log_S) - barrier))
-        )
+        back = math.exp(2 * (log_chi - log_S) - barrier)
+        conversion = pair * chi_S * (Y_chi**2 * math.exp(-barrier) - Y_S**2 * back)
         common = ds_dx / (3 * H)
         return [
-            common * (pair * chi_nu * (Y_chi**2 - eq_chi**2) - decay + annihilation),
-            common * (S_nu * (Y_S**2 - eq_S**2) + decay - annihilation),
+            common * (pair * chi_nu * (Y_chi**2 - eq_chi**2) - decay + conversion),
+            common * (S_nu * (Y_S**2 - eq_S**2) + decay - conversion),
         ]
 
     start = m_chi / T_qcd
     x = np.asarray(x, dtype=np.float64)
-    initial = np.exp([log_equilibrium(start, m_chi, g_chi), log_equilibrium(start, m_S, 1.0)])
+    initial = np.exp(equilibria(start)[:2])
     times, states, begin, state = [], [], start, initial
     seam = m_chi / 120.0  # the fit of g_* is not smooth there
     for end in (seam, x[-1]):
@@ -305,7 +306,7 @@ def relic_density(
             state,
             method="Radau",
             t_eval=np.unique([*inside, end]),
-            rtol=1e-10,
+            rtol=1e-9,
             atol=1e-30,
         )
         if not solution.success:

@@ -23,8 +23,8 @@ def test_everything(run, tmp_path, monkeypatch):
         assert paper.title in out
         assert all(figure.title and figure.caption for figure in paper.figures)
     report = (tmp_path / "gallery" / "report.html").read_text(encoding="utf-8")
-    assert rendered.count("png") == rendered.count("pdf") == 12
-    assert report.count("<figure>") == report.count("<img ") == 12 and str(tmp_path) not in report
+    assert rendered.count("png") == rendered.count("pdf") == 14
+    assert report.count("<figure>") == report.count("<img ") == 14 and str(tmp_path) not in report
     status, _, err = run("reproduce", "--all", "-o", "gallery")
     assert status == 2 and "--force" in err
 

@@ -137,9 +137,11 @@ def test_looking_closer_and_further(allowed, around):
 
 # The command, which waits for the signal when one chunk is written, however long that takes.
 PATIENT = """
-import sys, time
+import signal, sys, time
 from cevns_fast import cli
 from cevns_fast.parallel import chunks
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
 
 def write(self, *arguments, write=chunks.Store.write):
     write(self, *arguments)

@@ -104,6 +104,34 @@ def test_minuit_and_its_errors(small):
         assert [best + error.lower, best + error.upper] == pytest.approx([inside[0], inside[-1]], abs=axis[2] - axis[0])
 
 
+@pytest.mark.parametrize("bounds", [(0.0, 1.0), (0.0, np.inf), (-np.inf, 0.0), (-1.0, 0.0), (0.02, 1.0)])
+@pytest.mark.parametrize("parameters", [("C_V",), ("m_chi", "C_V", "alpha")])
+def test_minuit_at_a_bound_is_warned_of(csi, bounds, parameters):
+    """HESSE's error of C_V is 0.75 and more there, with limits on a stretched parameter, and MINOS ends at zero."""
+    package("iminuit")
+    model = cf.SingletEFT if "m_chi" in parameters else cf.SingletEFT(20.0)
+    fit = cf.Likelihood(csi, model=model, parameters=parameters, bounds={"C_V": bounds})
+    with pytest.warns(fitters.BoundWarning, match=r"C_V = .*: is at its bounds .*give it both signs"):
+        cf.minuit_cost(fit)
+
+
+def test_minuit_with_both_signs(csi, excess):
+    """The interval without bounds, with bounds far away, and with one at zero that the data keep away from."""
+    iminuit = package("iminuit")
+    grid = np.linspace(-0.3, 0.3, 60_001)
+    for bounds in ({}, {"C_V": (-1.0, 1.0)}):
+        fit = cf.Likelihood(csi, model=cf.SingletEFT(20.0), parameters=("C_V",), bounds=bounds)
+        minuit = iminuit.Minuit(cf.minuit_cost(fit), C_V=0.05)
+        minuit.migrad()
+        minuit.minos()
+        chi2 = fit.batch(grid[:, None])
+        error, inside = minuit.merrors["C_V"], grid[chi2 <= chi2.min() + 1]
+        found = [minuit.values["C_V"] + error.lower, minuit.values["C_V"] + error.upper]
+        assert error.is_valid and found == pytest.approx([inside[0], inside[-1]], abs=1e-4)
+    away = cf.Likelihood(excess, model=cf.SingletEFT(20.0), parameters=("C_V",), bounds={"C_V": (0.0, 0.3)})
+    cf.minuit_cost(away)  # no warning, which would be an error
+
+
 def test_minuit_sums(joint):
     package("iminuit")
     cost_functions = package("iminuit.cost")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
+from cevns_fast.reference.likelihood import Setup, joint_chi2
 
 CSI = cf.load("coherent-csi-2017")
 LAR = cf.load("coherent-lar-610kg")
@@ -201,6 +202,16 @@ def test_a_scale_may_act_on_one_copy():
     assert both.chi2_of_counts(counts) == every.chi2_of_counts(counts)
     with refused("experiments of 's'", "#3"):
         cf.Likelihood([CSI, CSI], nuisances=[cf.ScaleNuisance("s", 0.3, experiments=(f"{CSI.name} #3",))])
+
+
+@pytest.mark.parametrize("statistic", ["gaussian", "poisson"])
+def test_copies_are_two_experiments_for_the_twin_as_well(statistic):
+    weak = cf.event_rate(CSI, cf.StandardModel())
+    counts, shared = [1.5 * weak, 0.7 * weak], [cf.ScaleNuisance("s", 0.3, experiments=(f"{CSI.name} #2",))]
+    expected = joint_chi2([Setup(CSI, n, weak, weak, {}) for n in counts], statistic=statistic, shared=shared)
+    like = cf.Likelihood([CSI, CSI], statistic=statistic, nuisances=shared)
+    assert like.chi2_of_counts(counts) == pytest.approx(expected.chi2, rel=1e-10)
+    assert set(expected.pulls) == set(like.nuisance_names)
 
 
 def test_a_shape_cannot_be_that_of_two_different_copies():

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
+from cevns_fast._kernels.loop_functions import loop_functions
 from cevns_fast.counts import rows
 from cevns_fast.likelihood import likelihood
 
@@ -263,8 +264,8 @@ def full(*_):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 jit._SealedFiles._open_for_write = full
 """
-    expected = output(start(SMALL, NUMBA_CACHE_DIR=tmp_path / "sound"))
-    assert output(start(full + SMALL, NUMBA_CACHE_DIR=tmp_path / "full")) == expected
+    expected = loop_functions(np.array([1.0]), np.array([2.0]))[0, 0]
+    assert output(start(full + SMALL, NUMBA_CACHE_DIR=tmp_path / "full")) == f"{float(expected)!r} 0"
     assert not list((tmp_path / "full").rglob("*.nb?"))
 
 

@@ -23,6 +23,7 @@ ALL = nuclei._nuclides()
         (2212, constants.M_PROTON, 1e-8),
         (2112, constants.M_NEUTRON, 1e-8),
         (24, constants.M_W, 5e-4),  # PDG 2018 here, newer there
+        (5, constants.M_BOTTOM, 5e-3),
     ],
 )
 def test_particle_masses(pdg_id, value, rel):
@@ -51,6 +52,20 @@ def test_conversions():
     assert constants.DAYS_PER_YEAR * codata.day == codata.Julian_year
     assert pytest.approx(1e-6 / codata.e) == constants.WATT_IN_MEV_PER_SECOND
     assert 0.23 < constants.SIN2_THETA_W < constants.SIN2_THETA_W_LOW_ENERGY < 0.24
+
+
+def test_cosmology():
+    """M_Planck and ħ from SI constants; the age of a flat universe with Planck's H₀ = 67.66 and Ω_m = 0.3111."""
+    planck = math.sqrt(codata.hbar * codata.c / codata.G) * codata.c**2 / codata.e / 1e6
+    assert planck == pytest.approx(constants.M_PLANCK, rel=2e-5)
+    assert constants.HBAR == pytest.approx(codata.hbar / codata.e / 1e6, rel=1e-9)
+    assert constants.SPEED_OF_LIGHT == codata.c
+    assert constants.NEUTRAL_HIGGS_VEV == pytest.approx((2 * math.sqrt(2) * constants.G_FERMI) ** -0.5, rel=1e-3)
+    dark_energy = 1 - 0.3111
+    hubble = 67.66e3 / (1e6 * codata.parsec)
+    age = 2 / (3 * hubble * math.sqrt(dark_energy)) * math.asinh(math.sqrt(dark_energy / 0.3111))
+    assert age == pytest.approx(constants.AGE_OF_UNIVERSE, rel=2e-3)
+    assert constants.OMEGA_DARK_MATTER_H2 == pytest.approx((0.3111 - 0.0490) * 0.6766**2, rel=5e-3)
 
 
 def test_the_dipole_prefactors():

@@ -196,7 +196,7 @@ def test_a_table_that_repeats_a_reactor_gives_its_counts():
     ("arguments", "message"),
     [
         (((1.0,), (1.0,)), "energies = "),
-        (((0.0, 1.0), (1.0, 1.0)), "energies = "),
+        (((-0.1, 1.0), (1.0, 1.0)), "energies = "),
         (((2.0, 1.0), (1.0, 1.0)), "energies = "),
         (((1.0, 1.0, 2.0), (1.0, 1.0, 1.0)), "repeated once, inside"),
         (((1.0, 2.0, 2.0, 2.0, 3.0), (1.0,) * 5), "repeated once, inside"),

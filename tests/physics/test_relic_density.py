@@ -1,12 +1,15 @@
 """What is left of χ: published anchors, conservation laws, and what is refused."""
 
 import math
+import pickle
+import pkgutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import cevns_fast as cf
+from cevns_fast.cosmology import abundance, boltzmann
 
 relic_density, thermal_cross_section = cf.cosmology.relic_density, cf.cosmology.thermal_cross_section
 READINGS = ("dirac", "majorana", "majorana-lepton-conserving", "dirac-pair")
@@ -32,7 +35,7 @@ def test_degrees_of_freedom():
 
 
 def test_slope_of_the_entropy_is_its_derivative():
-    from cevns_fast.cosmology.degrees_of_freedom import with_tilt
+    from cevns_fast.cosmology.radiation import with_tilt
 
     T = np.array([0.02, 0.1, 1.0, 30.0, 119.0, 121.0, 300.0, 1e5])
     h = 1e-4
@@ -57,6 +60,41 @@ def test_constant_cross_section_anchor():
 def test_earlier_QCD_transition_leaves_more():
     early, late = (float(relic_density(3.0, 10.0, 1e-5, T_qcd=T).omega_h2) for T in (150.0, 200.0))
     assert early / late == pytest.approx(1.47, abs=0.005)
+
+
+@pytest.mark.parametrize("fermion", [True, False])
+@pytest.mark.parametrize("z", [0.02, 1.0, 5.0])
+def test_quantum_statistics_and_counted_species_are_integrals_over_momenta(z, fermion):
+    from scipy.integrate import quad
+
+    from cevns_fast.cosmology.expansion import Assumptions, Grid, Points, Species, _ideal_gas
+    from cevns_fast.cosmology.radiation import with_tilt
+
+    T, species, sign = 2.0, Species(2.0 * z, 3.0, fermion), 1 if fermion else -1
+
+    def moment(power, statistics):
+        """∫ p² (E/T)^power f(E) dp over 2π²T³."""
+
+        def integrand(p):
+            E = math.hypot(p, z)
+            return p**2 * E**power / (math.exp(E) + statistics)
+
+        return species.g * quad(integrand, 0, 60 + z, limit=200)[0] / (2 * math.pi**2)
+
+    points = Points((species.mass / T * 1.5,), alone=True)
+    start = Grid(species.mass, T, points, Assumptions(quantum=True)).log_start(species)
+    entropy = 2 * math.pi**2 / 45 * with_tilt(np.array([T]))[1][0]
+    assert math.exp(start) * entropy == pytest.approx(moment(0, sign), rel=2e-4)
+    g_rho, _ = _ideal_gas(species, np.array([T]))
+    assert g_rho[0] == pytest.approx(30 / math.pi**2 * moment(1, 0), rel=1e-8)
+
+
+def test_systematics():
+    shifts = cf.cosmology.relic_systematics(3.0, 10.0, [1e-3, 1e-5])
+    assert shifts["T_qcd"][1] == pytest.approx(1.47, abs=0.005)
+    assert shifts["T_qcd"][0] == pytest.approx(1.0, abs=1e-4)  # thermal: no memory of the start
+    assert all(0.5 < ratio < 1.5 for each in shifts.values() for ratio in each)
+    assert abs(shifts["chi and S in g_*"][1] - 1) > 0.01
 
 
 @pytest.mark.parametrize("reading", READINGS)
@@ -112,10 +150,44 @@ def test_equilibrium_is_followed_while_annihilation_is_fast():
     assert relic.Y_chi == pytest.approx(relic.Y_eq, rel=1e-4)
 
 
+def test_both_equations_give_what_one_does_where_S_decays_fast(monkeypatch):
+    """At y = 1 conversion χχ ↔ SS is faster than the decay: its detailed balance keeps Y_S/Y_χ."""
+    y = [1e-4, 1e-2, 1.0]
+    one = relic_density(3.0, 4.5, y, "majorana", x=[0.1, 1.0, 10.0, 100.0])
+    monkeypatch.setattr(boltzmann, "NEGLIGIBLE", 0.0)
+    two = relic_density(3.0, 4.5, y, "majorana", x=[0.1, 1.0, 10.0, 100.0])
+    assert (one.method, two.method) == ("reduced", "coupled")
+    assert two.Y_chi == pytest.approx(one.Y_chi, rel=1e-6)
+    assert two.Y_S[:, :2] == pytest.approx(one.Y_S[:, :2], rel=1e-6)
+
+
+def test_no_module_has_the_name_of_what_the_package_gives():
+    modules = {module.name for module in pkgutil.iter_modules(cf.cosmology.__path__)}
+    assert not modules & set(cf.cosmology.__all__)
+
+
 def test_points_do_not_matter_where_others_are_asked_for():
     grid = relic_density(3.0, 10.0, 1e-3)
     some = relic_density(3.0, 10.0, 1e-3, x=grid.x[[100, 250, -1]])
     assert some.Y_chi == pytest.approx(grid.Y_chi[[100, 250, -1]], rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"m_chi": 1e-6, "m_S": 1.0},
+        {"m_S": 3.0001},
+        {"m_S": 3e4},
+        {"m_chi": 1e5, "m_S": 2e5, "T_qcd": 1e6},
+        {"m_chi": 1000.0, "m_S": 1500.0, "T_qcd": 20.0},
+        {"x_end": 1e8},
+        {"T_qcd": 1.0},
+    ],
+)
+def test_extremes_are_finite(changes):
+    y = np.array([3.5, 1e-2, 1e-6, 1e-14])
+    relic = relic_density(**{"m_chi": 3.0, "m_S": 10.0, "y_chi": y, "reading": "majorana", **changes})
+    assert (relic.omega_h2 > 0).all() and np.isfinite(relic.omega_h2).all()
 
 
 def test_shapes():
@@ -127,9 +199,7 @@ def test_shapes():
 def test_threads_do_not_change_a_bit():
     y = np.logspace(-3, -1, 5)
     one = relic_density(3.0, 11.0, y)
-    from cevns_fast.cosmology.relic_density import _universe  # the tables are made anew
-
-    _universe.__globals__["_remembered"].clear()
+    abundance._remembered.clear()  # the tables are made anew
     two = relic_density(3.0, 11.0, y, threads=2)
     assert one.Y_chi.tobytes() == two.Y_chi.tobytes()
 
@@ -145,6 +215,17 @@ def test_plane_is_its_points_on_any_executor_and_resumed(tmp_path):
     assert plain == pytest.approx(np.array(points), rel=1e-14)
     with pytest.raises(ValueError, match="checkpoint"):
         cf.cosmology.relic_plane(**{**arguments, "reading": "dirac"}, threads=1, checkpoint=tmp_path / "c")
+
+
+def test_rows_can_be_sent_elsewhere():
+    from cevns_fast.cosmology.abundance_plane import _Plane
+
+    m, y = np.array([1.0, 3.0, 20.0]), np.logspace(-5, -2, 4)
+    whole = cf.cosmology.relic_plane(m, 3 * m, y, threads=1)
+    part, first = pickle.loads(pickle.dumps(_Plane(m, 3 * m, y, "dirac", 200.0, 100.0).part(1, 3)))
+    out = np.empty((2, 4))
+    part.fill(first, first + 2, out)
+    assert (out == whole[1:]).all()
 
 
 @pytest.mark.parametrize(

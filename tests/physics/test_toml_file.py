@@ -11,6 +11,7 @@ import pytest
 
 import cevns_fast as cf
 from cevns_fast.experiments import toml_file
+from cevns_fast.likelihood.measurement import measurement_of
 
 SM = cf.StandardModel()
 DOCS = Path(__file__).parents[2] / "docs" / "toml.md"
@@ -62,7 +63,8 @@ def numbers(experiment):
     """Everything that the file decides: counts of ν and ν̄ at two scales, data, and the χ²."""
     parts = [cf.event_rate(experiment, SM), cf.event_rate(experiment, cf.SingletEFT(0.5, C_S=0.3, C_T=0.3, a_M=1e-4))]
     like = cf.Likelihood(experiment)
-    parts += [like.measurements[0].data, like.measurements[0].steady_state]
+    measured = measurement_of(experiment)
+    parts += [measured.data, measured.steady_state]
     parts.append([like.chi2_of_counts(np.full(experiment.n_bins, size)) for size in (10.0, 1e3)])
     return np.concatenate([np.ravel(part) for part in parts])
 
@@ -347,6 +349,10 @@ def test_keV_meant_as_MeV_is_said(tmp_path, bare):
         bare((800.0, 1200.0), light_yield=1.0, smearing=cf.GaussianSmearing(1.0))
     with pytest.warns(cf.OutOfReachWarning, match=r"acceptance: is 0 in every bin, from 0\.8 to 1\.2"):
         make(acceptance=cf.LogisticAcceptance(0.9, 1.0, 800.0, 800.0))
+    with pytest.warns(
+        cf.OutOfReachWarning, match=r"quenching: all points lie at most at 0\.05 keV, below what reaches"
+    ):
+        make(quenching=cf.Table((0.0, 5e-6, 5e-5), (0.06, 0.08, 0.1)))  # of eV, meant as keV
     make(quenching=cf.Table((0.0, 5e-3, 5e-2), (0.06, 0.08, 0.1)))  # nothing to say
     file = File(tmp_path)
     with pytest.warns(cf.OutOfReachWarning, match="mine: recoil_threshold = 1 MeV"):
@@ -418,7 +424,7 @@ def test_masks(csi):
 
 def test_a_mask_leaves_the_background_of_other_bins_alone():
     lar = cf.load("coherent-lar-610kg")
-    whole, part = (cf.Likelihood(e).measurements[0] for e in (lar, lar.mask([0, 1, 30])))
+    whole, part = (measurement_of(e) for e in (lar, lar.mask([0, 1, 30])))
     kept = list(lar.mask([0, 1, 30]).kept)
     assert np.array_equal(part.steady_state, whole.steady_state[kept])
     assert np.array_equal(part.variance, whole.variance[kept])
@@ -642,7 +648,7 @@ def test_the_examples_of_the_page_load(tmp_path):
     blocks = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     whole = [block for block in blocks if block.startswith("name = ")]
     assert len(whole) >= 2
-    for name, table in re.findall(r"^```csv\n# ([\w.-]+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+    for name, table in re.findall(r"^```text\n# ([\w.-]+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         (tmp_path / name).write_text(table)
     for block in whole:
         (tmp_path / "example.toml").write_text(block)

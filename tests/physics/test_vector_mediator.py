@@ -509,6 +509,7 @@ contents = st.builds(
 )
 @settings(max_examples=10)
 def test_loop_coefficients_equal_those_of_the_slow_twin(m_chi, ratio, case, variant, content, quarks, chi):
+    from cevns_fast.reference.channel import Beam
     from cevns_fast.reference.vector_mediator import vector_mediator as slow_channels
 
     vector = cf.VectorMediator(
@@ -517,7 +518,7 @@ def test_loop_coefficients_equal_those_of_the_slow_twin(m_chi, ratio, case, vari
     )  # fmt: skip
     E, T, M = np.array([20.0, 50.0]), 0.004, CS.mass
     (channel,) = slow_channels(vector, CS, cf.PointNucleus())
-    slow = channel.terms(E, T, True)
+    slow = channel.terms(E, T, Beam(True, None))
     values = vector.loop_coefficients(CS)
     scale = M**3 / (8 * math.pi) * (2 * M + T)
     expected = [

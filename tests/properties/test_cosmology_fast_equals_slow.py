@@ -35,6 +35,7 @@ def agree(m, M, reading, couplings, tolerance):
         assert found.Y_S == pytest.approx(expected.Y_S, abs=tolerance * expected.Y_S[0]), y
 
 
+@pytest.mark.slow
 def test_literal_system_where_S_decays_late():
     agree(3.0, 10.0, "majorana", [1e-12], 1e-8)
 
@@ -50,4 +51,4 @@ def test_literal_system_where_S_decays_late():
     ],
 )
 def test_literal_system(m, M, reading):
-    agree(m, M, reading, [1e-3, 1e-5, 1e-10], 1e-6)
+    agree(m, M, reading, [1e-3, 1e-10], 1e-6)

@@ -199,6 +199,32 @@ def test_an_interaction_is_its_counts(of, statistic):
     agree(like.chi2(eft), expected.chi2)
 
 
+@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize("counts_scale", [0.3, 1.0, 3.0])
+def test_a_signal_uncertainty_of_the_standard_model_is_of_the_stated_one(statistic, counts_scale):
+    """Not of the truth behind simulated data, which is another model here."""
+    stated, truth = cf.StandardModel(sin2_theta_w=0.33), cf.StandardModel(sin2_theta_w=0.15)
+    experiment = CSI.replace(
+        observed=None, simulated_truth=truth, signal_uncertainty=0.5, signal_uncertainty_on="standard_model"
+    )
+    weak, true = counts_of(CSI, stated), counts_of(CSI, truth)
+    assert np.abs(true / weak - 1).min() > 0.2
+    counts = counts_scale * counts_of(CSI, cf.SingletEFT(10.0, C_V=0.1))
+    expected = joint_chi2([Setup(experiment, counts, weak, true, {})], statistic=statistic)
+    like = cf.Likelihood(experiment, standard_model=stated, statistic=statistic)
+    agree(like.chi2_of_counts(counts), expected.chi2)
+    # the same through the plane's kernel, and along a coupling
+    eft = cf.SingletEFT(10.0)
+    new = [counts_of(CSI, eft.replace(C_V=x), stated) for x in (0.05, 0.1)]
+    chi2 = [joint_chi2([Setup(experiment, n, weak, true, {})], statistic=statistic).chi2 for n in new]
+    scan = cf.correlation_scan(experiment, eft, ("C_V",), [0.05, 0.1], standard_model=stated, statistic=statistic)
+    assert scan.chi2 == pytest.approx(chi2, rel=1e-10)
+    curve = cf.limit_scan(experiment, eft, "C_V", standard_model=stated, statistic=statistic)
+    fit = cf.Likelihood(experiment, standard_model=stated, statistic=statistic, model=eft, parameters=("C_V",))
+    assert fit([float(curve.upper[0])]) - curve.chi2_min[0] == pytest.approx(curve.delta_chi2, rel=1e-8)
+    assert fit([0.1]) == pytest.approx(chi2[1], rel=1e-10)
+
+
 # --- a function of parameters is that of interactions -------------------------------------------------------
 
 
@@ -315,13 +341,17 @@ def test_explicit_nuisances_pulls_and_counts(of, statistic):
     expected = joint_chi2(setups(experiments, counts, moves), statistic=statistic, shared=shared)
     agree(free(theta), expected.chi2)
     assert best == pytest.approx(expected.pulls, rel=1e-6, abs=1e-7)
+    at_mass = (("C_V", 0.01), ("m_chi", theta[0]))  # no table over masses for each of the nuisances
     for name in best:
-        explicit = fit(of, statistic, ("m_chi", name, "C_S", "a_M"))
-        agree(explicit([theta[0], best[name], *theta[1:]]), free(theta), rel=1e-11)
+        explicit = fit(of, statistic, (name, "C_S", "a_M"), fixed=at_mass)
+        agree(explicit([best[name], *theta[1:]]), free(theta))
         frozen = {name: -0.8}
         at = joint_chi2(setups(experiments, counts, moves), statistic=statistic, shared=shared, frozen=frozen)
-        agree(explicit([theta[0], -0.8, *theta[1:]]), at.chi2)
-        assert explicit.pulls([theta[0], -0.8, *theta[1:]]) == pytest.approx(at.pulls, rel=1e-6, abs=1e-6)
+        agree(explicit([-0.8, *theta[1:]]), at.chi2)
+        assert explicit.pulls([-0.8, *theta[1:]]) == pytest.approx(at.pulls, rel=1e-6, abs=1e-6)
+    # A nuisance beside a mass that is a parameter too.
+    explicit = fit(of, statistic, ("m_chi", name, "C_S", "a_M"))
+    agree(explicit([theta[0], best[name], *theta[1:]]), free(theta), rel=1e-11)
 
 
 # --- derivatives --------------------------------------------------------------------------------------------
@@ -562,8 +592,7 @@ def test_bounds_are_inside():
 def test_wrong_lengths():
     function = fit("csi", "gaussian")
     for theta in ([], [20.0], [20.0, 0.0, 0.0, 0.0]):
-        assert function(theta) == math.inf
-        for name in ("gradient", "hessian", "value_and_gradient", "pulls", "counts"):
+        for name in ("__call__", "gradient", "hessian", "value_and_gradient", "pulls", "counts"):
             with pytest.raises(ValueError, match=rf"theta: has shape \({len(theta)},\), must be \(3,\)"):
                 getattr(function, name)(theta)
     for thetas in ([[1.0, 2.0]], [1.0, 2.0, 3.0], np.zeros((2, 3, 3)), np.zeros((0, 2))):
@@ -627,10 +656,7 @@ ERRORS = {
         "variance of bin 0 = 0: must be > 0",
     ),
     "no nuisance": ({"nuisances": ["flux"]}, "nuisances = 'flux': must be a ScaleNuisance or a ShapeNuisance"),
-    "nuisance twice": (
-        {"nuisances": [FLUX, FLUX], "experiments": [CSI, LAR]},
-        "name = 'flux': is that of ScaleNuisance 'flux' and",
-    ),
+    "nuisance twice": ({"nuisances": [FLUX, FLUX], "experiments": [CSI, LAR]}, "is that of ScaleNuisance 'flux' and"),
     "nuisance of another": (
         {"nuisances": [cf.ScaleNuisance("flux", 0.1, ("coherent-csi",))]},
         "experiments of 'flux' = 'coherent-csi': did you mean 'coherent-csi-2017'",
@@ -658,7 +684,7 @@ def test_errors_of_use():
         cf.Likelihood(CSI, nuisances=[SKIN]).chi2_of_counts(np.zeros(12))
     with pytest.raises(ValueError, match=re.escape("uncertainty of 'flux' = 0")):
         cf.ScaleNuisance("flux", 0)
-    with pytest.raises(ValueError, match="must be a tuple of names"):
+    with pytest.raises(ValueError, match="must be a sequence of names"):
         cf.ScaleNuisance("flux", 0.1, "coherent-csi-2017")
     with pytest.raises(ValueError, match="must keep its bins"):
         few = CSI.replace(bins=(5.0, 10.0), observed=None, steady_state=np.zeros(1), backgrounds=())

@@ -173,3 +173,51 @@ def test_the_bounds_of_the_issue(csi):
     for coupling, square in expected.items():
         curve = cf.limit_scan(csi, cf.SingletEFT(0.0, variant="published"), coupling, delta_chi2=2.71)
         assert curve.upper[0] ** 2 == pytest.approx(square, rel=0.02)
+
+
+# --- on executors, and how far they are ----------------------------------------------------------------------
+
+
+def test_limits_do_not_depend_on_who_computes_them():
+    """Threads, an executor, none: more interactions than are done at once, with and without bounds."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+    csi = cf.load("coherent-csi-2017")
+    batch = [cf.SingletEFT(m_chi=float(m), C_S=0.005) for m in np.linspace(0.0, 60.0, 1500)]
+    expected = cf.limit_scan(csi, batch, "C_V")
+    with ThreadPoolExecutor(2) as threads, ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as processes:
+        for options in ({"threads": 2}, {"executor": threads}, {"executor": processes}, {"progress": lambda *a: None}):
+            found = cf.limit_scan(csi, batch, "C_V", **options)
+            for field in ("upper", "best_fit", "chi2_min"):
+                assert getattr(found, field).tobytes() == getattr(expected, field).tobytes()
+            assert all(map(np.array_equal, found.intervals, expected.intervals))
+    assert np.isinf(expected.upper).any() and np.isfinite(expected.upper).any()
+
+
+def test_progress_of_limits(monkeypatch):
+    import io
+    import sys
+    from types import SimpleNamespace
+
+    csi = cf.load("coherent-csi-2017")
+    batch = [cf.SingletEFT(m_chi=m) for m in np.linspace(1.0, 50.0, 1100)]
+    seen = []
+    cf.limit_scan(csi, batch, "C_V", progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1024, 1100), (1100, 1100)]
+    with pytest.raises(ValueError, match="progress = 3: must be"):
+        cf.limit_scan(csi, batch, "C_V", progress=3)
+    pytest.importorskip("tqdm")
+    for notebook in (False, True):
+        stream = io.StringIO()
+        monkeypatch.setattr(sys, "stderr", stream)
+        shell = SimpleNamespace(kernel=None) if notebook else SimpleNamespace()
+        monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda shell=shell: shell))
+        monkeypatch.setitem(sys.modules, "ipywidgets", None)
+        cf.limit_scan(csi, batch, "C_V", progress=True)
+        assert ("1100/1100" in stream.getvalue()) == notebook
+
+
+def test_an_executor_must_be_one():
+    with pytest.raises(ValueError, match="executor = 3: must be a concurrent"):
+        cf.limit_scan(cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=1.0), "C_V", executor=3)

@@ -102,6 +102,33 @@ def test_toys_have_the_stated_means_and_widths(csi):
     assert centre.std(axis=0) == pytest.approx(1, abs=0.06)
 
 
+@pytest.mark.parametrize("shape", [0.0, 0.3])
+def test_toys_of_predicted_variances_have_them(shape):
+    """σ² = N + w B_SS + B_on + s² (N + B_SS)², BRX Eq. (30), of the truth."""
+    conus = cf.load("conus-4kg").replace(shape_uncertainty=shape)
+    assert conus.variance == "prediction"
+    fit = cf.Likelihood(conus, model=LIGHT, parameters=("C_V",))
+    C_V = float(cf.limit_scan(conus, LIGHT, "C_V").upper[0])
+    work, truth = thrower(fit, C_V)
+    random = np.random.default_rng(6)
+    counts = np.array([numbers(work._thrown(truth, random))[0] for _ in range(4000)])
+    signal, weak = cf.event_rate(conus, LIGHT.replace(C_V=C_V)), cf.event_rate(conus, cf.StandardModel())
+    steady = conus.steady_state_counts(weak)
+    variance = signal + conus.steady_state_weight * steady + shape**2 * (signal + steady) ** 2
+    alpha = 1 + conus.signal_uncertainty * fit.pulls([C_V])["alpha"]
+    assert counts.mean(axis=0) == pytest.approx(alpha * signal, abs=5 * np.sqrt(variance.max() / 4000))
+    assert counts.var(axis=0) / variance == pytest.approx(1, abs=0.12)
+
+
+@pytest.mark.parametrize("cl", [0.5, 0.68, 0.90, 0.95, 0.99])
+def test_the_critical_value_holds_the_stated_fraction_of_toys(csi, cl):
+    """At least that, and no more than one toy above it: never less."""
+    found = cf.feldman_cousins(poisson_fit(csi), {"C_V": [0.05, 0.08]}, cl=cl, toys=50)
+    for critical, values in zip(found.critical, found.toy_delta_chi2, strict=True):
+        assert np.mean(values <= critical) >= cl
+        assert np.sum(values < critical) <= cl * 50 + 1
+
+
 @pytest.mark.parametrize("name", ["coherent-csi-x100", "conus-4kg"])
 def test_wilks_holds_far_from_the_boundary(name):
     # Where a coupling is many standard deviations from zero, the critical value is that of one degree of freedom.

@@ -68,8 +68,7 @@ def test_the_future():
 
 
 def test_statements():
-    numbers = brx.numbers()
-    assert len(numbers) == 12
+    numbers = brx.numbers()[:12]  # the others are test_brdar_2018_cosmology.py's
     assert [n.what for n in numbers if n.verdict != "reproduced"] == []
 
 

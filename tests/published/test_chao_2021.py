@@ -5,7 +5,7 @@ import pytest
 from accuracy import approx
 
 import cevns_fast as cf
-from cevns_fast.output.tables import Table
+from cevns_fast.output.tables import Sheet
 from cevns_fast.papers import chao_2021 as paper
 
 SM = cf.StandardModel()
@@ -18,9 +18,10 @@ def bound(case, ratio, m_chi, **options):
 def test_every_printed_number_has_its_verdict():
     verdicts = {(n.setup, n.printed): n.verdict for n in paper.numbers()}
     failed = [key for key, verdict in verdicts.items() if verdict != "reproduced"]
-    assert failed == [("case B, m_Z' = 10 m_chi", "1e-5")]
-    assert len(verdicts) == 6
-    assert next(n for n in paper.numbers() if n.printed == "1e-5").reason
+    assert failed == [("case B, m_Z' = 10 m_chi", "1e-5"), ("cosmology", "3")]
+    assert len(verdicts) == 7
+    assert all(n.reason for n in paper.numbers() if n.verdict != "reproduced")
+    assert paper.n_eff_exponent() == pytest.approx(4 / 3, rel=1e-14)
 
 
 @pytest.mark.parametrize(("ratio", "printed", "ours"), [(10.0, 6.7e-9, 6.47e-9), (2.0, 1.5e-9, 1.50e-9)])
@@ -111,7 +112,7 @@ def test_figures_and_their_data():
     matplotlib = pytest.importorskip("matplotlib")
     for figure in paper.PAPER.figures:
         table = figure.data()
-        assert isinstance(table, Table) and table.about
+        assert isinstance(table, Sheet) and table.about
         drawn = figure.draw(table)
         assert isinstance(drawn, matplotlib.figure.Figure)
     published = np.array(paper.fig4().columns["A 10 published"])

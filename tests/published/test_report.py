@@ -9,8 +9,9 @@ import pytest
 
 import cevns_fast as cf
 from cevns_fast import papers
-from cevns_fast.output.plotting import Curve, lines
-from cevns_fast.output.tables import Table
+from cevns_fast.output.drawing import Curve
+from cevns_fast.output.plotting import lines
+from cevns_fast.output.tables import Sheet
 from cevns_fast.papers import gallery, page, report
 from cevns_fast.papers.report import Paper, PaperFigure, PaperTable, PrintedNumber
 
@@ -66,7 +67,7 @@ def check(folder):
 
 
 def data():
-    return Table({"x": [1.0, 2.0], "y": [1.0, 3.0]}, {"what": "a line"})
+    return Sheet({"x": [1.0, 2.0], "y": [1.0, 3.0]}, {"what": "a line"})
 
 
 def draw(table):

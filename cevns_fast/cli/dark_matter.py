@@ -1,0 +1,29 @@
+"""``cevns-fast dark-matter``: the plane of mass and coupling of χ."""
+
+import argparse
+
+import cevns_fast as cf
+from cevns_fast import _validate as validate
+from cevns_fast.cli import outputs
+from cevns_fast.inference.mass_scan import mass_grid
+from cevns_fast.output import dark_matter
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print some of the plane, write all of it, draw it."""
+    draw = dark_matter.PLANES[validate.choice("--model", args.model, dark_matter.PLANES)]
+    if args.experiment:
+        experiments = [cf.load(name) for name in args.experiment]
+    else:
+        known = map(cf.load, cf.available_experiments())
+        experiments = [each for each in known if each.observed is not None]
+    paths = outputs.paths(args, f"dark-matter-{args.model}")
+    low, high = args.mass_range
+    masses = mass_grid(experiments, low, high, args.masses)
+    if args.model == "scalar":
+        sheet = dark_matter.scalar_plane(experiments, masses, args.ratio, args.reading, args.threads)
+    else:
+        sheet = dark_matter.dipole_plane(experiments, masses, majorana=args.reading.startswith("majorana"))
+    print(f"dark matter and recoils: {sheet.about['plane']}")
+    print(sheet.text(most=12))
+    outputs.write(args, sheet, lambda: draw(sheet), paths)

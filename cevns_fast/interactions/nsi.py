@@ -1,0 +1,128 @@
+"""Non-standard interactions of neutrinos with quarks through heavy vectors: a matrix in flavour space."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from cevns_fast import _validate as validate
+from cevns_fast.interactions.neutral_current import NeutralCurrent, hermitian
+from cevns_fast.interactions.process import AmplitudePolynomial, Collision, Complexes, Scattering
+from cevns_fast.nuclear.electrons import Electron
+from cevns_fast.nuclear.nuclei import Nuclide
+
+#: Where each ε stands in the matrix: the upper triangle.
+PLACES = {"ee": (0, 0), "mumu": (1, 1), "tautau": (2, 2), "emu": (0, 1), "etau": (0, 2), "mutau": (1, 2)}
+
+
+def symbol(pair: str) -> str:
+    """The pair of flavours in Greek."""
+    return pair.replace("mu", "μ").replace("tau", "τ")
+
+
+def check_entry(name: str, pair: str, value: complex) -> complex:
+    """A matrix element of a hermitian matrix; `ValueError` for a complex one on the diagonal."""
+    found = validate.coupling(name, value)
+    a, b = PLACES[pair]
+    if a == b and found.imag != 0:
+        raise ValueError(f"{name} = {value!r}: must be real, as the matrix is hermitian")
+    return found
+
+
+@dataclass(frozen=True)
+class NSI(NeutralCurrent):
+    """ν_α q → ν_β q by L = −2√2 G_F ε^{qV}_{αβ} (ν̄_α γ P_L ν_β)(q̄ γ q), with the Standard Model's interference.
+
+    Attributes
+    ----------
+    eps_ee_u, eps_mumu_u, eps_tautau_u, eps_ee_d, eps_mumu_d, eps_tautau_d : float
+        Of flavours with u and d quarks, ε^V = ε^L + ε^R.
+    eps_emu_u, eps_etau_u, eps_mutau_u, eps_emu_d, eps_etau_d, eps_mutau_d : complex
+        Between flavours; ε_βα is the conjugate of ε_αβ.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite, or ε_αα is not real.
+
+    Notes
+    -----
+    Q_βα = δ_βα (Z g_p + N g_n) + Z (2ε^u_βα + ε^d_βα) + N (ε^u_βα + 2ε^d_βα), and the rate goes with Σ_β |Q_βα|². J.
+    Barranco, O. G. Miranda and T. I. Rashba, JHEP 12 (2005) 021, hep-ph/0508299. Complex values of an open ε in
+    `Templates.counts` hold for sources of pure flavours, such as spallation sources and reactors.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> round(float(cf.event_rate(csi, cf.NSI(eps_ee_u=0.1)).sum()), 1)
+    123.6
+    """
+
+    eps_ee_u: float = 0.0
+    eps_mumu_u: float = 0.0
+    eps_tautau_u: float = 0.0
+    eps_emu_u: complex = 0.0
+    eps_etau_u: complex = 0.0
+    eps_mutau_u: complex = 0.0
+    eps_ee_d: float = 0.0
+    eps_mumu_d: float = 0.0
+    eps_tautau_d: float = 0.0
+    eps_emu_d: complex = 0.0
+    eps_etau_d: complex = 0.0
+    eps_mutau_d: complex = 0.0
+
+    couplings: ClassVar[Mapping[str, str]] = {
+        f"eps_{pair}_{quark}": f"ε_{symbol(pair)} with {quark} quarks" for quark in "ud" for pair in PLACES
+    }
+    default_couplings: ClassVar[tuple[str, ...]] = tuple(couplings)
+
+    def __post_init__(self) -> None:
+        for name in type(self).couplings:
+            check_entry(name, name.split("_")[1], getattr(self, name))
+
+    @classmethod
+    def matrices(
+        cls, batch: Sequence[Self], target: Nuclide, couplings: Sequence[str], phases: Mapping[str, complex], parts: int
+    ) -> AmplitudePolynomial:
+        """Z (2ε^u + ε^d) of protons, N (ε^u + 2ε^d) of neutrons."""
+        constant = (0,) * len(couplings)
+        fixed = np.zeros((len(batch), 3, 3, 2), dtype=np.complex128)
+        for row, each in zip(fixed, batch, strict=True):
+            for quark in "ud":
+                entries = {
+                    place: getattr(each, f"eps_{pair}_{quark}")
+                    for pair, place in PLACES.items()
+                    if f"eps_{pair}_{quark}" not in couplings
+                }
+                row += _nuclear(target, hermitian(entries), quark)
+        found = {constant: _padded(fixed, parts)}
+        for i, name in enumerate(couplings):
+            _, pair, quark = name.split("_")
+            unit = hermitian({PLACES[pair]: phases.get(name, 1.0)})
+            exponents = (*constant[:i], 1, *constant[i + 1 :])
+            found[exponents] = _padded(_nuclear(target, unit, quark)[None], parts)
+        return found
+
+    @classmethod
+    def scatterings(
+        cls, batch: Sequence[Self], collision: Collision, couplings: Sequence[str], phases: Mapping[str, complex]
+    ) -> tuple[Scattering, ...]:
+        """On nuclei alone."""
+        if isinstance(collision.target, Electron):
+            return ()
+        return super().scatterings(batch, collision, couplings, phases)
+
+
+def _nuclear(nuclide: Nuclide, epsilon: Complexes, quark: str) -> Complexes:
+    """ε of a quark as that of protons and neutrons, [3, 3, 2]."""
+    proton, neutron = (2, 1) if quark == "u" else (1, 2)
+    return np.asarray(epsilon[..., None] * np.array([nuclide.Z * proton, nuclide.N * neutron]))
+
+
+def _padded(matrices: Complexes, parts: int) -> Complexes:
+    """[n, 3, 3, 2] as [n, 1, 3, 3, 2 + parts]."""
+    found = np.zeros((len(matrices), 1, 3, 3, 2 + parts), dtype=np.complex128)
+    found[:, 0, ..., :2] = matrices
+    return found
