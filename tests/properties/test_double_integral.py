@@ -213,3 +213,52 @@ def test_not_finite_is_refused_with_its_point(csi):
             cf.recoil_spectrum(csi, bad, 0.01)
         with pytest.raises(ValueError, match=re.escape("dsigma: is nan or raises at E = 45.0, T = 0.01 on Cs133")):
             cf.differential_cross_section(bad, cf.nuclide("Cs133"), [30.0, 45.0], 0.01)
+
+
+WITH_FLAVOUR = {
+    "axial": cf.StandardModel(axial=True),
+    "radiative": cf.StandardModel(couplings="radiative-q2"),
+    "NSI": cf.NSI(eps_ee_u=0.1, eps_emu_d=0.01 - 0.04j, eps_mumu_u=-0.3),
+    "B-L": cf.LightVector(m_zprime=0.5, g=5e-5, charges="B-L"),
+    "Lmu-Ltau": cf.LightVector(m_zprime=30.0, g=5e-4, charges="Lmu-Ltau"),
+    "magnetic moments": cf.MagneticMoment(mu_e=1e-9, mu_mu=2e-9),
+    "charge radii": cf.ChargeRadius(ee=1e-31, emu=2e-31),
+    "millicharges": cf.Millicharge(ee=1e-8, mumu=1e-8),
+}
+
+
+@pytest.mark.parametrize("target", ["all", "nuclei", "electrons"])
+@pytest.mark.parametrize("name", WITH_FLAVOUR)
+def test_flavours_interference_and_electrons(csi, name, target):
+    seen = csi.replace(electron_response=cf.Response(light_yield=13.0))
+    both = [
+        cf.event_rate(seen, WITH_FLAVOUR[name], target=target, method=method)
+        for method in ("double-integral", "moments")
+    ]
+    assert_same(*both)
+
+
+def test_flavours_of_a_source_reach_a_function(bare, source):
+    """As stated, or as shares of a density matrix, whose trace multiplies the neutrinos; −1 where nobody told."""
+
+    def flavour(E, T, nucleus, beam, p):
+        return 1e-22 * (beam.flavour + 2)
+
+    one = cf.NumericalInteraction(flavour, {})
+
+    def counts(name, stated=None):
+        component = cf.FluxComponent(name, False, lines=((30.0, 1.0),), flavour=stated)
+        return cf.event_rate(bare((5.0, 10.0), source=source(component)), one, standard_model=False)[0]
+
+    assert [counts(name) / counts("nu_e") for name in ("nu_mu", "nu_tau", "solar")] == pytest.approx([1.5, 2.0, 0.5])
+    mixed = ((0.5, 0.1, 0.0), (0.1, 0.25, 0.0), (0.0, 0.0, 0.25))
+    assert counts("any", mixed) / counts("nu_e") == pytest.approx(0.5 + 0.25 * 1.5 + 0.25 * 2.0)
+    assert counts("any", tuple(tuple(2 * x for x in row) for row in mixed)) == pytest.approx(2 * counts("any", mixed))
+
+
+def test_a_function_knows_no_electrons(csi):
+    seen = csi.replace(electron_response=cf.Response(light_yield=13.0))
+    one = cf.NumericalInteraction(cross_sections.standard_model, {"sin2": 0.2312})
+    assert not cf.event_rate(seen, one, standard_model=False, target="electrons").any()
+    nuclei, every = (cf.event_rate(seen, one, standard_model=False, target=t) for t in ("nuclei", "all"))
+    assert every.tobytes() == nuclei.tobytes()
