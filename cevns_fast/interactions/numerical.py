@@ -42,6 +42,13 @@ class _Kinds(ABCMeta):
             return _defined(*args, **kwargs)
         return super().__call__(*args, **kwargs)
 
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        if cls is NumericalInteraction:
+            return inspect.signature(_defined)
+        own = inspect.signature(cls.__init__)
+        return own.replace(parameters=list(own.parameters.values())[1:])
+
 
 class NumericalInteraction(Interaction, metaclass=_Kinds):
     """An interaction given by a function dσ/dT, which is compiled and integrated over flux and recoil.
@@ -173,18 +180,21 @@ def _defined(
     for name in parameters:
         if not isinstance(name, str) or not name.isidentifier() or name.startswith("_") or name in reserved:
             raise ValueError(f"parameters: {name!r}: must be a name that is no attribute of an interaction")
+    values = {name: validate.number(f"parameters: {name}", value) for name, value in parameters.items()}
     given = couplings or {}
     if not isinstance(given, Mapping):
         raise ValueError(f"couplings = {couplings!r}: must be a mapping of names to degrees")
     for name, degree in given.items():
-        validate.choice("couplings", name, parameters)
+        if name not in parameters:
+            raise ValueError(
+                f"couplings: {name!r}: must be one of the parameters, {', '.join(parameters) or 'of which there are none'}"
+            )
         validate.whole(f"couplings: degree in {name}", degree, minimum=1, maximum=HIGHEST_DEGREE)
     if isinstance(final_mass, str):
         if validate.choice("final_mass", final_mass, parameters) in given:
             raise ValueError(f"final_mass = {final_mass!r}: must be no coupling")
     elif final_mass is not None:
         validate.number("final_mass", final_mass, minimum=0.0)
-    values = {name: validate.number(name, value) for name, value in parameters.items()}
     cuts = []
     for name, energies in (("E_breakpoints", E_breakpoints), ("T_breakpoints", T_breakpoints)):
         given_cuts = validate.sequence(name, energies, (int, float, np.floating), "(20.0, 35.0)")

@@ -26,6 +26,10 @@ WRONG = (None, True, "text", b"bytes", 1j, float("nan"), -1, 10**400, [], {}, {"
          range(0), lambda: None)  # fmt: skip
 
 
+def dsigma(E, T, nucleus, beam, p):
+    return p[0] ** 2
+
+
 @pytest.fixture(scope="module")
 def calls(csi, tmp_path_factory):
     """Name → (callable, arguments that are right, arguments for which anything may be given)."""
@@ -82,13 +86,16 @@ def calls(csi, tmp_path_factory):
         "SingletEFT": dict(m_chi=1.0, a_M=0.0, C_S=0.0),
         "ScalarMediator": dict(m_chi=1.0, m_S=1.0, y_bar=1e-4),
         "VectorMediator": dict(m_chi=1.0, m_zprime=10.0, gchi_gq=1e-6),
+        "NumericalInteraction": dict(dsigma=dsigma, parameters={"g": 1.0}, couplings={"g": 2}, final_mass=None,
+                                     E_breakpoints=(30.0,), T_breakpoints=(0.01,)),
         "EFTConvention": {},
         "LoopConvention": {},
         "LoopFunctions": None,
         "F_G": dict(m_chi=10.0, m_zprime=20.0, m_q=4180.0),
-        "loop_functions": dict(m_chi=10.0, m_zprime=20.0),
+        "loop_functions": dict(m_chi=10.0, m_zprime=20.0, threads=1),
         "Templates": None,
-        "event_rate": dict(experiment=csi, interaction=EFT, standard_model=True, rtol=1e-9, threads=1),
+        "event_rate": dict(experiment=csi, interaction=EFT, standard_model=True, method="moments", rtol=1e-9,
+                           threads=1),
         "templates": dict(experiment=csi, interaction=EFT, couplings=("C_S",), phases=None, standard_model=True,
                           rtol=1e-9, threads=1),
         "differential_cross_section": dict(interaction=EFT, nuclide=ARGON, E=30.0, T=0.01, antineutrino=False,
@@ -127,6 +134,7 @@ def calls(csi, tmp_path_factory):
         "Scan": None,
         "open_scan": dict(path=scan_file),
         "OutOfReachWarning": None,
+        "AccuracyWarning": None,
         "Experiment.replace": (csi.replace, {}),
         "Experiment.mask": (csi.mask, dict(bins=[0])),
         "Detector.replace": (DETECTOR.replace, {}),
