@@ -18,7 +18,7 @@ import numpy as np
 from numba import prange, types
 from numpy.typing import NDArray
 
-from cevns_fast._kernels.jit import njit
+from cevns_fast._kernels.jit import fingerprint, keep, kept, njit
 from cevns_fast._kernels.parallel import twins
 
 __all__ = [
@@ -247,26 +247,28 @@ def _switched_off() -> bool:
     return bool(getattr(numba.config, "DISABLE_JIT", 0))
 
 
-def _first_class(block: Callable[..., None]) -> Any:
-    """As a first-class function; the function itself where the compiler is switched off."""
-    if _switched_off():
-        return block
-    return numba.cfunc(_block_type(), error_model="numpy")(block)
-
-
-_known: dict[str, Any] = {}
-
-
 def term_table() -> Any:
     """The generic integrand: terms of an interaction, evaluated literally."""
     if "term_table" not in _known:
-        _known["term_table"] = _first_class(_term_table)
+        if _switched_off():
+            _known["term_table"] = _term_table
+        else:
+            arguments = _term_table, _block_type(), "term table"  # its file's stamp tells versions apart
+            _known["term_table"] = kept(*arguments) or keep(*arguments)
     return _known["term_table"]
+
+
+_known: dict[str, Any] = {}
+# Functions that only other compiled functions call.
+_BARE: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
 
 
 def compiled(dsigma: Callable[..., float]) -> Any:
     """A user's dσ/dT as an integrand; `TypeError` or `numba.core.errors.NumbaError` if there is none."""
-    point, may_raise = _point(getattr(dsigma, "py_func", dsigma), dict(getattr(dsigma, "targetoptions", {})))
+    function = point = getattr(dsigma, "py_func", dsigma)
+    if not _switched_off():
+        own = {k: v for k, v in getattr(dsigma, "targetoptions", {}).items() if k not in _NOT_OF_A_POINT}
+        point = numba.njit(**{**own, **_BARE})(function)
 
     def integrate(first, E, weight, T, F_p, F_n, nucleus, beam, p, out):  # type: ignore[no-untyped-def]
         value = np.empty(0)
@@ -282,35 +284,33 @@ def compiled(dsigma: Callable[..., float]) -> Any:
                 total += weight[begin + k] * value[k]
             out[node] += total
 
-    if not may_raise:
-        return _first_class(integrate)
-    if not _switched_off():
-        integrate = numba.njit(**_BARE)(integrate)
+    unguarded = integrate if _switched_off() else numba.njit(**_BARE)(integrate)
 
     def guarded(first, E, weight, T, F_p, F_n, nucleus, beam, p, out):  # type: ignore[no-untyped-def]
         try:
-            integrate(first, E, weight, T, F_p, F_n, nucleus, beam, p, out)
+            unguarded(first, E, weight, T, F_p, F_n, nucleus, beam, p, out)
         except Exception:  # it could not leave a first-class function
             out[:] = np.nan
 
-    return _first_class(guarded)
-
-
-# Functions that only other compiled functions call.
-_BARE: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
-
-
-def _point(function: Callable[..., float], options: dict[str, Any]) -> tuple[Any, bool]:
-    """A user's function, compiled with the user's options for what it is called with, and whether it may raise."""
     if _switched_off():
-        return function, True
-    for name in ("nopython", "parallel", "cache"):
-        options.pop(name, None)
-    point = numba.njit(**{**options, **_BARE})(function)
+        return guarded
+    key = fingerprint(point)
+    for one in (integrate, guarded) if key is not None else ():
+        found = kept(one, _block_type(), key)
+        if found is not None:
+            return found
+    return keep(guarded if _may_raise(point) else integrate, _block_type(), key)
+
+
+_NOT_OF_A_POINT = {"nopython", "parallel", "cache"}
+
+
+def _may_raise(point: Any) -> bool:
+    """Compile a user's function for what it is called with, and tell whether an exception may come out of it."""
     point.compile((types.float64, types.float64, *_types()))
     (result,) = point.overloads.values()
     if not isinstance(result.signature.return_type, types.Float | types.Integer | types.Boolean):
         raise TypeError(f"it returns {result.signature.return_type}, must return a real number")
     # A compiled function returns 0, or the status of an exception.
     returned = re.findall(r"^\s*ret i32 (\S+)", result.library.get_llvm_str(), re.MULTILINE)
-    return point, set(returned) != {"0"}
+    return set(returned) != {"0"}
