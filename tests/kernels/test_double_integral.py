@@ -123,6 +123,7 @@ def reads(value, callee=None):
     return lambda E, T, nucleus, beam, p: value * callee(E)
 
 
+@pytest.mark.jit
 def test_a_fingerprint_covers_all_that_a_function_reads(monkeypatch):
     assert fingerprint(reads(1.0)) == fingerprint(reads(1.0)) is not None
     different = [
