@@ -48,9 +48,12 @@ class Beam(NamedTuple):
 
 
 class Components(NamedTuple):
-    """Components of a flux: polynomials of u ∈ [−1, 1] on pieces, and lines."""
+    """Components of a flux: intervals on which a spectrum is smooth, polynomials of u ∈ [−1, 1] on pieces, and lines."""
 
-    first_piece: Integers  # [components + 1]
+    first_interval: Integers  # [components + 1]
+    begin: Floats  # [intervals]
+    end: Floats  # [intervals]
+    first_piece: Integers  # [intervals + 1]
     low: Floats  # [pieces]
     high: Floats  # [pieces]
     coefficients: Floats  # [pieces, degree + 1] of u^d
@@ -108,16 +111,16 @@ def _parts(low: float, high: float, ratio: float, split: int) -> int:
 @njit
 def first_energies(flux: Components, least: Floats, order: int, ratio: float, split: int) -> Integers:
     """Where the energies of each component and node begin, and where the last ends, [components, nodes + 1]."""
-    components = flux.first_piece.size - 1
+    components = flux.first_interval.size - 1
     first = np.empty((components, least.size + 1), dtype=np.int64)
     n = 0
     for c in range(components):
         for node in range(least.size):
             first[c, node] = n
-            for piece in range(flux.first_piece[c], flux.first_piece[c + 1]):
-                left = max(flux.low[piece], least[node])
-                if left < flux.high[piece]:
-                    n += order * _parts(left, flux.high[piece], ratio, split)
+            for interval in range(flux.first_interval[c], flux.first_interval[c + 1]):
+                left = max(flux.begin[interval], least[node])
+                if left < flux.end[interval]:
+                    n += order * _parts(left, flux.end[interval], ratio, split)
             for line in range(flux.first_line[c], flux.first_line[c + 1]):
                 n += flux.line_energy[line] > least[node]
         first[c, least.size] = n
@@ -126,25 +129,26 @@ def first_energies(flux: Components, least: Floats, order: int, ratio: float, sp
 
 @njit
 def fill(flux: Components, least: Floats, x: Floats, w: Floats, ratio: float, split: int, rows: Rows) -> None:
-    """Gauss–Legendre on each piece of the flux, in parts of which none spans more than a ratio; lines at points."""
+    """Gauss–Legendre on each interval, in parts of which none spans more than a ratio; lines at points."""
     powers = flux.coefficients.shape[1]
     for c in range(rows.first.shape[0]):
         for node in range(least.size):
             n = rows.first[c, node]
-            for piece in range(flux.first_piece[c], flux.first_piece[c + 1]):
-                begin, end = flux.low[piece], flux.high[piece]
-                left = max(begin, least[node])
+            for interval in range(flux.first_interval[c], flux.first_interval[c + 1]):
+                end, piece = flux.end[interval], flux.first_piece[interval]
+                left = max(flux.begin[interval], least[node])
                 if left >= end:
                     continue
                 parts = _parts(left, end, ratio, split)
                 step = (end / left) ** (1.0 / parts) if parts > 1 else 1.0
-                scale = 2.0 / (end - begin)
                 for part in range(parts):
                     right = end if part == parts - 1 else left * step
                     half = 0.5 * (right - left)
                     for k in range(x.size):
                         energy = left + half * (1.0 + x[k])
-                        u = (energy - begin) * scale - 1.0
+                        while energy > flux.high[piece] and piece + 1 < flux.first_piece[interval + 1]:
+                            piece += 1
+                        u = 2.0 * (energy - flux.low[piece]) / (flux.high[piece] - flux.low[piece]) - 1.0
                         value = 0.0
                         for d in range(powers):
                             value = value * u + flux.coefficients[piece, powers - 1 - d]

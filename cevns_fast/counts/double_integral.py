@@ -37,8 +37,10 @@ from cevns_fast.nuclear.nuclei import Nuclide
 Integers = NDArray[np.int64]
 
 # Nodes on a part of a piece of the flux, and by how much parts are split; how much a part may span in energy.
-_ORDERS = ((4, 1), (6, 1), (8, 1), (11, 1), (16, 1), (16, 2), (16, 4), (16, 8), (16, 16), (16, 32), (16, 64))
+_ORDERS = ((4, 1), (6, 1), (8, 1), (11, 1), (16, 1), (22, 1), (22, 2), (22, 4), (22, 8), (22, 16), (22, 32), (22, 64))
 _RATIO = 4.0
+# To what those that are tried first integrate the flux.
+_START = 1e-12
 # By how much the plan's panels are narrowed at most.
 _FINEST = 8
 # Nodes that are computed together, rows of the result, and cells that are in memory at once.
@@ -59,6 +61,7 @@ class _Beam:
     components: Components
     flavour: Integers
     sign: Integers
+    order: int  # the first of the orders to try
 
 
 def _values(spectrum: Callable[[Floats], Floats], E: Floats) -> Floats:
@@ -81,20 +84,28 @@ def _beam_of(source: Source, flavours: bool = False, cuts: tuple[float, ...] = (
     A function of a flavour knows no coherence of flavours: a density matrix is for it what its diagonal says.
     """
     fitted: list[piecewise.Piecewise | None] = []
+    smooth: list[list[float]] = []
     lines, flavour, sign = [], [], []
     for component in source.components:
-        fit = None
+        fit, ends = None, [float(x) for x in component.breakpoints]
         if component.spectrum is not None:
-            ends = component.breakpoints
-            inside = {x for x in cuts if ends[0] < x < ends[-1]}
+            ends = sorted({*ends, *(x for x in cuts if ends[0] < x < ends[-1])})
             name = f"spectrum of {component.name}"
-            fit = piecewise.fit(partial(_values, component.spectrum), sorted({*ends, *inside}), name=name, degree=11)
+            fit = piecewise.fit(partial(_values, component.spectrum), ends, name=name, degree=11)
         for each, share in _shares(component, flavours):
             flavour.append(each)
             sign.append(-1 if component.antineutrino else 1)
+            smooth.append(ends)
             lines.append([(energy, share * intensity) for energy, intensity in component.lines])
             fitted.append(None if fit is None else replace(fit, coefficients=share * fit.coefficients))
-    pieces = [0 if fit is None else len(fit.breaks) - 1 for fit in fitted]
+    begins: list[float] = []
+    stops: list[float] = []
+    pieces: list[int] = []
+    for fit, ends in zip(fitted, smooth, strict=True):
+        begins += ends[:-1]
+        stops += ends[1:]
+        if fit is not None:
+            pieces += np.diff(np.searchsorted(fit.breaks, ends)).tolist()
     powers = max((fit.coefficients.shape[1] for fit in fitted if fit is not None), default=1)
     coefficients = np.zeros((sum(pieces), powers))
     at = 0
@@ -105,6 +116,9 @@ def _beam_of(source: Source, flavours: bool = False, cuts: tuple[float, ...] = (
             at += len(found)
     breaks = [fit.breaks for fit in fitted if fit is not None]
     components = Components(
+        np.cumsum([0, *(max(0, len(ends) - 1) for ends in smooth)]),
+        np.array(begins, dtype=np.float64),
+        np.array(stops, dtype=np.float64),
         np.cumsum([0, *pieces]),
         np.concatenate([np.empty(0), *(b[:-1] for b in breaks)]),
         np.concatenate([np.empty(0), *(b[1:] for b in breaks)]),
@@ -113,7 +127,27 @@ def _beam_of(source: Source, flavours: bool = False, cuts: tuple[float, ...] = (
         np.array([energy for each in lines for energy, _ in each], dtype=np.float64),
         np.array([intensity for each in lines for _, intensity in each], dtype=np.float64),
     )
-    return _Beam(components, np.array(flavour), np.array(sign))
+    return _Beam(components, np.array(flavour), np.array(sign), _first_order(components))
+
+
+def _first_order(components: Components) -> int:
+    """The first of the orders at which ∫_E φ E'⁻² dE' is accurate: what cross sections begin with."""
+    if not components.end.size:
+        return 1
+    least = components.end.max() * np.linspace(0.05, 0.95, 19)
+
+    def moments(order: tuple[int, int]) -> Floats:
+        rows = _rows_of(components, least, order)
+        sums = np.add.reduceat(np.append(rows.weight / rows.energy**2, 0.0), rows.first[:, :-1].ravel())
+        return np.where(np.diff(rows.first).ravel() > 0, sums, 0.0)
+
+    found = moments(_ORDERS[1])
+    for i in range(1, len(_ORDERS) - 2):
+        finer = moments(_ORDERS[i + 1])
+        if np.all(np.abs(found - finer) <= _START * np.abs(finer)):
+            return i
+        found = finer
+    return len(_ORDERS) - 3
 
 
 class _Level(NamedTuple):
@@ -121,9 +155,6 @@ class _Level(NamedTuple):
 
     order: int  # an index of the orders
     factor: int  # by which panels are narrower than the plan's
-
-
-_COARSEST = _Level(1, 1)
 
 
 class _Problem(NamedTuple):
@@ -186,7 +217,7 @@ def _grid_of(
     last = np.minimum(first + _BLOCK, np.repeat(first_of[1:], per))
     return _Grid(
         nodes,
-        _rows_of(beam, energy, order),
+        _rows_of(beam.components, energy, order),
         _particles(nuclides, beam),
         first_of[:: counts.shape[1]],
         first,
@@ -218,13 +249,13 @@ def _particles(nuclides: Sequence[Nuclide], beam: _Beam) -> Particles:
     )
 
 
-def _rows_of(beam: _Beam, least: Floats, order: tuple[int, int]) -> Rows:
+def _rows_of(components: Components, least: Floats, order: tuple[int, int]) -> Rows:
     """Energies above each E_min."""
     x, w = np.polynomial.legendre.leggauss(order[0])
-    first = kernel.first_energies(beam.components, least, order[0], _RATIO, order[1])
+    first = kernel.first_energies(components, least, order[0], _RATIO, order[1])
     n = int(first[-1, -1])
     rows = Rows(first, np.empty(n), np.empty(n))
-    kernel.fill(beam.components, least, x, w, _RATIO, order[1], rows)
+    kernel.fill(components, least, x, w, _RATIO, order[1], rows)
     return rows
 
 
@@ -288,7 +319,7 @@ def _accurate(problem: _Problem, rtol: float, threads: int, name: str, refuse: C
     from any way of sharing the work. `refuse` is told of a row that is not finite.
     """
     found = np.zeros((len(problem.final_mass), problem.plan.panels.bins))
-    waiting = [(_COARSEST, np.arange(len(found)))]
+    waiting = [(_Level(problem.beam.order, 1), np.arange(len(found)))]
     while waiting:
         level, rows = waiting.pop()
         part = problem.of(rows)
@@ -580,7 +611,7 @@ def spectrum(experiment: Experiment, interaction: NumericalInteraction, nuclide:
     parameters.setflags(write=False)
     found, previous = np.empty(T.size), np.full(T.size, np.nan)
     for order in _ORDERS:
-        rows = _rows_of(beam, least, order)
+        rows = _rows_of(beam.components, least, order)
         kernel.spectra(
             interaction.compiled, parameters, np.zeros((1, 1), dtype=np.int64), nodes, rows,
             _particles([nuclide], beam), tasks, found,
