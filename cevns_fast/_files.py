@@ -24,8 +24,12 @@ def whole(path: str | Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         If there is a file of this name, unless `overwrite`.
     OSError
         Naming the file, if it cannot be written.
+    ValueError
+        If it is a folder.
     """
     target = Path(os.path.realpath(path))  # the link stays, what it leads to is replaced
+    if target.is_dir():
+        raise ValueError(f"path = {str(path)!r}: is a folder, must be a file")
     with _named(path):
         if target.exists() and not target.is_file():  # a pipe or a device has no aside
             with target.open("wb") as file:

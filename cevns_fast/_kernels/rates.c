@@ -240,7 +240,7 @@ typedef struct {
     const double *images;
     size_t n_images, next;
     size_t place, end;
-    double left;
+    double left, until; /* `until`: where a panel that is split ends, behind its first part; 0 before and after */
 } walk;
 
 /* Before the first panel; 0 if no neutrino has the energy. */
@@ -260,6 +260,7 @@ static INLINE int begin_walk(const rates_flux *flux, const rates_plan *plan, siz
     w->n_images = find_images(flux->kinks, flux->n_kinks, m, M, plan->low[w->place], images);
     w->images = images;
     w->left = plan->low[w->place];
+    w->until = 0.0;
     return 1;
 }
 
@@ -277,13 +278,20 @@ static INLINE int next_panel(const rates_plan *plan, walk *w, double *weight, pa
         if (w->left == 0.0 && w->pole > 0.0 && w->pole < right)
             right = w->pole;
         if (w->range[0] <= w->left && right <= w->range[1]) {
-            if (w->left == plan->low[place] && right == plan->high[place]) {
-                known_panel(plan, place, w->m2, w->M, p);
-            } else {
-                if (w->left > 0.0 && 1.5 * w->left < right) /* 1/T falls too steeply for one panel over much more */
-                    right = 1.5 * w->left;
-                new_panel(plan, place, w->m2, w->M, w->left, right, weight, p);
+            int whole = w->left == plan->low[place] && right == plan->high[place];
+            if (!whole && w->left > 0.0 && plan->growth * w->left < right)
+                right = plan->growth * w->left;
+            if (plan->split > 0.0) {
+                whole = 0;
+                right = w->until > 0.0 ? w->until : right;
+                w->until = w->until > 0.0 ? 0.0 : right;
+                if (w->until > 0.0)
+                    right = w->left + plan->split * (right - w->left);
             }
+            if (whole)
+                known_panel(plan, place, w->m2, w->M, p);
+            else
+                new_panel(plan, place, w->m2, w->M, w->left, right, weight, p);
             *part_of = place;
             found = 1;
         }

@@ -42,6 +42,8 @@ typedef struct {
     const double *feed_breaks;      /* [feed_pieces + 1]: form factors x bin responses, polynomials in tau */
     const double *feed_coefficients; /* [feed_pieces][feed_degree + 1][feed_outputs], highest power first */
     size_t targets, feed_pieces, feed_degree, feed_outputs;
+    double growth; /* a part of a panel spans at most this factor in T, over more of which 1/T falls too steeply */
+    double split;  /* > 0: each panel is taken in two parts, the first of which is this fraction: for error estimates */
 } rates_plan;
 
 /* What to integrate. A cell is T^j times a lane; a row of the result is a sum of cells. */

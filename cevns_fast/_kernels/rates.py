@@ -21,7 +21,7 @@ COEFFICIENTS = 2 * HALF  # of a flux moment on a piece
 _ROW_OF_POWER = [HALF - 1 - d if d < HALF else COEFFICIENTS + HALF - 1 - d for d in range(COEFFICIENTS)]
 
 
-def _struct(kind: str, arrays: Any, **sizes: int) -> Any:
+def _struct(kind: str, arrays: Any, **sizes: float) -> Any:
     """A structure of the kernel's whose pointers are to the arrays of a dataclass, which must outlive it."""
     struct = ffi.new(f"{kind} *", sizes)
     for each in fields(arrays):
@@ -96,6 +96,8 @@ class Panels:
     first_feed: Integers
     feed_breaks: Floats
     feed_coefficients: Floats  # [pieces, degree + 1, outputs]
+    growth: float
+    split: float = 0.0
     struct: Any = field(init=False, repr=False)  # as the kernel sees it
 
     @classmethod
@@ -109,12 +111,13 @@ class Panels:
         weight: Floats,
         feed_breaks: Floats,
         feed_coefficients: Floats,
+        growth: float,
     ) -> "Panels":
         """The same panels for every target.
 
         edges[panels + 1] in T, the first of the bins that each feeds, recoil[panels, NODES],
         massless_energy[targets, panels, NODES], weight[targets, fed, panels, NODES] for the bins that each panel feeds,
-        and the feed's coefficients[pieces, powers, targets x fed] of u^d.
+        the feed's coefficients[pieces, powers, targets x fed] of u^d, and the factor in T that a part of a panel spans.
         """
         targets, fed, panels, _ = weight.shape
         row = fed if fed == 1 else -(-fed // GROUP) * GROUP
@@ -136,6 +139,7 @@ class Panels:
             first_feed=np.repeat(np.arange(targets) * fed, panels),
             feed_breaks=feed_breaks,
             feed_coefficients=np.ascontiguousarray(feed_coefficients[:, ::-1]),
+            growth=growth,
         )
 
     @property
@@ -146,7 +150,11 @@ class Panels:
     def __post_init__(self) -> None:
         pieces, coefficients, outputs = self.feed_coefficients.shape
         sizes = {"feed_pieces": pieces, "feed_degree": coefficients - 1, "feed_outputs": outputs}
-        object.__setattr__(self, "struct", _struct("rates_plan", self, targets=self.mass.size, **sizes))
+        object.__setattr__(
+            self,
+            "struct",
+            _struct("rates_plan", self, targets=self.mass.size, growth=self.growth, split=self.split, **sizes),
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _experiments_option(command)
     command.add_argument(
         "-c", "--couplings", nargs="+", action=_Names, metavar="NAME",
-        help="default a_M C_S C_V C_T, y_bar or gchi_gq; also a_E D_P D_A, and one quark's as C_S_u",
+        help="default a_M C_S C_V C_T, y_bar, gchi_gq, g, or the model's; also a_E D_P D_A, and one quark's as C_S_u",
     )  # fmt: skip
     command.add_argument(
         "--mass-range",
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=[0.1, 53.0],
         metavar=("LOW", "HIGH"),
-        help="m_chi, MeV; default 0.1 53",
+        help="m_chi or m_zprime, MeV; default 0.1 53",
     )
     command.add_argument("--masses", type=int, default=120, metavar="N", help="how many masses; default %(default)s")
     level = command.add_mutually_exclusive_group()
@@ -179,7 +179,7 @@ def _experiments_option(command: argparse.ArgumentParser) -> None:
 def _model_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--model", default="singlet", metavar="NAME",
-        help=f"{', '.join(MODELS)}: the singlet fermion's effective couplings (default), a scalar or a vector mediator",
+        help=f"{', '.join(MODELS)}; default singlet, a singlet fermion's effective couplings",
     )  # fmt: skip
     command.add_argument(
         "--variant", metavar="NAME", help="corrected (default), or published: as the paper has it; singlet and vector"

@@ -9,6 +9,7 @@ import cevns_fast as cf
 from cevns_fast.cli import outputs
 from cevns_fast.cli.models import all_zero, fixed_fields, interaction
 from cevns_fast.inference.mass_scan import heaviest_mass
+from cevns_fast.interactions.neutral_current import NeutralCurrent
 from cevns_fast.likelihood.measurement import measurement_of
 from cevns_fast.output import plotting, tables
 
@@ -26,8 +27,13 @@ def run(args: argparse.Namespace) -> None:
     new = interaction(args.model, given) if args.parameters else None
     counts = {"Standard Model": cf.event_rate(experiment, cf.StandardModel())}
     if new is not None:
-        counts["new physics"] = cf.event_rate(experiment, new, standard_model=False)
-        counts["total"] = counts["Standard Model"] + counts["new physics"]
+        if isinstance(new, NeutralCurrent):  # what it adds is also its interference
+            counts["total"] = cf.event_rate(experiment, new)
+            counts["new physics"] = counts["total"] - counts["Standard Model"]
+            counts["total"] = counts.pop("total")
+        else:
+            counts["new physics"] = cf.event_rate(experiment, new, standard_model=False)
+            counts["total"] = counts["Standard Model"] + counts["new physics"]
         about["interaction"] = repr(new)
     columns, points = {"low": low, "high": high, **counts}, None
     if experiment.observed is not None:

@@ -6,7 +6,6 @@ where that is fast one equation for ln N is enough.
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -16,6 +15,7 @@ from cevns_fast._validate import Floats
 from cevns_fast.constants import OMEGA_DARK_MATTER_H2
 from cevns_fast.cosmology.expansion import RADAU, Assumptions, Grid, Points, Species
 from cevns_fast.cosmology.thermal_average import LogTable, Reading, k1e_over_k2e, threshold
+from cevns_fast.parallel.once import once
 
 #: Ω h² of a yield of one per MeV, BRX Eq. (47); s₀ and ρ_c of the Particle Data Group give 2.744e5.
 OMEGA_PER_MEV: Final = 2.742e5
@@ -148,7 +148,7 @@ class Universe:
         )  # fmt: skip
         return out, share
 
-    @cached_property
+    @once
     def _conversion(self) -> tuple[Floats, Floats]:
         """Rates of χχ → SS and back."""
         table = self._table("chi-chi-S-S")(self.grid.T) - threshold("chi-chi-S-S", *self.masses) / self.grid.T
@@ -156,7 +156,7 @@ class Universe:
         with np.errstate(under="ignore"):
             return factor * np.exp(table), factor * np.exp(table - 2 * (self.log_S - self.log_chi))
 
-    @cached_property
+    @once
     def _equilibrium(self) -> tuple[Floats, Floats, Floats]:
         """Y_S/Y_χ, Y_χ and Y_S in equilibrium."""
         with np.errstate(under="ignore"):

@@ -8,7 +8,6 @@ as they need.
 import cmath
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.constants import NEUTRAL_HIGGS_VEV
 from cevns_fast.interactions.scalar_mediator import ScalarMediator
+from cevns_fast.parallel.once import once
 
 #: Relative change at which the fixed point has ended; it contracts by (m_ν/m_χ) or so at each step.
 _CLOSE = 4e-16
@@ -84,7 +84,7 @@ class Seesaw:
         d2, d1 = self.y2 * NEUTRAL_HIGGS_VEV, self.y1 * NEUTRAL_HIGGS_VEV
         return np.array([[0.0, d2, d1], [d2, self.m_chi, self.M1], [d1, self.M1, self.M_N]], dtype=np.complex128)
 
-    @cached_property
+    @once
     def masses(self) -> Floats:
         """Masses of the three Majorana neutrinos [MeV], >= 0, the lightest first; float64[3]."""
         eigenvalues = self.eigenvalues
@@ -92,7 +92,7 @@ class Seesaw:
             return np.sort(np.abs(eigenvalues))
         return self._takagi[0]
 
-    @cached_property
+    @once
     def eigenvalues(self) -> Floats | None:
         """The same with the signs of the matrix's eigenvalues where all of it is real: float64[3], or None."""
         if not self._is_real:
@@ -112,7 +112,7 @@ class Seesaw:
         """
         return self._takagi[1]
 
-    @cached_property
+    @once
     def shares(self) -> Shares:
         """Relative contributions of χ, of N_R and of M₁ to the mass of the light neutrino; their sum is 1.
 
@@ -196,7 +196,7 @@ class Seesaw:
         high = (total + math.sqrt(discriminant)) / 2
         return np.array([value, product / high, high])
 
-    @cached_property
+    @once
     def _takagi(self) -> tuple[Floats, NDArray[np.complex128]]:
         """Masses and U, in as many digits as the hierarchy needs.
 

@@ -24,12 +24,12 @@ from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
 from cevns_fast.counts import piecewise
 from cevns_fast.counts.flux import FluxMoments, flux_moments
-from cevns_fast.counts.plan import BIN_FLOOR, Plan, plan_of
+from cevns_fast.counts.plan import BIN_FLOOR, Plan, in_parts, plan_of
 from cevns_fast.counts.rows import Integrand, Setting, masses_of
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.sources import FluxComponent, Source
 from cevns_fast.interactions.numerical import NumericalInteraction
-from cevns_fast.interactions.process import Exponents, Process
+from cevns_fast.interactions.process import Beam, Exponents, Process
 from cevns_fast.nuclear.form_factors import FormFactor
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
 from cevns_fast.nuclear.nuclei import Nuclide
@@ -155,6 +155,7 @@ class _Level(NamedTuple):
 
     order: int  # an index of the orders
     factor: int  # by which panels are narrower than the plan's
+    in_parts: bool = False  # whether each panel is taken in two parts
 
 
 class _Problem(NamedTuple):
@@ -259,9 +260,15 @@ def _rows_of(components: Components, least: Floats, order: tuple[int, int]) -> R
     return rows
 
 
+def _plan_at(problem: _Problem, level: _Level) -> Plan:
+    """The panels of a level."""
+    plan = problem.plan.finer(level.factor)
+    return in_parts(plan) if level.in_parts else plan
+
+
 def _evaluate(problem: _Problem, level: _Level, threads: int) -> Floats:
     """Counts, float64[rows, bins]."""
-    plan = problem.plan if level.factor == 1 else problem.plan.finer(level.factor)
+    plan = _plan_at(problem, level)
     bins = plan.panels.bins
     out = np.zeros((len(problem.final_mass), bins))
     pairs = list(zip(problem.final_mass.tolist(), problem.mediator_mass.tolist(), strict=True))
@@ -327,14 +334,14 @@ def _accurate(problem: _Problem, rtol: float, threads: int, name: str, refuse: C
         if not np.isfinite(values).all():
             refuse(int(rows[~np.isfinite(values).all(axis=1)][0]), level)
         found[rows] = values
-        finer = _evaluate(part, _Level(level.order + 1, 2 * level.factor), threads)
+        finer = _evaluate(part, _Level(level.order + 1, level.factor, in_parts=True), threads)
         failed = _differences(values, finer).max(axis=1, initial=0.0) > rtol
         if not failed.any():
             continue
         rows, values, part = rows[failed], values[failed], problem.of(rows[failed])
         in_energy, in_recoil = (
             _differences(values, _evaluate(part, one, threads)).max(axis=1) > rtol
-            for one in (level._replace(order=level.order + 1), level._replace(factor=2 * level.factor))
+            for one in (level._replace(order=level.order + 1), level._replace(in_parts=True))
         )
         neither = ~in_energy & ~in_recoil
         for by_order, by_factor in ((0, 1), (1, 0), (1, 1)):
@@ -456,7 +463,7 @@ def _walk_of(moments: FluxMoments, cuts: tuple[float, ...]) -> Flux:
 
 def _refuse_point(problem: _Problem, row: int, level: _Level, names: Sequence[str], values: Floats) -> None:
     """`ValueError` with the first point at which dσ/dT is not finite."""
-    plan = problem.plan if level.factor == 1 else problem.plan.finer(level.factor)
+    plan = _plan_at(problem, level)
     masses = ((float(problem.final_mass[row]), 0.0),)
     grid = _grid_of(
         plan,
@@ -577,14 +584,17 @@ def _check_polynomial(
 
 
 def cross_section(
-    interaction: NumericalInteraction, nuclide: Nuclide, E: Floats, T: Floats, antineutrino: bool, factor: FormFactor
+    interaction: NumericalInteraction, nuclide: Nuclide, E: Floats, T: Floats, beam: Beam, factor: FormFactor
 ) -> Floats:
-    """dσ/dT at pairs of E and T between the two-body limits, MeV⁻³."""
+    """dσ/dT at pairs of E and T between the two-body limits, MeV⁻³; of a state, the mean over its flavours."""
     p = interaction.vector
     p.setflags(write=False)
-    return _finite(interaction, nuclide, E, T, _points(
-        interaction.compiled, nuclide, E, T, factor, 0, -1 if antineutrino else 1, p
-    ))  # fmt: skip
+    values, sign = np.zeros(E.size), -1 if beam.antineutrino else 1
+    for flavour, amplitude in enumerate(beam.state):
+        if amplitude != 0:
+            share = abs(amplitude) ** 2
+            values += share * _points(interaction.compiled, nuclide, E, T, factor, flavour, sign, p)
+    return _finite(interaction, nuclide, E, T, values)
 
 
 def _finite(interaction: NumericalInteraction, nuclide: Nuclide, E: Floats, T: Floats, values: Floats) -> Floats:
@@ -598,13 +608,15 @@ def _finite(interaction: NumericalInteraction, nuclide: Nuclide, E: Floats, T: F
     return values
 
 
-def spectrum(experiment: Experiment, interaction: NumericalInteraction, nuclide: Nuclide, T: Floats) -> Floats:
+def spectrum(
+    source: Source, factor: FormFactor, interaction: NumericalInteraction, nuclide: Nuclide, T: Floats
+) -> Floats:
     """Σ_components ∫dE φ(E) dσ/dT for one nucleus and unit fluence, MeV⁻³."""
     definition = interaction.definition
-    beam = _beam_of(experiment.source, True, definition.E_breakpoints)
+    beam = _beam_of(source, True, definition.E_breakpoints)
     least = np.asarray(minimum_neutrino_energy(T, interaction.mass_of_final_state, nuclide.mass))
     target = np.zeros(T.size, dtype=np.int64)
-    F_p, F_n = _form_factors(experiment.detector.form_factor, [nuclide], target, T)
+    F_p, F_n = _form_factors(factor, [nuclide], target, T)
     nodes = Nodes(T, target, F_p, F_n, target, np.ones((T.size, 1)))
     tasks = Tasks(*(np.array(x) for x in ([0], [0], [T.size], [0], [0, T.size], [0])))
     parameters = interaction.vector[None]

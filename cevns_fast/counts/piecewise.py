@@ -81,6 +81,7 @@ def fit(
     floor: float | Floats = 0.0,
     name: str = "",
     degree: int = DEGREE,
+    quiet: bool = False,
 ) -> Piecewise:
     """Represent a vector-valued function between the first and the last breakpoint.
 
@@ -96,6 +97,8 @@ def fit(
         What to call the function if it turns out to be rough or not finite.
     degree : int
         Of the polynomials, at most.
+    quiet : bool
+        Whether a rough function is no news, because a part of it has warned.
 
     Returns
     -------
@@ -136,7 +139,7 @@ def fit(
         found.append(series[:, done])
         low, middle, high = low[~done], middle[~done], high[~done]
         low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
-    if rough:
+    if rough and not quiet:
         message = f"{name}: too rough to be represented to full accuracy; state its breakpoints or smooth it"
         warnings.warn(message, AccuracyWarning, stacklevel=2)
     left = np.concatenate(starts)

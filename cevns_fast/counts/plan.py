@@ -3,9 +3,10 @@
 A plan depends on the source and the detector alone: one serves all interactions and all masses.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import combinations_with_replacement, pairwise
 from typing import cast
@@ -18,6 +19,7 @@ from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
 from cevns_fast.counts.flux import FluxMoments, Lane, flux_moments
 from cevns_fast.experiments.detectors import Detector
+from cevns_fast.experiments.responses import GammaSmearing, GaussianSmearing
 from cevns_fast.experiments.sources import Source, endpoint_of
 from cevns_fast.interactions.process import Part
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
@@ -28,15 +30,25 @@ _EVEN_LANES: tuple[Lane, ...] = tuple((False, k) for k in range(-2, 3))
 _ODD_LANES: tuple[Lane, ...] = tuple((True, k) for k in range(-2, 1))
 _PROBE_LANES = _EVEN_LANES + _ODD_LANES
 _NEGATIVE = [i for i, (_, k) in enumerate(_PROBE_LANES) if k < 0]
-# Fractions of the heaviest mass, beside 0 and one that is nearly 0.
-_PROBE_MASSES = (0.1, 0.4, 0.7, 0.9, 0.99)
+# Fractions of the heaviest mass, beside 0 and one that is nearly 0: a few, and many at no regular distance.
+_FEW_MASSES = (0.1, 0.4, 0.7, 0.9, 0.99)
+_MANY_MASSES = tuple((k * (5**0.5 - 1) / 2) % 1 for k in range(1, 25))
+# Where a panel is split to judge it.
+_SPLIT = 0.382
 _PROPAGATOR_POWERS = (0, 2)
 # A panel spans at most a factor 2^(1/refinement) in T.
-_REFINEMENTS = (1, 2, 4, 8, 16, 32)
+_REFINEMENTS = (1, 2, 4, 8, 16)
+# ... and where images cut, a part of one at most this factor, to the power of 2/refinement from 4 on.
+_GROWTH = 1.5
 # Differences are relative to the sum without cancellation, floored at this fraction of the largest bin, ...
 BIN_FLOOR = 0.03
 # ... and of the largest sum of any mass: beyond that a recoil is too unlikely for its sum to be worth a digit.
 _MASS_FLOOR = 1e-10
+# A resolution below this fraction of the distance between edges blurs each alone, within so many widths of it.
+_NARROW = 0.1
+_WIDTHS = (-8.0, -6.0, -4.5, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.5, 6.0, 8.0)
+_NARROWEST = 1e-9  # of the observable: numbers next to each other are not much nearer
+_MOST_STEPS = 32
 # Of the largest response: what is seen less is not seen.
 _UNSEEN = 1e-30
 # Of the largest value of form factors × response: rounding of a fit.
@@ -67,7 +79,7 @@ class Plan:
 
     def finer(self, factor: int) -> "Plan":
         """With panels that are narrower by a factor."""
-        return self.build(factor * self.refinement)
+        return self if factor == 1 else self.build(factor * self.refinement)
 
     def bare(self, cuts: tuple[float, ...]) -> "Plan":
         """The same panels without form factors in their weights, cut at further recoil energies."""
@@ -75,78 +87,99 @@ class Plan:
 
 
 @lru_cache(maxsize=64)
-def plan_of(source: Source, detector: Detector, rtol: float, parts: tuple[Part, ...] = ()) -> Plan:
-    """The coarsest plan that agrees with its own refinement to `rtol` for probe masses and propagators.
+def in_parts(plan: Plan) -> Plan:
+    """A plan whose panels, as they are after images have cut them, are two unequal parts each: to judge it by."""
+    return replace(plan, panels=replace(plan.panels, split=_SPLIT))
 
+
+@lru_cache(maxsize=64)
+def plan_of(source: Source, detector: Detector, rtol: float, parts: tuple[Part, ...] = ()) -> Plan:
+    """The coarsest plan that agrees to `rtol` with other panels, for probe masses and propagators.
+
+    Each panel, as it is after kinematic images have cut it, is compared with two unequal parts of itself. (Panels of a
+    finer plan would not do: where images cut, the coarse and the fine plan may have the same panel.)
     `parts` are functions of Q² beyond the form factors of protons and neutrons.
     """
     probed = flux_moments(source, _PROBE_LANES)
-    coarse = _build(source, detector, _REFINEMENTS[0], parts)
-    sums = _probe(source, probed, coarse)
-    for refinement in _REFINEMENTS[1:]:
-        fine = _build(source, detector, refinement, parts)
-        finer_sums = _probe(source, probed, fine)
-        if _difference(sums, finer_sums) <= rtol:
-            return coarse
-        coarse, sums = fine, finer_sums
+    error = math.inf
+    for refinement in _REFINEMENTS:
+        plan = _build(source, detector, refinement, parts)
+        for masses in (_FEW_MASSES, _MANY_MASSES):  # most plans that will not do are told by few
+            error = _error(source, probed, plan.panels, masses, rtol)
+            if not error <= rtol:
+                break
+        else:
+            return plan
     warnings.warn(
-        f"rtol = {rtol:g}: the recoil integrals agree with their last refinement to "
-        f"{_difference(_probe(source, probed, _build(source, detector, _REFINEMENTS[-2], parts)), sums):.1g} only",
+        f"rtol = {rtol:g}: the recoil integrals agree with their last refinement to {error:.1g} only",
         piecewise.AccuracyWarning,
         stacklevel=2,
     )
-    return coarse
+    return plan
 
 
-def _probe(source: Source, probed: FluxMoments, candidate: Plan) -> list[Floats]:
-    """All cells for a few masses [masses, targets, powers of T, lanes, bins], for each power of a propagator."""
-    panels = candidate.panels
+def _error(source: Source, probed: FluxMoments, panels: Panels, fractions: tuple[float, ...], rtol: float) -> float:
+    """Largest difference between panels and parts of them, for masses that are fractions of the heaviest.
+
+    It is relative to the sum without cancellation, floored, and the first one above `rtol` will do. Of many bins a mass
+    at a time takes little room; from the lightest on, since that has the largest sums.
+    """
     E, M = endpoint_of(source), panels.mass.min()
     limit = E * (1 - E / (2 * M)) if E < M else np.sqrt(M * (M + 2 * E)) - M  # a little below what can be produced
-    masses = np.array([0.0, 1e-3 / limit, *_PROBE_MASSES]) * limit
-    n_targets, n_lanes = len(panels.mass), len(_PROBE_LANES)
-    cells = T_POWERS * n_lanes
-    n_rows = n_targets * cells  # a row for every cell of every target
-    results = []
-    for power in _PROPAGATOR_POWERS:
-        every = Terms(
-            cell_power=np.repeat(np.arange(T_POWERS), n_lanes),
-            cell_lane=np.tile(probed.lane, T_POWERS),
-            pair_row=np.arange(n_rows),
-            pair_cell=np.tile(np.arange(cells), n_targets),
-            first_entry=np.arange(n_rows + 1),
-            mass_power=np.zeros(n_rows, dtype=np.int64),
-            coefficient=np.repeat(np.eye(n_targets), cells, axis=1)[:, None]
-            * np.tile(probed.sign, n_targets * T_POWERS),
-            propagator_power=power,
-        )
-        out = np.zeros((len(masses), n_rows, panels.bins))
-        kernel.templates(probed.flux, panels, every, masses, np.zeros_like(masses), 0, len(masses), out)
-        sums = out.reshape(len(masses), n_targets, T_POWERS, n_lanes, -1)
-        if panels.low[0] == 0:  # 1/T and steeper have no integral for a massless final state
-            sums[0, :, : power - LOWEST_T_POWER] = 0.0
-            sums[0, :, power - LOWEST_T_POWER, _NEGATIVE] = 0.0  # and 1/E alone comes with a mass
-            sums[1, :, power] = 0.0  # 1/T² comes with m⁴ or m², small where the response is not known as well
-        if power > 0:  # no interaction multiplies a propagator by 1/T
-            sums[:, :, :-LOWEST_T_POWER] = 0.0
-        results.append(sums)
-    return results
-
-
-def _difference(coarse: Sequence[Floats], fine: Sequence[Floats]) -> float:
-    """Largest difference, relative to the sum without cancellation, floored; of many bins it takes little room."""
+    masses = np.array([0.0, 1e-3 / limit, *sorted(fractions)]) * limit
+    split = replace(panels, split=_SPLIT)
     worst = 0.0
-    for one, other in zip(coarse, fine, strict=True):
-        scale = np.abs(other[:, :, :, : len(_EVEN_LANES)])
-        np.maximum(scale, BIN_FLOOR * scale.max(axis=-1, keepdims=True), out=scale)
-        np.maximum(scale, _MASS_FLOOR * scale.max(axis=(0, -1), keepdims=True), out=scale)
-        scale[scale == 0] = 1.0
-        for lanes in (slice(len(_EVEN_LANES)), slice(len(_EVEN_LANES), None)):  # odd ones may cancel
-            error = one[:, :, :, lanes] - other[:, :, :, lanes]
-            np.abs(error, out=error)
-            error /= scale[:, :, :, : error.shape[3]]
-            worst = float(np.maximum(worst, error.max()))  # what is not a number stays none
+    for power in _PROPAGATOR_POWERS:
+        terms = _every_cell(probed, len(panels.mass), power)
+        largest = 0.0
+        for i in range(len(masses)):
+            coarse, fine = (_probe(probed, each, terms, masses, i) for each in (panels, split))
+            scale = np.abs(fine[:, :, : len(_EVEN_LANES)])
+            largest = np.maximum(largest, scale.max(axis=-1, keepdims=True))
+            np.maximum(scale, BIN_FLOOR * scale.max(axis=-1, keepdims=True), out=scale)
+            np.maximum(scale, _MASS_FLOOR * largest, out=scale)
+            scale[scale == 0] = 1.0
+            difference = np.abs(np.subtract(coarse, fine, out=coarse), out=coarse)
+            for lanes in (slice(len(_EVEN_LANES)), slice(len(_EVEN_LANES), None)):  # odd ones may cancel
+                relative = difference[:, :, lanes]
+                relative /= scale[:, :, : relative.shape[2]]
+                worst = float(np.maximum(worst, relative.max()))  # what is not a number stays none
+            if not worst <= rtol:
+                return worst
     return worst
+
+
+def _every_cell(probed: FluxMoments, n_targets: int, propagator_power: int) -> Terms:
+    """A row for every cell of every target."""
+    n_lanes = len(_PROBE_LANES)
+    cells = T_POWERS * n_lanes
+    n_rows = n_targets * cells
+    return Terms(
+        cell_power=np.repeat(np.arange(T_POWERS), n_lanes),
+        cell_lane=np.tile(probed.lane, T_POWERS),
+        pair_row=np.arange(n_rows),
+        pair_cell=np.tile(np.arange(cells), n_targets),
+        first_entry=np.arange(n_rows + 1),
+        mass_power=np.zeros(n_rows, dtype=np.int64),
+        coefficient=np.repeat(np.eye(n_targets), cells, axis=1)[:, None] * np.tile(probed.sign, n_targets * T_POWERS),
+        propagator_power=propagator_power,
+    )
+
+
+def _probe(probed: FluxMoments, panels: Panels, terms: Terms, masses: Floats, i: int) -> Floats:
+    """All cells for one of the masses, with a massless mediator's propagator: [targets, powers of T, lanes, bins]."""
+    out = np.zeros((1, len(terms.pair_row), panels.bins))
+    kernel.templates(probed.flux, panels, terms, masses[i : i + 1], np.zeros(1), 0, 1, out)
+    sums = out.reshape(len(panels.mass), T_POWERS, len(_PROBE_LANES), -1)
+    power = terms.propagator_power
+    if panels.low[0] == 0 and i == 0:  # 1/T and steeper have no integral for a massless final state
+        sums[:, : power - LOWEST_T_POWER] = 0.0
+        sums[:, power - LOWEST_T_POWER, _NEGATIVE] = 0.0  # and 1/E alone comes with a mass
+    if panels.low[0] == 0 and i == 1:  # 1/T² comes with m⁴ or m², small where the response is not known as well
+        sums[:, power] = 0.0
+    if power > 0:  # no interaction multiplies a propagator by 1/T
+        sums[:, :-LOWEST_T_POWER] = 0.0
+    return sums
 
 
 def _targets(detector: Detector, parts: tuple[Part, ...]) -> tuple[IntegrationTarget, ...]:
@@ -180,24 +213,65 @@ def _sees_zero(detector: Detector) -> bool:
     return bool(lower > 0.5 * upper > 0)
 
 
-def _cuts(detector: Detector, highest: float) -> list[float]:
+@lru_cache(maxsize=64)
+def _cuts(detector: Detector, highest: float) -> tuple[float, ...]:
     """Recoil energies between which every response is smooth, from the lowest to the highest that matter."""
     response = detector.response
     if response.smearing is None:
         first = detector.recoil_at(detector.bins[0], highest)
         last = detector.recoil_at(detector.bins[-1], highest)
     else:
-        grid = np.geomspace(1e-9, highest, 2000)
+        edges = np.array(detector.bins)
+        images = detector.recoils_at(np.union1d(edges, 0.5 * (edges[1:] + edges[:-1])), highest)
+        grid = np.union1d(np.geomspace(1e-9, highest, 400), images[(images > 0) & (images < highest)])
         seen = detector.bin_response(grid).max(axis=0)
         if not seen.any():
-            return []
+            return ()
         k = int(np.argmax(seen > _UNSEEN * seen.max()))
         first, last = (float(grid[k - 1]) if k > 0 else 0.0), highest  # from the last point where nothing is seen
     first, last = max(first, response.recoil_threshold), min(last, highest)
     if first >= last:
+        return ()
+    inside = {
+        *detector.response_breakpoints(highest),
+        *detector.form_factor_breakpoints,
+        *_transitions(detector, highest),
+    }
+    return (first, *sorted(T for T in inside if first < T < last), last)
+
+
+def _transitions(detector: Detector, highest: float) -> list[float]:
+    """Recoil energies around the images of edges that a resolution blurs which is far narrower than the bins."""
+    smearing = detector.response.smearing
+    if not isinstance(smearing, GaussianSmearing | GammaSmearing):
         return []
-    inside = {*detector.response_breakpoints(highest), *detector.form_factor_breakpoints}
-    return [first, *sorted(T for T in inside if first < T < last), last]
+    steps = getattr(detector.response.acceptance, "breakpoints", ())
+    # Between the points of a table nothing jumps, and they may be many.
+    edges = np.array(sorted({*detector.bins, *(steps if len(steps) <= _MOST_STEPS else ())}))
+    edges = edges[(edges >= detector.bins[0]) & (edges <= detector.bins[-1])]
+    gap = np.minimum(np.diff(edges, prepend=-np.inf), np.diff(edges, append=np.inf))
+    width = np.asarray(smearing.width(edges))
+    narrow = (width < _NARROW * gap) & (edges > 0)
+    if np.any(width[narrow] < _NARROWEST * edges[narrow]):
+        i = int(np.argmin(np.where(narrow, width / np.where(narrow, edges, 1.0), np.inf)))
+        raise ValueError(
+            f"smearing = {smearing!r}: is {width[i]:.3g} wide at {edges[i]:.6g}, must be at least {_NARROWEST:g} of "
+            "that; leave it out for a detector that is as good as sharp"
+        )
+    around = edges[narrow, None] + width[narrow, None] * np.array(_WIDTHS)
+    return [T for T in detector.recoils_at(around.ravel(), highest).tolist() if 0 < T < highest]
+
+
+@lru_cache(maxsize=64)
+def _smeared_response(detector: Detector, cuts: tuple[float, ...]) -> piecewise.Piecewise | None:
+    """Responses of all bins as polynomials in √T: they are slow to compute, and every plan needs them anew."""
+    if detector.response.smearing is None:
+        return None
+
+    def response(tau: Floats) -> Floats:
+        return detector.bin_response(tau * tau)
+
+    return piecewise.fit(response, np.sqrt(cuts).tolist(), floor=_FEED_FLOOR, name="detector response")
 
 
 @lru_cache(maxsize=256)
@@ -219,32 +293,33 @@ def _build(
     highest = max(2 * end * end / (t.nuclide.mass + 2 * end) for t in targets)
     cuts = _cuts(detector, highest)
     if not cuts:  # no recoil reaches the bins: one panel that never gets weight
-        cuts = [highest, 2 * highest]
-    cuts = sorted({*cuts, *(T for T in further if cuts[0] < T < cuts[-1])})
-    sharp = detector.response.smearing is None
+        cuts = (highest, 2 * highest)
+    smeared = _smeared_response(detector, cuts)
+    cuts = tuple(sorted({*cuts, *(T for T in further if cuts[0] < T < cuts[-1])}))
 
     def feed(tau: Floats) -> Floats:
         """What each target brings to each bin: form factors × response."""
         T = tau * tau
-        response = detector.response.accept(detector.response.mean(T))[None] if sharp else detector.bin_response(T)
+        response = detector.response.accept(detector.response.mean(T))[None] if smeared is None else smeared(tau)
         forms = np.array([np.ones_like(T) if whole is None else _form_factors(detector, t, whole, T) for t in targets])
         return np.asarray((forms[:, None] * response).reshape(-1, T.size))
 
     def fit(ends: Floats) -> piecewise.Piecewise:
         """As polynomials in τ."""
         name = "detector response × form factor"
-        return piecewise.fit(feed, np.sqrt(ends).tolist(), floor=_FEED_FLOOR, name=name)
+        return piecewise.fit(feed, np.sqrt(ends).tolist(), floor=_FEED_FLOOR, name=name, quiet=smeared is not None)
 
     edges = _panel_edges(cuts, 2.0 ** (1 / refinement), refinement)
     if refinement > 1:  # a narrow resolution wants narrower panels than a ratio of energies gives
         edges = np.union1d(edges, _split(fit(_distinct(np.array(cuts))).breaks, refinement) ** 2)
+        edges = _panel_edges(_distinct(edges).tolist(), 2.0 ** (1 / refinement), None)
     edges = _distinct(edges)
     if bare:  # one target for each nuclide
         targets, whole = tuple(IntegrationTarget(i, n) for i, n in enumerate(detector.target.nuclides)), None
     fitted, taus = fit(edges), np.sqrt(edges)
-    n_panels, n_fed = len(edges) - 1, 1 if sharp else detector.n_bins
+    n_panels, n_fed = len(edges) - 1, 1 if smeared is None else detector.n_bins
     bins = np.zeros(n_panels, dtype=np.int64)
-    if sharp:
+    if smeared is None:
         observable = detector.response.mean(0.5 * (edges[:-1] + edges[1:]))
         bins = np.clip(np.searchsorted(detector.bins, observable, side="right") - 1, 0, detector.n_bins - 1)
     x, w = np.polynomial.legendre.leggauss(NODES)
@@ -261,6 +336,7 @@ def _build(
         weight=fitted(tau.ravel()).reshape(len(targets), n_fed, n_panels, NODES) * dT,
         feed_breaks=fitted.breaks,
         feed_coefficients=fitted.coefficients,
+        growth=_GROWTH ** min(1.0, 2 / refinement),
     )
     again = partial(_build, source, detector, parts=parts, bare=bare, further=further)
     return Plan(panels, targets, cuts[0] == 0.0 and _sees_zero(detector), refinement, again)
@@ -277,15 +353,16 @@ def _split(breaks: Floats, n: int) -> Floats:
     return np.asarray(inside.ravel()[1:])
 
 
-def _panel_edges(cuts: Sequence[float], ratio: float, refinement: int) -> Floats:
-    """Panels between cuts, none wider than `ratio`, the first from zero if the cuts begin there."""
+def _panel_edges(cuts: Sequence[float], ratio: float, refinement: int | None) -> Floats:
+    """Panels between cuts, none wider than `ratio`; the first from zero, if the cuts begin there, the finer the more
+    refined it is, or as it is."""
     edges: list[float] = [cuts[0]]
     for low, high in pairwise(cuts):
         if low > 0:
             n = max(1, int(np.ceil(np.log(high / low) / np.log(ratio) - 1e-9)))
             if n > 1:
                 edges += np.geomspace(low, high, n + 1)[1:-1].tolist()
-        else:
+        elif refinement is not None:
             first = high / (8 * refinement) ** 2  # below it, analytic in √T for all that matters
             n = max(1, int(np.ceil(np.log(high / first) / np.log(ratio) - 1e-9)))
             edges += np.geomspace(first, high, n + 1)[:-1].tolist()

@@ -109,7 +109,7 @@ def count_polynomial(
 
     Those of the Standard Model are not among them, but the interference with it is.
     """
-    kind, model = type(batch[0]), _chosen(standard_model)
+    kind, model = type(batch[0]), chosen_model(standard_model)
     names = kind.check_couplings(couplings, phases or {})
     question = batch, names, phases or {}, model, method, rtol, threads
     if target == "electrons":
@@ -220,7 +220,7 @@ def total_polynomial(
     return polynomial
 
 
-def _chosen(model: WithStandardModel) -> StandardModel | None:
+def chosen_model(model: WithStandardModel) -> StandardModel | None:
     """The default one, a stated one or none."""
     if model is False:
         return None
@@ -262,7 +262,7 @@ def standard_model_counts(
     method: Method = "moments",
 ) -> Floats:
     """Counts of the Standard Model that goes with interactions: the default one, a stated one or none."""
-    chosen = _chosen(model)
+    chosen = chosen_model(model)
     if chosen is None:
         return np.zeros(experiment.n_bins)
     if beside and type(beside[0]).check_standard_model is not Interaction.check_standard_model:

@@ -6,7 +6,6 @@ outside without smearing.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,10 @@ from cevns_fast.experiments.responses import (
     GaussianSmearing,
     PoissonSmearing,
     Response,
+    Table,
     breakpoints_of,
     density,
+    is_narrow_gamma,
     probability,
 )
 from cevns_fast.experiments.snapshots import Snapshot, snapshot
@@ -80,8 +81,9 @@ class Detector:
         validate.instance("target", self.target, Target, "a Target, e.g. cevns_fast.Target.of('Ge', {'Ge': 1})")
         validate.instance("response", self.response, Response, "a Response, e.g. cevns_fast.Response(light_yield=1.0)")
         validate.number("mass", self.mass, positive=True)
-        if isinstance(self.form_factor, HelmFormFactor):
-            self.form_factor.check(self.target.nuclides)
+        check = getattr(self.form_factor, "check", None)
+        if check is not None:
+            check(self.target.nuclides)
         elif not all(callable(getattr(self.form_factor, name, None)) for name in ("proton", "neutron")):
             raise ValueError(f"form_factor = {self.form_factor!r}: must be a HelmFormFactor or PointNucleus")
         if self.electron_response is not None:
@@ -118,7 +120,7 @@ class Detector:
             result = self._sharp(mean)
         elif isinstance(smearing, PoissonSmearing):
             result = self._poisson(mean)
-        elif callable(self.response.acceptance):
+        elif callable(self.response.acceptance) or is_narrow_gamma(smearing, self.bins[-1]):
             result = self._smeared(mean, smearing)
         else:
             between = probability(smearing, np.array(self.bins)[:, None], mean)
@@ -141,30 +143,68 @@ class Detector:
         return np.asarray(np.add.reduceat(weighted, starts, axis=0))
 
     def _smeared(self, mean: Floats, smearing: GaussianSmearing | GammaSmearing) -> Floats:
-        """Gauss–Legendre over each bin, in panels no wider than the smearing."""
-        nodes, weights = np.polynomial.legendre.leggauss(32)
-        nodes, weights = (nodes + 1) / 2, weights / 2
-        cuts = sorted({*self.bins, *(x for x in breakpoints_of(self.response.acceptance))})
-        cuts = [x for x in cuts if self.bins[0] <= x <= self.bins[-1]]
+        """∫ density × acceptance between neighbouring edges and breakpoints, where the density is more than nothing."""
         mean = np.maximum(mean, np.finfo(float).tiny)
         width = smearing.width(mean)
-        # In units of the width, from the mean: wide enough on the right for an exponential tail.
-        grid = mean + width * np.array([-40, -9, -6, -4, -2, -1, 0, 1, 2, 4, 6, 9, 13, 18, 25, 40])[:, None]
+        octave = np.floor(np.log2(width))
         result = np.zeros((self.n_bins, mean.size))
-        for low, high in pairwise(cuts):
-            panels = np.clip(grid, low, high)
-            if low == 0:  # leave no edge near 0, where the density of a gamma is x^(shape − 1)
-                panels = np.where(panels < np.minimum(0.3 * mean, high), 0.0, panels)
-            x = panels[:-1, :, None] + np.diff(panels, axis=0)[..., None] * nodes
-            dx = np.diff(panels, axis=0)[..., None] * weights
-            if low == 0:  # x^(shape − 1) is not smooth at 0, in v with x ∝ v⁸ it is
-                at_zero = panels[:-1] == 0
-                x = np.where(at_zero[..., None], panels[1:, :, None] * nodes**8, x)
-                dx = np.where(at_zero[..., None], panels[1:, :, None] * 8 * nodes**7 * weights, dx)
-            weighted = density(smearing, x, mean[:, None], width[:, None]) * self.response.accept(x)
-            integral = np.sum(weighted * dx, axis=(0, 2))
-            result[np.searchsorted(self.bins, low, side="right") - 1] += integral
+        for each in np.unique(octave):  # what is a short interval depends on the width
+            some = np.flatnonzero(octave == each)
+            result[:, some] = self._of_width(mean[some], width[some], smearing)
         return result
+
+    def _of_width(self, mean: Floats, width: Floats, smearing: GaussianSmearing | GammaSmearing) -> Floats:
+        """The same for means whose widths are nearly equal."""
+        accept, narrowest = self.response.accept, width.min()
+        cuts = np.array(sorted({*self.bins, *breakpoints_of(self.response.acceptance)}))
+        cuts = cuts[(self.bins[0] <= cuts) & (cuts <= self.bins[-1])]
+        low, high = cuts[:-1], cuts[1:]
+        bins = np.searchsorted(self.bins, low, side="right") - 1
+        seen = ((mean + _REACH * width).max() > low) & ((mean - _REACH * width).min() < high)
+        smooth = seen & ((low > 0) | isinstance(smearing, GaussianSmearing))  # x^(shape − 1) is not, at 0
+        few = smooth & (high - low <= 0.5 * narrowest) & isinstance(self.response.acceptance, Table)
+        more = smooth & (high - low <= 4 * narrowest) & ~few
+        result = np.zeros((self.n_bins, mean.size))
+        for short, n in ((few, 8), (more, 32)):  # the nodes are the same for every mean
+            nodes, weights = _gauss(n)
+            half = 0.5 * (high - low)[short, None]
+            x = (0.5 * (low + high)[short, None] + half * nodes).ravel()[:, None]
+            weight = accept(x) * (half * weights).ravel()[:, None]
+            starts = np.flatnonzero(np.diff(bins[short], prepend=-1)) * n
+            for first in range(0, mean.size if x.size else 0, _BLOCK):
+                block = slice(first, first + _BLOCK)
+                weighted = density(smearing, x, x - mean[block], mean[block], width[block])
+                result[bins[short][starts // n], block] += np.add.reduceat(weighted * weight, starts, axis=0)
+        for i in np.flatnonzero(seen & ~few & ~more):
+            near = (mean + _REACH * width > low[i]) & (mean - _REACH * width < high[i])
+            if near.any():
+                result[bins[i], near] += self._over_panels(mean[near], width[near], low[i], high[i])
+        return result
+
+    def _over_panels(self, mean: Floats, width: Floats, low: float, high: float) -> Floats:
+        """The same from `low` to `high`, in panels no wider than the smearing."""
+        smearing = self.response.smearing
+        assert isinstance(smearing, GaussianSmearing | GammaSmearing)
+        nodes, weights = _gauss(32)
+        nodes, weights = (nodes + 1) / 2, weights / 2
+        # In units of the width, from the mean: wide enough on the right for an exponential tail.
+        grid = np.array([-_REACH, -9, -6, -4, -2, -1, 0, 1, 2, 4, 6, 9, 13, 18, 25, _REACH], dtype=np.float64)[:, None]
+        if low > 0 or isinstance(smearing, GaussianSmearing):
+            panels = np.clip(grid, (low - mean) / width, (high - mean) / width)
+            z = panels[:-1, :, None] + np.diff(panels, axis=0)[..., None] * nodes
+            offset, dx = z * width[:, None], np.diff(panels, axis=0)[..., None] * weights * width[:, None]
+            x = np.clip(mean[:, None] + offset, low, high)
+        else:  # x^(shape − 1) is not smooth at 0, in v with x ∝ v⁸ it is
+            panels = np.clip(mean + width * grid, low, high)
+            panels = np.where(panels < np.minimum(0.3 * mean, high), 0.0, panels)  # no edge near 0
+            at_zero = (panels[:-1] == 0)[..., None]
+            x = panels[:-1, :, None] + np.diff(panels, axis=0)[..., None] * nodes
+            x = np.where(at_zero, panels[1:, :, None] * nodes**8, x)
+            dx = np.diff(panels, axis=0)[..., None] * weights
+            dx = np.where(at_zero, panels[1:, :, None] * 8 * nodes**7 * weights, dx)
+            offset = x - mean[:, None]
+        weighted = density(smearing, x, offset, mean[:, None], width[:, None]) * self.response.accept(x)
+        return np.asarray(np.sum(weighted * dx, axis=(0, 2)))
 
     def response_breakpoints(self, maximum: float) -> tuple[float, ...]:
         """Recoil energies (MeV) below `maximum` at which a bin's response is not smooth."""
@@ -250,6 +290,20 @@ def _of_electrons(detector: Detector) -> Detector:
     assert detector.electron_response is not None
     target = electrons_of(detector.target)
     return Detector(target, detector.mass, detector.bins, detector.electron_response, BoundElectrons())
+
+
+# Widths from the mean beyond which there is nothing, an exponential tail included.
+_REACH = 40
+
+
+# How many means are evaluated together.
+_BLOCK = 128
+
+
+@remember(maxsize=8)
+def _gauss(n: int) -> tuple[Floats, Floats]:
+    """Gauss–Legendre nodes and weights on [−1, 1]."""
+    return np.polynomial.legendre.leggauss(n)
 
 
 @remember(maxsize=128)

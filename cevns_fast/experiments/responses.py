@@ -360,10 +360,31 @@ def probability(smearing: GaussianSmearing | GammaSmearing, edges: Floats, mean:
     return np.asarray(np.where(upper, -np.diff(above, axis=0), np.diff(below, axis=0)))
 
 
-def density(smearing: GaussianSmearing | GammaSmearing, x: Floats, mean: Floats, width: Floats) -> Floats:
-    """Probability density of the observable at x."""
+def density(
+    smearing: GaussianSmearing | GammaSmearing, x: Floats, offset: Floats, mean: Floats, width: Floats
+) -> Floats:
+    """Probability density of the observable at x, which is the mean + offset: narrow ones need all digits of that."""
     if isinstance(smearing, GaussianSmearing):
-        return np.asarray(np.exp(-0.5 * ((x - mean) / width) ** 2) / (math.sqrt(2 * math.pi) * width))
+        return np.asarray(np.exp(-0.5 * (offset / width) ** 2) / (math.sqrt(2 * math.pi) * width))
     shape = 1 + smearing.shape_per_unit * mean
+    if np.min(shape) > 1e3:
+        return _narrow_gamma(x, offset / mean, shape)
     log_p = shape * np.log(shape / mean) + special.xlogy(shape - 1, x) - shape * x / mean - special.gammaln(shape)
     return np.asarray(np.where(x > 0, np.exp(log_p), 0.0))
+
+
+def is_narrow_gamma(smearing: GaussianSmearing | GammaSmearing, mean: float) -> bool:
+    """Whether a shape is so large that scipy's incomplete Γ has lost digits: 1e-10 of 1 in the tails of 1e7."""
+    return isinstance(smearing, GammaSmearing) and smearing.shape_per_unit * mean > 1e4
+
+
+def _narrow_gamma(x: Floats, d: Floats, shape: Floats) -> Floats:
+    """The gamma density at x = mean (1 + d) for a large shape s: √(s/2π) exp(−s (d − ln(1 + d)) − 1/12s + …) / x.
+
+    Stirling's series for Γ, and that of the logarithm, where large numbers would cancel.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        series = np.polynomial.polynomial.polyval(d, [(-1) ** k / (k + 2) for k in range(8)])
+        deviance = np.where(np.abs(d) < 0.01, d * d * series, d - np.log1p(np.maximum(d, -1.0)))
+        log_p = -shape * deviance - 1 / (12 * shape) + 1 / (360 * shape**3)
+        return np.asarray(np.where(x > 0, np.exp(log_p) * np.sqrt(shape / (2 * np.pi)) / x, 0.0))

@@ -85,7 +85,10 @@ class FluxComponent:
         elif isinstance(self.flavour, str):
             validate.choice("flavour", self.flavour, FLAVOURS)
         else:
-            array = np.array(self.flavour, dtype=np.complex128)
+            try:
+                array = np.array(self.flavour, dtype=np.complex128)
+            except (TypeError, ValueError, OverflowError):
+                array = np.zeros(0, dtype=np.complex128)  # no shape that is right
             hermitian = array.shape == (3, 3) and np.allclose(array, array.conj().T, rtol=0, atol=1e-14)
             if not np.isfinite(array).all() or not (array.shape == (3,) or hermitian):
                 raise ValueError(

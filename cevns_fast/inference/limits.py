@@ -96,8 +96,8 @@ def limit_scan(
     threads : int
         Threads to use if there is no executor.
     executor : concurrent.futures.Executor, optional
-        Computes the limits of 1024 interactions at a time: threads, processes, or what dask and mpi4py offer. Results do
-        not depend on it.
+        Computes the limits of 1024 interactions at a time: threads, processes, or what dask and mpi4py offer. Results
+        do not depend on it.
     progress : callable or bool, optional
         Called with (finished, all) interactions; True draws a progress bar, in a notebook too (extra ``scan``).
 

@@ -46,7 +46,7 @@ class _Kinds(ABCMeta):
     def __signature__(cls) -> inspect.Signature:
         if cls is NumericalInteraction:
             return inspect.signature(_defined)
-        own = inspect.signature(cls.__init__)
+        own = inspect.signature(vars(cls)["__init__"])
         return own.replace(parameters=list(own.parameters.values())[1:])
 
 
@@ -187,7 +187,7 @@ def _defined(
     for name, degree in given.items():
         if name not in parameters:
             raise ValueError(
-                f"couplings: {name!r}: must be one of the parameters, {', '.join(parameters) or 'of which there are none'}"
+                f"couplings: {name!r}: must be one of the parameters, {', '.join(parameters) or 'and there are none'}"
             )
         validate.whole(f"couplings: degree in {name}", degree, minimum=1, maximum=HIGHEST_DEGREE)
     if isinstance(final_mass, str):

@@ -160,6 +160,8 @@ class Interaction(ABC):
     couplings: ClassVar[Mapping[str, str]] = {}
     #: The same, for a class whose `couplings` are something else.
     open_couplings: ClassVar[Mapping[str, str]] = {}
+    #: Of open couplings that are not around zero: (what to start from, least, greatest).
+    coupling_ranges: ClassVar[Mapping[str, tuple[float, float, float]]] = {}
     #: The couplings that `templates` opens if it is not told which.
     default_couplings: ClassVar[tuple[str, ...]] = ()
 
@@ -184,12 +186,13 @@ class Interaction(ABC):
         if isinstance(target, Electron):
             return ()
         amplitudes = cls.amplitudes(batch, target, couplings, phases)
-        return tuple(map(Scattering, cls.processes(batch, target), amplitudes))
+        found = tuple(map(Scattering, cls.processes(batch, target), amplitudes))
+        return found if collision.beam is None else of_flavours(found, batch, collision.beam)
 
     @classmethod
     def tells_flavours(cls, batch: Sequence[Self], electrons: bool, standard_model: Any) -> bool:
         """Whether `scatterings` need to know the beam; what does not is computed for all neutrinos at once."""
-        return False
+        return hasattr(cls, "flavours") and any([each.flavours is not FLAVOURS for each in batch])  # type: ignore[attr-defined]
 
     @classmethod
     def parts(cls, batch: Sequence[Self], standard_model: Any) -> tuple[Part, ...]:
@@ -232,6 +235,33 @@ class Interaction(ABC):
             if abs(abs(validate.coupling(f"phase of {name}", phase)) - 1) > 1e-12:
                 raise ValueError(f"phase of {name} = {phase!r}: must be a complex number of modulus 1")
         return names
+
+
+def check_flavours(interaction: Any) -> None:
+    """Names of flavours, in their order; all of them are always the same object."""
+    given = interaction.flavours
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ValueError(f"flavours = {given!r}: must be a sequence of {', '.join(map(repr, FLAVOURS))}")
+    names = tuple(given)
+    for name in names:
+        validate.choice("flavours", name, FLAVOURS)
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"flavours = {given!r}: must name at least one flavour, and each once")
+    ordered = tuple(name for name in FLAVOURS if name in names)
+    object.__setattr__(interaction, "flavours", FLAVOURS if ordered == FLAVOURS else ordered)
+
+
+def of_flavours(scatterings: tuple[Scattering, ...], batch: Sequence[Any], beam: Beam) -> tuple[Scattering, ...]:
+    """Amplitudes times √(the share of the beam that couples): each flavour has a χ of its own."""
+    shares = [
+        sum(abs(x) ** 2 for name, x in zip(FLAVOURS, beam.state, strict=True) if name in each.flavours)
+        for each in batch
+    ]
+    weight = np.sqrt(shares[:1] if shares.count(shares[0]) == len(shares) else shares)[:, None, None, None]
+    return tuple(
+        Scattering(process, {e: weight * amplitudes for e, amplitudes in polynomial.items()})
+        for process, polynomial in scatterings
+    )
 
 
 def of_batch(batch: Sequence[Any], name: str) -> Batch:

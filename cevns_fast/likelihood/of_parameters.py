@@ -10,7 +10,7 @@ from cevns_fast._kernels.likelihood import LONGEST_NAME, Evaluator, Layout, Syst
 from cevns_fast._validate import Floats
 from cevns_fast.counts.count_table import CountTable, kinks_between
 from cevns_fast.likelihood.assembly import Assembly
-from cevns_fast.likelihood.parameters import FitModel
+from cevns_fast.likelihood.parameters import NEUTRON_RADIUS, FitModel, with_neutron_radius
 from cevns_fast.likelihood.whitening import reduced
 from cevns_fast.parallel.chunks import digest
 
@@ -90,5 +90,6 @@ class OfParameters:
             if model.structure == "m_chi":
                 variants = [counts.experiment, *(each for pair in counts.shapes for each in pair)]
                 ends = kinks_between(parameter.lower, parameter.upper, variants)
-            tables.append(counts.table(model.make, ends))
+            vary = with_neutron_radius if model.structure == NEUTRON_RADIUS else None
+            tables.append(counts.table(model.make, ends, vary))
         return tables

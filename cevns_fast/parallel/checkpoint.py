@@ -32,6 +32,8 @@ class Checkpoint:
     def __init__(self, directory: Path, identity: Mapping[str, str], chunk_rows: int) -> None:
         self.directory = directory
         manifest = {**identity, "chunk_rows": str(chunk_rows)}
+        if directory.exists() and not directory.is_dir():
+            raise ValueError(f"checkpoint = {str(directory)!r}: is a file, must be a folder")
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / MANIFEST
         if not path.exists():

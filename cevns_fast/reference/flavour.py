@@ -56,7 +56,7 @@ def charges_of(charges: Any) -> dict[str, float]:
         quark, leptons = CHARGES[charges]
         found = {f"nu_{name}": float(q) for name, q in zip(FLAVOURS, leptons, strict=True)}
         return {"u": float(quark), "d": float(quark), **found, "e": float(leptons[0]), "e_axial": 0.0}
-    given = dict(charges)
+    given = charges._asdict() if hasattr(charges, "_asdict") else dict(charges)
     return {name: float(given.get(name, 0.0)) for name in ("u", "d", "nu_e", "nu_mu", "nu_tau", "e", "e_axial")}
 
 

@@ -216,12 +216,19 @@ def test_another_scans_checkpoint_is_refused(csi, tmp_path, field):
     scan(csi, checkpoint=tmp_path)
 
 
+def test_a_file_is_no_folder(csi, tmp_path):
+    (tmp_path / "scan").write_text("precious")
+    with pytest.raises(ValueError, match=r"checkpoint = .*: is a file, must be a folder"):
+        scan(csi, checkpoint=tmp_path / "scan")
+    assert (tmp_path / "scan").read_text() == "precious"
+
+
 def test_other_folders_are_refused(csi, tmp_path):
     (tmp_path / "thesis.tmp").write_text("precious")
     with pytest.raises(ValueError, match=r"is not empty and holds no manifest\.json"):
         scan(csi, checkpoint=tmp_path)
     assert (tmp_path / "thesis.tmp").read_text() == "precious"
-    for content in (b"", b"{", b"[1]", b"\xff"):
+    for content in (b"", b"{", b"[1]", b"\xff", b"[" * 100_000):
         (tmp_path / "manifest.json").write_bytes(content)
         with pytest.raises(ValueError, match="not readable"):
             scan(csi, checkpoint=tmp_path)

@@ -57,7 +57,8 @@ static void one_case(size_t groups, size_t bins, int sharp, double lowest, int p
     double *feed_breaks = doubles(3, sqrt(lowest), 0.5 * (sqrt(lowest + 0.04) - sqrt(lowest)));
     double *feed = doubles(2 * (DEGREE + 1) * TARGETS * fed, 0.1, 0.01);
     const rates_plan plan = {mass, first_panel, low, up, first_bin, count, recoil, energy, factor, weight, first_weight,
-                             first_piece, first_feed, feed_breaks, feed, TARGETS, 2, DEGREE, TARGETS * fed};
+                             first_piece, first_feed, feed_breaks, feed, TARGETS, 2, DEGREE, TARGETS * fed,
+                             1.5, 0.0};
 
     int64_t *cell_power = integers(CELLS, 0, 2), *cell_lane = integers(CELLS, 0, 0);
     cell_lane[CELLS - 1] = (int64_t)(groups * RATES_GROUP - 1);

@@ -634,7 +634,8 @@ ERRORS = {
     ),
     "bad fixed": ({**EFT, "fixed": {"C_V": math.nan}}, "C_V = nan: must be"),
     "needs a range": (
-        {"model": cf.StandardModel, "parameters": ("sin2_theta_w",)}, "bounds: 'sin2_theta_w' needs a finite range"
+        {"model": cf.ScalarMediator, "parameters": ("m_S",), "fixed": {"m_chi": 1.0}},
+        "bounds: 'm_S' needs a finite range",
     ),
     "infinite range": ({**EFT, "bounds": {"m_chi": (0.0, math.inf)}}, r"of m_chi = \(0.0, inf\): must be finite"),
     "unknown range": ({**EFT, "bounds": {"m_ch": (0.0, 1.0)}}, "bounds = 'm_ch': did you mean 'm_chi'"),

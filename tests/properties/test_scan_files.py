@@ -176,6 +176,11 @@ def test_files_are_not_overwritten_silently(scan, tmp_path):
     assert_same(cf.open_scan(path), scan)
 
 
+def test_a_folder_in_place_of_a_file(scan, tmp_path):
+    with pytest.raises(ValueError, match="is a folder, must be a file"):
+        scan.save(tmp_path, overwrite=True)
+
+
 FULL = """
 import resource, sys
 import cevns_fast as cf

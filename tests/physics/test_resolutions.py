@@ -1,0 +1,131 @@
+"""Resolutions beside acceptances of many points, and far narrower than bins: quick, and right."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+import cevns_fast as cf
+from cevns_fast.counts.plan import plan_of
+from cevns_fast.experiments import detectors
+from cevns_fast.reference import event_rate
+
+SM = cf.StandardModel()
+
+
+class Line(NamedTuple):
+    components: tuple[cf.FluxComponent, ...]
+    fluence_per_exposure: float
+    exposure_unit: str
+
+
+POINTS = np.linspace(0.0, 60.0, 1000)
+TABLE = cf.Table(tuple(POINTS.tolist()), tuple((0.8 * special.expit(0.5 * (POINTS - 8.0))).tolist()))
+
+
+def detector(bins, smearing, acceptance=1.0):
+    response = cf.Response(light_yield=1.2, smearing=smearing, acceptance=acceptance)
+    return cf.Detector(cf.Target.of("CsI", {"Cs": 1, "I": 1}), 14.0, tuple(bins), response)
+
+
+def experiment(*arguments):
+    made = detector(*arguments)
+    return cf.Experiment("resolution", cf.PionDecayAtRest(19.3), made, 1e23, None, np.zeros(made.n_bins))
+
+
+def density_of(smearing, mean):
+    if isinstance(smearing, cf.GammaSmearing):
+        shape = 1 + smearing.shape_per_unit * mean
+        return stats.gamma(shape, scale=mean / shape).pdf
+    return stats.norm(mean, smearing.width(np.array(mean))).pdf
+
+
+@pytest.mark.parametrize(
+    "smearing",
+    [
+        cf.GaussianSmearing(1.0),
+        cf.GaussianSmearing(0.0, constant=0.05),
+        cf.GammaSmearing(0.7),
+        cf.GammaSmearing(3000.0),
+    ],
+    ids=["gaussian", "constant", "gamma", "narrow gamma"],
+)
+def test_acceptance_of_a_thousand_points(smearing):
+    """Gauss–Legendre of each straight piece in turn."""
+    made = detector((4.0, 6.5, 20.0), smearing, TABLE)
+    T = np.array([2e-4, 4e-3, 7e-3, 0.016])
+    x, w = np.polynomial.legendre.leggauss(24)
+    for i, mean in enumerate(made.response.mean(T)):
+        cuts = np.union1d(made.bins, POINTS[(POINTS > 4.0) & (POINTS < 20.0)])
+        nodes = 0.5 * (cuts[:-1] + cuts[1:])[:, None] + 0.5 * np.diff(cuts)[:, None] * x
+        pieces = np.sum(density_of(smearing, mean)(nodes) * TABLE(nodes) * w, axis=1) * 0.5 * np.diff(cuts)
+        expected = [pieces[cuts[:-1] < 6.5].sum(), pieces[cuts[:-1] >= 6.5].sum()]
+        np.testing.assert_allclose(made.bin_response(T[i])[:, 0], expected, rtol=2e-11, atol=1e-15)
+
+
+@pytest.mark.parametrize("smearing", [cf.GaussianSmearing(1.0), cf.GammaSmearing(0.7)], ids=["gaussian", "gamma"])
+def test_a_thousand_points_cost_little(smearing, monkeypatch):
+    """It was 9 to 399 s for two thousand million densities: they are counted, on a machine of any speed."""
+    evaluated, density = [], detectors._density
+
+    def counted(*arguments):
+        found = density(*arguments)
+        evaluated.append(found.size)
+        return found
+
+    monkeypatch.setattr(detectors, "_density", counted)
+    counts = cf.event_rate(experiment(np.arange(0, 61, 2), smearing, TABLE), SM)
+    assert 1e4 < sum(evaluated) < 3e7
+    assert np.all(counts > 0)
+
+
+@pytest.mark.parametrize("width", [0.05, 1e-3, 1e-5, 1e-7])
+@pytest.mark.parametrize("kind", ["constant", "statistical", "linear", "gamma"])
+def test_widths_far_below_the_bins(width, kind):
+    """No warning, and sharp bins with their edges' blur: counts differ by second order in the width."""
+    bins = np.arange(4.0, 25.0)
+    smearing = {
+        "constant": cf.GaussianSmearing(0.0, constant=width),
+        "statistical": cf.GaussianSmearing(width),
+        "linear": cf.GaussianSmearing(0.0, linear=width),
+        "gamma": cf.GammaSmearing(width**-2),
+    }[kind]
+    blurred = experiment(bins, smearing)
+    found, sharp = (cf.event_rate(each, SM) for each in (blurred, experiment(bins, None)))
+    assert len(plan_of(blurred.source, blurred.detector, 1e-11).panels.low) < 3000  # thousands took minutes
+    blur = smearing.width(bins[:-1])
+    np.testing.assert_allclose(found, sharp, rtol=1e-10 + np.max(blur) ** 2, atol=0)
+    assert width > 1e-3 or np.all(np.abs(found - sharp) < (1e-10 + np.max(blur) ** 2) * sharp)
+
+
+def test_a_narrow_width_is_that_of_the_twin():
+    """On one nuclide, a point, and a line, for which the twin takes a second."""
+    made = detector((8.0, 9.0), cf.GaussianSmearing(0.0, constant=0.01))
+    made = made.replace(target=cf.Target.of("Cs", {"Cs": 1}), form_factor=cf.PointNucleus())
+    line = Line((cf.FluxComponent("line", False, lines=((40.0, 1.0),)),), 1e6, "days")
+    narrow = cf.Experiment("narrow", line, made, 1.0, None, np.zeros(1))
+    np.testing.assert_allclose(cf.event_rate(narrow, SM), event_rate(narrow, SM), rtol=1e-10)
+
+
+def test_a_narrow_width_at_a_step_of_the_acceptance():
+    """In closed form: the acceptance's step inside a bin is blurred like an edge."""
+    step, width, T = 8.5, 1e-3, np.array([8.4995e-3, 8.501e-3]) / 1.2
+    made = detector((8.0, 9.0), cf.GaussianSmearing(0.0, constant=width), cf.LogisticAcceptance(1.0, 1e-12, 0.0, step))
+    mean = made.response.mean(T)
+    np.testing.assert_allclose(made.bin_response(T)[0], 0.5 * special.ndtr((mean - step) / width), rtol=1e-9)
+    whole = experiment((8.0, 9.0), cf.GaussianSmearing(0.0, constant=width), made.response.acceptance)
+    half = cf.event_rate(experiment((step, 9.0), None), SM)
+    np.testing.assert_allclose(cf.event_rate(whole, SM), 0.5 * half, rtol=1e-5)
+
+
+def test_a_width_that_numbers_do_not_resolve_is_refused():
+    with pytest.raises(ValueError, match=r"smearing = GaussianSmearing.*: is 1e-12 wide at .*, must be at least 1e-09"):
+        cf.event_rate(experiment((4.0, 5.0, 6.0), cf.GaussianSmearing(0.0, constant=1e-12)), SM)
+
+
+def test_one_bin_narrower_than_any_grid_is_seen():
+    """A smeared detector whose response fits between two points at which one looks for it."""
+    made = experiment((9.0, 9.00001), cf.GaussianSmearing(0.0, constant=1e-7))
+    sharp = cf.event_rate(experiment((9.0, 9.00001), None), SM)
+    np.testing.assert_allclose(cf.event_rate(made, SM), sharp, rtol=1e-9)
