@@ -48,7 +48,7 @@ class Beam(NamedTuple):
 
 
 class Components(NamedTuple):
-    """Components of a flux: intervals on which a spectrum is smooth, polynomials of u ∈ [−1, 1] on pieces, and lines."""
+    """Components of a flux: intervals where a spectrum is smooth, polynomials of u ∈ [−1, 1] on pieces, and lines."""
 
     first_interval: Integers  # [components + 1]
     begin: Floats  # [intervals]

@@ -1,7 +1,7 @@
 """Counts by the literal double integral over flux × dσ/dT × acceptance, of any dσ/dT.
 
-There are two integrands: a user's function (`NumericalInteraction`), and the generic one that evaluates the term table of
-any other interaction. The recoil integral has the nodes of the rate kernel, the flux integral Gauss–Legendre nodes from
+There are two integrands: a user's function (`NumericalInteraction`), and the generic one that evaluates the term table
+of any other interaction. The recoil integral has the nodes of the rate kernel, the flux integral Gauss–Legendre nodes from
 E_min(T) on. Both are refined until the counts agree with a refinement.
 """
 
@@ -636,8 +636,8 @@ def spectrum(
         _finite(interaction, nuclide, least, T, found)
         worst = int(np.argmax(difference))
         warnings.warn(
-            f"dN/dT at T = {T[worst]:g} agrees with its last refinement to {difference[worst] / abs(found[worst]):.1g} "
-            "only; state breakpoints",
+            f"dN/dT at T = {T[worst]:g} agrees with its last refinement to "
+            f"{difference[worst] / abs(found[worst]):.1g} only; state breakpoints",
             piecewise.AccuracyWarning,
             stacklevel=2,
         )

@@ -1,4 +1,4 @@
-"""A double integral in threads, forks and other processes, before and after parallel kernels: the same bits, no hang."""
+"""A double integral in threads, forks and other processes, after parallel kernels and before: same bits, no hang."""
 
 import multiprocessing
 import os
