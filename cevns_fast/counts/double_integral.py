@@ -1,8 +1,8 @@
 """Counts by the literal double integral over flux × dσ/dT × acceptance, of any dσ/dT.
 
 There are two integrands: a user's function (`NumericalInteraction`), and the generic one that evaluates the term table
-of any other interaction. The recoil integral has the nodes of the rate kernel, the flux integral Gauss–Legendre nodes from
-E_min(T) on. Both are refined until the counts agree with a refinement.
+of any other interaction. The recoil integral has the nodes of the rate kernel, the flux integral Gauss–Legendre nodes
+from E_min(T) on. Both are refined until the counts agree with a refinement.
 """
 
 import math
@@ -578,8 +578,8 @@ def _check_polynomial(
         at = ", ".join(f"{n} = {x * s:g}" for n, x, s in zip(couplings, point, scale, strict=True))
         degrees = {name: kind.degrees[name] for name in couplings}
         raise ValueError(
-            f"couplings = {degrees}: counts are no polynomial of these degrees: at {at} bin {b} has {values[row, b]:.6g}, "
-            f"not {expected[row, b]:.6g}"
+            f"couplings = {degrees}: counts are no polynomial of these degrees: at {at} bin {b} has "
+            f"{values[row, b]:.6g}, not {expected[row, b]:.6g}"
         )
 
 
