@@ -9,7 +9,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from cevns_fast._kernels import double_integral as kernel
 from cevns_fast._kernels import rates
 from cevns_fast._kernels.double_integral import Components, Nodes, Particles, Rows, Tasks
 from cevns_fast._kernels.rates import LOWEST_T_POWER, Flux
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
 from cevns_fast.counts import piecewise
@@ -77,7 +78,7 @@ def _shares(component: FluxComponent, flavours: bool) -> list[tuple[int, float]]
     return [(i, float(share)) for i, share in enumerate(rho.diagonal().real) if share != 0]
 
 
-@lru_cache(maxsize=128)
+@remember(maxsize=128)
 def _beam_of(source: Source, flavours: bool = False, cuts: tuple[float, ...] = ()) -> _Beam:
     """Each component's spectrum as polynomials, cut at further energies, and its lines; those of each flavour apart.
 
@@ -191,7 +192,7 @@ class _Grid(NamedTuple):
     first_block: Integers  # [masses + 1]
 
 
-@lru_cache(maxsize=32)
+@remember(maxsize=32)
 def _grid_of(
     plan: Plan,
     walk: Flux,
@@ -453,7 +454,7 @@ def _of_function(
     return found[:, list(experiment.kept)] if experiment.excluded else found
 
 
-@lru_cache(maxsize=64)
+@remember(maxsize=64)
 def _walk_of(moments: FluxMoments, cuts: tuple[float, ...]) -> Flux:
     """What tells the rate kernel where to cut panels: kinks of the flux, and energies of the user's."""
     flux = moments.flux

@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from itertools import combinations_with_replacement, pairwise
 from typing import cast
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from cevns_fast._kernels import rates as kernel
 from cevns_fast._kernels.rates import LOWEST_T_POWER, NODES, T_POWERS, Panels, Terms
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
 from cevns_fast.counts.flux import FluxMoments, Lane, flux_moments
@@ -86,13 +87,13 @@ class Plan:
         return self.build(self.refinement, bare=True, further=cuts)
 
 
-@lru_cache(maxsize=64)
+@remember(maxsize=64)
 def in_parts(plan: Plan) -> Plan:
     """A plan whose panels, as they are after images have cut them, are two unequal parts each: to judge it by."""
     return replace(plan, panels=replace(plan.panels, split=_SPLIT))
 
 
-@lru_cache(maxsize=64)
+@remember(maxsize=64)
 def plan_of(source: Source, detector: Detector, rtol: float, parts: tuple[Part, ...] = ()) -> Plan:
     """The coarsest plan that agrees to `rtol` with other panels, for probe masses and propagators.
 
@@ -213,7 +214,7 @@ def _sees_zero(detector: Detector) -> bool:
     return bool(lower > 0.5 * upper > 0)
 
 
-@lru_cache(maxsize=64)
+@remember(maxsize=64)
 def _cuts(detector: Detector, highest: float) -> tuple[float, ...]:
     """Recoil energies between which every response is smooth, from the lowest to the highest that matter."""
     response = detector.response
@@ -262,7 +263,7 @@ def _transitions(detector: Detector, highest: float) -> list[float]:
     return [T for T in detector.recoils_at(around.ravel(), highest).tolist() if 0 < T < highest]
 
 
-@lru_cache(maxsize=64)
+@remember(maxsize=64)
 def _smeared_response(detector: Detector, cuts: tuple[float, ...]) -> piecewise.Piecewise | None:
     """Responses of all bins as polynomials in √T: they are slow to compute, and every plan needs them anew."""
     if detector.response.smearing is None:
@@ -274,7 +275,7 @@ def _smeared_response(detector: Detector, cuts: tuple[float, ...]) -> piecewise.
     return piecewise.fit(response, np.sqrt(cuts).tolist(), floor=_FEED_FLOOR, name="detector response")
 
 
-@lru_cache(maxsize=256)
+@remember(maxsize=256)
 def _build(
     source: Source,
     detector: Detector,
