@@ -50,6 +50,8 @@ _MOST_MASSES = 64
 _MOST_CELLS = 2_000_000
 # What is left of a monomial by rounding, relative to all of them together; and what a check may differ by.
 _NOISE = 1e-13
+# Of an energy, with what an integral over little of it adds up.
+_ROUNDING = 64 * float(np.finfo(np.float64).eps)
 # To what a spectrum at points agrees with its refinement.
 _POINT = 1e-11
 _SAME = 1e-8
@@ -320,6 +322,13 @@ def _differences(coarse: Floats, fine: Floats) -> Floats:
     return np.asarray(np.abs(coarse - fine) / np.where(scale > 0, scale, 1.0))
 
 
+def _rounding(problem: _Problem) -> Floats:
+    """How well the counts of each row are known: near its threshold, little is left of the difference of energies."""
+    end, m = float(problem.walk.breaks[-1]), problem.final_mass[:, None]
+    room = 1 - (m + m * m / (2 * problem.plan.panels.mass)) / end
+    return np.asarray(_ROUNDING / np.where(room > 0, room, np.inf).min(axis=1))
+
+
 def _accurate(problem: _Problem, rtol: float, threads: int, name: str, refuse: Callable[[int, _Level], None]) -> Floats:
     """Counts of each row at the coarsest nodes that agree, to `rtol`, with a refinement.
 
@@ -327,6 +336,7 @@ def _accurate(problem: _Problem, rtol: float, threads: int, name: str, refuse: C
     from any way of sharing the work. `refuse` is told of a row that is not finite.
     """
     found = np.zeros((len(problem.final_mass), problem.plan.panels.bins))
+    allowed = np.maximum(rtol, _rounding(problem))
     waiting = [(_Level(problem.beam.order, 1), np.arange(len(found)))]
     while waiting:
         level, rows = waiting.pop()
@@ -336,12 +346,12 @@ def _accurate(problem: _Problem, rtol: float, threads: int, name: str, refuse: C
             refuse(int(rows[~np.isfinite(values).all(axis=1)][0]), level)
         found[rows] = values
         finer = _evaluate(part, _Level(level.order + 1, level.factor, in_parts=True), threads)
-        failed = _differences(values, finer).max(axis=1, initial=0.0) > rtol
+        failed = _differences(values, finer).max(axis=1, initial=0.0) > allowed[rows]
         if not failed.any():
             continue
         rows, values, part = rows[failed], values[failed], problem.of(rows[failed])
         in_energy, in_recoil = (
-            _differences(values, _evaluate(part, one, threads)).max(axis=1) > rtol
+            _differences(values, _evaluate(part, one, threads)).max(axis=1) > allowed[rows]
             for one in (level._replace(order=level.order + 1), level._replace(in_parts=True))
         )
         neither = ~in_energy & ~in_recoil

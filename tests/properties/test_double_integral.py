@@ -120,6 +120,18 @@ def test_functions_by_hand(experiment):
         assert_same(row, cf.event_rate(experiment, cf.ScalarMediator(m, m_S, 1e-4), standard_model=False))
 
 
+def test_up_to_the_kinematic_limit(csi):
+    """Where hardly any energy is left, rounding is no lack of nodes: nothing warns, and counts go to zero."""
+    E, M = csi.source.components[1].breakpoints[-1], cf.nuclide("Cs133").mass
+    limit = M * (np.sqrt(1 + 2 * E / M) - 1)
+    one = cf.NumericalInteraction(cross_sections.scalar, {"m_chi": 2.0, "m_S": 1.0, "y": 1e-4}, final_mass="m_chi")
+    for room, rel in ((1e-2, 1e-10), (1e-4, 1e-9), (1e-6, 1e-7), (1e-8, 1e-5), (-1e-9, 0.0)):
+        m = float(limit * (1 - room))
+        found = cf.event_rate(csi, one.replace(m_chi=m), standard_model=False)
+        expected = cf.event_rate(csi, cf.ScalarMediator(m, 1.0, 1e-4), standard_model=False)
+        assert np.all(np.abs(found - expected) <= rel * expected.max()) and bool(found.any()) == (room > 0), room
+
+
 def resonance(width, **breakpoints):
     return cf.NumericalInteraction(
         cross_sections.resonance, {"E_0": 35.0, "width": width, "g": 1e-9}, {"g": 2}, **breakpoints
