@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
     experiments = [cf.load(name) for name in args.experiment]
     names = "+".join(experiment.name for experiment in experiments)
     stem = f"scan-{names}-{'-'.join(args.couplings)}{_mass(args.model, given)}"
-    netcdf, png = outputs.paths(args, stem, ".nc")
+    netcdf, picture = outputs.paths(args, stem, ".nc")
     try:
         grids = _grids(args, experiments, new, phases)
         with _workers(args) as executor:
@@ -51,17 +51,17 @@ def run(args: argparse.Namespace) -> None:
         print(f"{name} from {grid[0]:g} to {grid[-1]:g}")
     _print_regions(scan, sum(experiment.n_bins for experiment in experiments))
     title = _title(args, names, given) if drawing.available() else ""
-    figure = drawing.png(plotting.scan_plane(scan, title=title)) if drawing.available() else None
+    figure = drawing.FORMATS[args.format](plotting.scan_plane(scan, title=title)) if drawing.available() else None
     scan.save(netcdf, overwrite=args.force)
     if figure is None:
         print(f"written: {netcdf}; {outputs.NO_PLOT}")
         return
     try:
-        _files.write({png: figure}, overwrite=args.force)
+        _files.write({picture: figure}, overwrite=args.force)
     except OSError:
         netcdf.unlink(missing_ok=True)  # both or neither
         raise
-    print(f"written: {netcdf}, {png}")
+    print(f"written: {netcdf}, {picture}")
 
 
 def _print_regions(scan: "Scan", n_bins: int) -> None:

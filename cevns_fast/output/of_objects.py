@@ -16,7 +16,7 @@ from cevns_fast.inference.limit_curve import LimitCurve
 from cevns_fast.inference.scan_result import Scan
 from cevns_fast.inference.toys import FeldmanCousins, GoodnessOfFit
 from cevns_fast.interactions.process import Interaction
-from cevns_fast.likelihood.measurement import measurement_of
+from cevns_fast.likelihood.measurement import background_counts, measurement_of
 from cevns_fast.output.drawing import LOOKS, coupling_symbol
 
 if TYPE_CHECKING:
@@ -97,13 +97,11 @@ def experiment(
     if residuals:
         pulls = np.divide(measured.data - total, error, out=np.full(of.n_bins, np.nan), where=error > 0)
         axes.axhline(0.0, color="0.5", linewidth=0.8)
-        axes.errorbar(centres, _everywhere(of, pulls), yerr=1.0, **points)
+        axes.errorbar(centres, of.everywhere(pulls), yerr=1.0, **points)
         axes.set(ylabel="(data − prediction)/σ")
     else:
         axes.axhline(0.0, color="0.5", linewidth=0.5)
-        axes.errorbar(
-            centres, _everywhere(of, measured.data) / divisor, yerr=_everywhere(of, error) / divisor, **points
-        )
+        axes.errorbar(centres, of.everywhere(measured.data) / divisor, yerr=of.everywhere(error) / divisor, **points)
         lines = {"Standard Model": expected}
         if interaction is not None and not np.array_equal(total, expected):
             lines |= {type(interaction).__name__: total - expected, f"with {type(interaction).__name__}": total}
@@ -111,7 +109,7 @@ def experiment(
             lines |= background_counts(of)
         for (name, counts), (color, dashes) in zip(lines.items(), LOOKS, strict=False):
             axes.stairs(
-                _everywhere(of, counts) / divisor, edges, baseline=None, color=color, linestyle=dashes, label=name
+                of.everywhere(counts) / divisor, edges, baseline=None, color=color, linestyle=dashes, label=name
             )
         axes.set(ylabel=counts_label(of))
         axes.legend(title=of.name or None)
@@ -119,20 +117,6 @@ def experiment(
     if edges[0] > 0 and edges[-1] > 50 * edges[0]:
         axes.set_xscale("log")
     return axes
-
-
-def background_counts(of: Experiment) -> dict[str, Floats]:
-    """Counts per bin of each background by name, without those that are zero everywhere."""
-    found = {each.name: each.counts for each in of.backgrounds}
-    found["steady state"] = measurement_of(of).steady_state
-    return {name: counts for name, counts in found.items() if np.any(counts > 0)}
-
-
-def _everywhere(of: Experiment, counts: Floats) -> Floats:
-    """Counts of all bins of the detector, NaN where one is left out."""
-    found = np.full(of.detector.n_bins, np.nan)
-    found[list(of.kept)] = counts
-    return found
 
 
 def limit_curve(of: LimitCurve, ax: "Axes | None" = None, *, filled: bool = False, **style: Any) -> "Axes":
