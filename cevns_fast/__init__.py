@@ -37,7 +37,7 @@ _HOMES = {
     "experiments.shared": ("BackgroundVariation", "SharedScale", "SignalVariation"),
     "experiments.solar": ("Solar",),
     "experiments.sources": ("FluxComponent", "PionDecayAtRest", "Reactor", "TabulatedSource"),
-    "experiments.oscillated": ("OscillatedSource",),
+    "experiments.oscillated": ("NonUnitarySource", "OscillatedSource"),
     "experiments.responses": (
         "GammaSmearing",
         "GaussianSmearing",
@@ -75,6 +75,8 @@ _HOMES = {
     "interactions.scalar_mediator": ("ScalarMediator",),
     "interactions.loop_functions": ("F_G", "LoopFunctions", "loop_functions"),
     "interactions.vector_mediator": ("LoopConvention", "VectorMediator"),
+    "interactions.numerical": ("NumericalInteraction",),
+    "counts.piecewise": ("AccuracyWarning",),
     "counts.templates": ("Templates", "event_rate", "templates"),
     "counts.spectrum": ("differential_cross_section", "recoil_spectrum"),
     "likelihood.nuisances": (
@@ -90,6 +92,8 @@ _HOMES = {
     "inference.limits": ("limit_scan",),
     "inference.toys": ("BestFit", "FeldmanCousins", "GoodnessOfFit", "best_fit", "feldman_cousins", "goodness_of_fit"),
     "inference.correlation": ("correlation_scan",),
+    "inference.cls": ("Discovery", "discovery"),
+    "inference.confidence_map": ("ConfidenceMap", "feldman_cousins_map"),
     "interop.fitters": (
         "PriorTransform",
         "minuit_cost",

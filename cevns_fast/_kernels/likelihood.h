@@ -57,7 +57,7 @@ struct cevns_fast_likelihood {
     size_t outputs; /* of all experiments' tables */
     int poisson; /* whether any experiment counts Poisson events */
     int mixed;   /* whether `mix` is not the unit matrix */
-    int plain;   /* whether `evaluate_block` serves it */
+    int plain;   /* whether the loops over points of likelihood_batch.c serve it */
     int curved;  /* whether mu is not linear in all nuisances, or one is free */
     size_t *indices;      /* owns what follows; NONE stands for "not there" */
     size_t *coupling_at;  /* [couplings] where each is in theta */
@@ -124,6 +124,16 @@ INTERNAL void cevns_fast_differentiate(const cevns_fast_likelihood *l, const dou
                                       double *gradient);
 INTERNAL void cevns_fast_differentiate_twice(const cevns_fast_likelihood *l, const double *theta, const point *at,
                                             double *hessian);
+
+/* likelihood_model.c: the same, and mu where the nuisances are in `solved`, all of them profiled. */
+INTERNAL void cevns_fast_predict(const cevns_fast_likelihood *l, const double *theta, point *at);
+
+/* likelihood_minimise.c: the downhill step of (H + damping |diag H|) for the free parameters, 0 if that is not positive
+ * definite; and chi2 beside a maximum or saddle, infinite if it is none. */
+INTERNAL int cevns_fast_damped_step(size_t n, const int *is_free, const double *gradient, const double *hessian,
+                                    double damping, double *matrix, double *step);
+INTERNAL double cevns_fast_beside(const cevns_fast_likelihood *l, const double *theta, size_t n, const int *is_free,
+                                  const double *hessian, double value, double *trial);
 
 /* likelihood_batch.c: whether it has a short cut for many points. */
 INTERNAL int cevns_fast_is_plain(const cevns_fast_likelihood *l);

@@ -378,3 +378,11 @@ double cevns_fast_evaluate(const cevns_fast_likelihood *l, const double *theta, 
     double value = cevns_fast_profile(l, 0, at);
     return isnan(value) ? INFINITY : value;
 }
+
+void cevns_fast_predict(const cevns_fast_likelihood *l, const double *theta, point *at)
+{
+    predict(l, theta, 0, at);
+    cevns_fast_respond(l, theta, 1, at);
+    memset(at->step, 0, l->nuisances * sizeof(double));
+    expect(l, 0, 1, at);
+}

@@ -12,7 +12,7 @@ from cevns_fast.papers import PAPERS, PUBLIC_DATA
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parsed arguments, and NAME=VALUE found after options too: argparse leaves those over."""
-    parser = _parser()
+    parser = command_line()
     args, rest = parser.parse_known_args(argv)
     if rest and ("parameters" not in args or any(each.startswith("-") for each in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -46,7 +46,8 @@ class _Names(argparse.Action):
         namespace.behind_names = vars(namespace).get("behind_names", []) + behind
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """All commands; also what `completion` reads."""
     parser = _Parser(
         prog="cevns-fast",
         description="Coherent neutrino-nucleus scattering with new physics: rates, limits, papers.",
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "-e", "--experiment", default="coherent-csi-2017", metavar="NAME|TOML", help="default %(default)s"
     )
     _model_options(command)
-    _output_options(command, default=None, what="also write rate-EXPERIMENT.csv and .png into DIR")
+    _output_options(command, default=None, what="also write rate-EXPERIMENT.csv and the figure into DIR", figure=True)
 
     command = _command(commands, "limit", "upper limits on couplings over the mass of the new fermion")
     command.add_argument(
@@ -96,7 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     _model_options(command)
     command.add_argument("--threads", type=int, default=1, metavar="N", help="default %(default)s")
-    _output_options(command, default="results", what="where limits-EXPERIMENT.csv and .png go; default %(default)s")
+    _output_options(
+        command,
+        default="results",
+        what="where limits-EXPERIMENT.csv and the figure go; default %(default)s",
+        figure=True,
+    )
 
     command = _command(commands, "scan", "chi2 on a plane of two couplings: allowed regions and best fit")
     command.add_argument("couplings", nargs=2, metavar="NAME", help="the two, e.g. C_S a_M, or C_V_u C_V_d")
@@ -110,9 +116,7 @@ def _parser() -> argparse.ArgumentParser:
             axis, metavar="MIN:MAX[:N]", type=_grid,
             help=f"grid of the {which} coupling; default: around the region allowed at 95%% CL",
         )  # fmt: skip
-    command.add_argument(
-        "--points", type=int, default=401, metavar="N", help="of a grid that states no N; default %(default)s"
-    )
+    command.add_argument("--points", type=int, metavar="N", help="of a grid that states no N; default 401")
     command.add_argument(
         "--profile", nargs="+", action=_Names, default=[], metavar="NAME",
         help="further couplings, over which chi2 is minimised",
@@ -126,12 +130,20 @@ def _parser() -> argparse.ArgumentParser:
         help="what Delta chi2 is above: the best fit, also outside the grid (default), or the grid's lowest point",
     )  # fmt: skip
     command.add_argument(
+        "--feldman-cousins", action="store_true",
+        help="confidence by toys, also where Wilks' theorem fails; grids of 50 points by default",
+    )  # fmt: skip
+    command.add_argument("--toys", type=int, default=2000, metavar="N", help="near the contour; default %(default)s")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the toys; default %(default)s")
+    command.add_argument(
         "--checkpoint", metavar="DIR", help="keep what is finished there; the same command then resumes from it"
     )
     command.add_argument("--workers", type=int, metavar="N", help="default: one for each processor")
     command.add_argument("--processes", action="store_true", help="workers are processes instead of threads")
     _model_options(command)
-    _output_options(command, default="results", what="where scan-….nc and .png go; default %(default)s")
+    _output_options(
+        command, default="results", what="where scan-….nc and the figure go; default %(default)s", figure=True
+    )
 
     command = _command(commands, "dark-matter", "mass and coupling of chi: recoils, relic density, seesaw, stability")
     command.add_argument(
@@ -151,7 +163,12 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     command.add_argument("--masses", type=int, default=120, metavar="N", help="how many masses; default %(default)s")
     command.add_argument("--threads", type=int, default=1, metavar="N", help="default %(default)s")
-    _output_options(command, default="results", what="where dark-matter-MODEL.csv and .png go; default %(default)s")
+    _output_options(
+        command,
+        default="results",
+        what="where dark-matter-MODEL.csv and the figure go; default %(default)s",
+        figure=True,
+    )
 
     command = _command(commands, "reproduce", "draw a paper's figures and compare its numbers with ours")
     choices = (*PAPERS, PUBLIC_DATA)
@@ -163,6 +180,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(commands, "c-interface", "write the C header and source that evaluate exported fits")
     _output_options(command, default=".", what="where the headers and sources go; default here")
+
+    command = _command(commands, "completion", "print what lets a shell complete commands, options and names")
+    command.add_argument("shell", choices=("bash", "zsh", "fish"), help='eval "$(cevns-fast completion bash)"')
     return parser
 
 
@@ -193,9 +213,13 @@ def _model_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _output_options(command: argparse.ArgumentParser, default: str | None, what: str) -> None:
+def _output_options(command: argparse.ArgumentParser, default: str | None, what: str, *, figure: bool = False) -> None:
     command.add_argument("-o", "--output", default=default, metavar="DIR", help=what)
     command.add_argument("--force", action="store_true", help="overwrite files")
+    if figure:
+        command.add_argument(
+            "--format", choices=("png", "pdf", "svg"), default="png", help="of the figure; default %(default)s"
+        )
 
 
 def _grid(text: str) -> tuple[float, float, int | None]:

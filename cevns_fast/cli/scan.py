@@ -30,14 +30,17 @@ def run(args: argparse.Namespace) -> None:
     new, phases = interaction(args.model, given), _phases(args)
     experiments = [cf.load(name) for name in args.experiment]
     names = "+".join(experiment.name for experiment in experiments)
-    stem = f"scan-{names}-{'-'.join(args.couplings)}{_mass(args.model, given)}"
-    netcdf, png = outputs.paths(args, stem, ".nc")
+    kind = "feldman-cousins" if args.feldman_cousins else "scan"
+    stem = f"{kind}-{names}-{'-'.join(args.couplings)}{_mass(args.model, given)}"
+    netcdf, picture = outputs.paths(args, stem, ".nc")
     try:
         grids = _grids(args, experiments, new, phases)
         with _workers(args) as executor:
-            scan = cf.correlation_scan(
-                experiments, new, args.couplings, *grids, profile=args.profile, phases=phases, threads=args.workers,
-                executor=executor, checkpoint=args.checkpoint, progress=outputs.watched(),
+            scan = _by_toys(args, experiments, new, grids, phases, executor) if args.feldman_cousins else (
+                cf.correlation_scan(
+                    experiments, new, args.couplings, *grids, profile=args.profile, phases=phases, threads=args.workers,
+                    executor=executor, checkpoint=args.checkpoint, progress=outputs.watched(),
+                )
             )  # fmt: skip
     except KeyboardInterrupt as interrupt:
         raise type(interrupt)(
@@ -51,17 +54,41 @@ def run(args: argparse.Namespace) -> None:
         print(f"{name} from {grid[0]:g} to {grid[-1]:g}")
     _print_regions(scan, sum(experiment.n_bins for experiment in experiments))
     title = _title(args, names, given) if drawing.available() else ""
-    figure = drawing.png(plotting.scan_plane(scan, title=title)) if drawing.available() else None
+    figure = drawing.FORMATS[args.format](plotting.scan_plane(scan, title=title)) if drawing.available() else None
     scan.save(netcdf, overwrite=args.force)
     if figure is None:
         print(f"written: {netcdf}; {outputs.NO_PLOT}")
         return
     try:
-        _files.write({png: figure}, overwrite=args.force)
+        _files.write({picture: figure}, overwrite=args.force)
     except OSError:
         netcdf.unlink(missing_ok=True)  # both or neither
         raise
-    print(f"written: {netcdf}, {png}")
+    print(f"written: {netcdf}, {picture}")
+
+
+def _by_toys(
+    args: argparse.Namespace,
+    experiments: Sequence[Any],
+    new: "Interaction",
+    grids: Sequence[Any],
+    phases: Mapping[str, complex],
+    executor: "Executor | None",
+) -> "Scan":
+    """Confidence by toys in place of Δχ²."""
+    if args.minimum == "grid":
+        raise ValueError(
+            "--minimum grid: must be 'anywhere' with --feldman-cousins, whose toys have minima of their own"
+        )
+    names = [*args.couplings, *args.profile]
+    used = {name: phase for name, phase in phases.items() if name in names}
+    fit = cf.Likelihood(experiments, model=new, parameters=names, phases=used)
+    threads = cf.get_num_threads() if args.workers is None else args.workers
+    found: Scan = cf.feldman_cousins_map(
+        fit, args.couplings, *grids, toys=args.toys, seed=args.seed, threads=threads,
+        executor=executor, checkpoint=args.checkpoint, progress=outputs.watched(),
+    )  # fmt: skip
+    return found
 
 
 def _print_regions(scan: "Scan", n_bins: int) -> None:
@@ -138,7 +165,7 @@ def _grids(
         given = [each or (*around, None) for each, around in zip(given, found, strict=True)]
     grids = []
     for option, (low, high, n) in zip(("--x", "--y"), given, strict=True):
-        n = args.points if n is None else n
+        n = args.points or (50 if args.feldman_cousins else 401) if n is None else n
         if not low < high or n < 2 or not np.isfinite([low, high]).all():
             raise ValueError(f"{option}: {n} points from {low:g} to {high:g}: must be at least two, and rise")
         grids.append(np.linspace(low, high, n))

@@ -57,20 +57,21 @@ class Setting:
 def setting_of(experiment: Experiment, rtol: float, parts: tuple[Part, ...] = (), electrons: bool = False) -> Setting:
     """What an experiment brings to all interactions, remembered."""
     detector = experiment.detector.of_electrons if electrons else experiment.detector
-    matrix = None
-    if isinstance(detector.response, ResponseMatrix):
-        matrix = detector.response.table
-        detector = _sampled(detector)
+    detector, matrix = sampled(detector)
     plan = plan_of(experiment.source, detector, rtol, parts)
     nuclei = detector.nuclei[[t.index for t in plan.targets]]
     nuclides = tuple(dict.fromkeys(t.nuclide for t in plan.targets))
     return Setting(experiment.source, plan, nuclides, nuclei * (experiment.fluence * MEV2_CM2), matrix)
 
 
-def _sampled(detector: Detector) -> Detector:
-    """A detector whose bins are the energies of the matrix: one for all variants of it, and for all masses."""
-    assert isinstance(detector.response, ResponseMatrix)
-    return detector.replace(response=detector.response.sampled, bins=())
+def sampled(detector: Detector) -> tuple[Detector, Floats | None]:
+    """What is integrated, and the matrix that makes counts of all bins of it.
+
+    A detector with a response matrix is integrated with bins that are the matrix's energies: once for all variants.
+    """
+    if not isinstance(detector.response, ResponseMatrix):
+        return detector, None
+    return detector.replace(response=detector.response.sampled, bins=()), detector.response.table
 
 
 class _TermLayout(NamedTuple):
@@ -225,12 +226,18 @@ def _integrand(
 def integrate(plan: Plan, integrand: Integrand, process: Process, out: Floats, threads: int) -> None:
     """Add one process to out[n, rows, n_bins]."""
     n = len(out)
+    final_mass, mediator_mass = masses_of(plan, integrand, process, n)
+    flux, panels, terms = integrand.moments.flux, plan.panels, integrand.terms
+    in_ranges(lambda a, b: templates_kernel(flux, panels, terms, final_mass, mediator_mass, a, b, out), n, threads)
+
+
+def masses_of(plan: Plan, integrand: Integrand, process: Process, n: int) -> tuple[Floats, Floats]:
+    """Final and mediator masses of a batch of n; `ValueError` if its rate diverges."""
     final_mass, mediator_mass = _of_all(process.final_mass, n), _of_all(process.mediator_mass, n)
     if plan.reaches_zero:
         _refuse_infrared(integrand, final_mass, mediator_mass)
         final_mass[final_mass < LIGHTEST], mediator_mass[mediator_mass < LIGHTEST] = 0.0, 0.0
-    flux, panels, terms = integrand.moments.flux, plan.panels, integrand.terms
-    in_ranges(lambda a, b: templates_kernel(flux, panels, terms, final_mass, mediator_mass, a, b, out), n, threads)
+    return final_mass, mediator_mass
 
 
 def _of_all(mass: Batch, n: int) -> Floats:

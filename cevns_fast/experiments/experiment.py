@@ -268,13 +268,13 @@ class Experiment:
         }
         if self.approximate:
             rows["approximate"] = self.approximate
-        series = [] if self.observed is None else [("data", self.projection(self.observed))]
-        series += [(each.name, self.projection(each.counts)) for each in self.backgrounds]
+        series = [] if self.observed is None else [("data", self.everywhere(self.observed))]
+        series += [(each.name, self.everywhere(each.counts)) for each in self.backgrounds]
         title = f"{self.name or 'Experiment'} {self.description and '— ' + self.description}"
         return _shown.table(title, rows, _shown.steps(edges, f"counts per unit of {observable}", *series))
 
-    def projection(self, counts: ArrayLike) -> Floats:
-        """Counts in the detector's bins of the observable, summed over all other axes; NaN where no bin is left.
+    def everywhere(self, counts: ArrayLike) -> Floats:
+        """Counts of all bins of the observable: summed over all other axes, NaN where one is left out.
 
         Parameters
         ----------
@@ -288,8 +288,16 @@ class Experiment:
         ------
         ValueError
             If the number of bins is wrong.
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> csi = cf.load("coherent-csi-2017").mask([1])
+        >>> csi.everywhere(csi.observed)[:3].tolist()
+        [9.0, nan, 24.0]
         """
-        by_bin = self.reshape(counts).reshape(self.detector.n_bins, -1)
+        found = validate.vector("counts", counts, length=self.n_bins)
+        by_bin = self.reshape(found).reshape(self.detector.n_bins, -1)
         return np.where(np.isnan(by_bin).all(axis=1), np.nan, np.nansum(by_bin, axis=1))
 
     def plot(self, ax: "Axes | None" = None, *, interaction: Any = None, **style: Any) -> "Axes":

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
-_ADDED: dict[str, Any] = {"masses": None, "mass": "", "provenance": {}}  # since version 0.1.0, whose pickles lack them
+_ADDED: dict[str, Any] = {"method": "delta_chi2", "expected": None, "masses": None, "mass": "", "provenance": {}}
+# since version 0.1.0, whose pickles lack them
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,10 @@ class LimitCurve:
         The c of the smallest χ², over both signs.
     chi2_min : float64[n]
     delta_chi2 : float
-        The threshold.
+        The threshold; for other methods than that of Δχ², Wilks' for their confidence level.
+    method : {"delta_chi2", "feldman-cousins", "cls"}
+    expected : float64[5, n] or None
+        If asked for, limits that data of the Standard Model alone would set, at −2, −1, 0, 1 and 2 standard deviations.
     masses : float64[n] or None
         The mass in which the interactions differ, MeV; of a single one its first mass.
     mass : str
@@ -50,6 +54,8 @@ class LimitCurve:
     best_fit: Floats
     chi2_min: Floats
     delta_chi2: float
+    method: str = "delta_chi2"
+    expected: Floats | None = None
     masses: Floats | None = None
     mass: str = ""
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -118,8 +124,8 @@ class LimitCurve:
         Returns
         -------
         xarray.Dataset
-            `upper`, `best_fit`, `chi2_min` over the mass, and `allowed` over mass, interval and end, NaN where an
-            interaction has fewer intervals than another.
+            `upper`, `best_fit`, `chi2_min` over the mass, `expected` over line and mass (no lines unless asked for),
+            and `allowed` over mass, interval and end, NaN where an interaction has fewer intervals than another.
 
         Raises
         ------
@@ -145,15 +151,21 @@ class LimitCurve:
         allowed = np.full((self.upper.size, max(map(len, self.intervals), default=0), 2), np.nan)
         for i, ranges in enumerate(self.intervals):
             allowed[i, : len(ranges)] = ranges
+        expected = np.full((0, self.upper.size), np.nan) if self.expected is None else self.expected
         return xarray.Dataset(
             {
+                "expected": (("line", along), expected, {"units": "1", "long_name": f"expected |{self.coupling}|"}),
                 "upper": (along, self.upper, {"units": "1", "long_name": f"largest allowed |{self.coupling}|"}),
                 "best_fit": (along, self.best_fit, {"units": "1", "coupling": self.coupling}),
                 "chi2_min": (along, self.chi2_min, {"units": "1"}),
                 "allowed": ((along, "interval", "end"), allowed, {"units": "1", "coupling": self.coupling}),
             },
             coordinates,
-            attrs={"coupling": self.coupling, "delta_chi2": repr(self.delta_chi2), **self.provenance},
+            attrs={
+                "coupling": self.coupling,
+                **{"delta_chi2": repr(self.delta_chi2), "method": self.method},
+                **self.provenance,
+            },
         )
 
     def to_pandas(self) -> "pandas.DataFrame":
@@ -287,6 +299,8 @@ def open_limits(path: str | Path) -> LimitCurve:
         best_fit=np.asarray(dataset["best_fit"].values),
         chi2_min=np.asarray(dataset["chi2_min"].values),
         delta_chi2=float(dataset.attrs["delta_chi2"]),
+        method=str(dataset.attrs["method"]),
+        expected=lines if len(lines := np.asarray(dataset["expected"].transpose("line", along).values)) else None,
         masses=np.asarray(dataset[mass].values) if mass else None,
         mass=mass,
         provenance={str(key): str(value) for key, value in dataset.attrs.items()},

@@ -14,7 +14,7 @@ SOURCES = (
     "likelihood_model.c",
     "likelihood_read.c",
 )
-FILES = ("cevns_fast.h", "likelihood.h", *SOURCES)
+FILES = ("cevns_fast.h", "likelihood.h", "machine.h", *SOURCES)
 COMPILE = f"cc -O3 -fPIC -shared {' '.join(SOURCES)} -lm -o libcevns_fast.so"
 
 

@@ -66,8 +66,8 @@ def pyhf_workspace(
     Cranmer et al. 2012, CERN-OPEN-2012-016. pyhf's −2 ln L and our χ² differ by a constant and by rounding. With
     normsys, which is exponential in its parameter, in place of histosys they would be different functions. The
     exponential of a log-normal nuisance is the interpolation code 1: ``workspace.model(modifier_settings={"normsys":
-    {"interpcode": "code1"}, "histosys": {"interpcode": "code4p"}})``. pyhf's default, code 4, which an `AsymmetricNuisance` is, differs from it by less than
-    1e-8 for σ ≤ 0.3.
+    {"interpcode": "code1"}, "histosys": {"interpcode": "code4p"}})``. pyhf's default, code 4, which
+    an `AsymmetricNuisance` is, differs from it by less than 1e-8 for σ ≤ 0.3.
 
     Examples
     --------

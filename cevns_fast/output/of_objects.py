@@ -16,7 +16,7 @@ from cevns_fast.inference.limit_curve import LimitCurve
 from cevns_fast.inference.scan_result import Scan
 from cevns_fast.inference.toys import FeldmanCousins, GoodnessOfFit
 from cevns_fast.interactions.process import Interaction
-from cevns_fast.likelihood.measurement import measurement_of
+from cevns_fast.likelihood.measurement import background_counts, measurement_of
 from cevns_fast.output.drawing import LOOKS, coupling_symbol
 
 if TYPE_CHECKING:
@@ -90,13 +90,13 @@ def experiment(
     expected = standard_model_counts(of, True)
     total = expected if interaction is None else event_rate(of, interaction)
     variance = measured.variance if not measured.predicts_variance else total + measured.background_variance
-    data, error = of.projection(measured.data), np.sqrt(of.projection(variance))
+    data, error = of.everywhere(measured.data), np.sqrt(of.everywhere(variance))
     points: dict[str, Any] = {"fmt": "o", "color": "black", "markersize": 3, "linewidth": 0.8, "zorder": 3} | style
     label = "simulated data" if of.observed is None else "data"
     points.setdefault("label", label if not of.backgrounds else f"{label} less backgrounds")
     centres = (edges[:-1] + edges[1:]) / 2
     if residuals:
-        pulls = np.divide(data - of.projection(total), error, out=np.full(data.size, np.nan), where=error > 0)
+        pulls = np.divide(data - of.everywhere(total), error, out=np.full(data.size, np.nan), where=error > 0)
         axes.axhline(0.0, color="0.5", linewidth=0.8)
         axes.errorbar(centres, pulls, yerr=1.0, **points)
         axes.set(ylabel="(data − prediction)/σ")
@@ -110,7 +110,7 @@ def experiment(
             lines |= background_counts(of)
         for (name, counts), (color, dashes) in zip(lines.items(), LOOKS, strict=False):
             axes.stairs(
-                of.projection(counts) / divisor, edges, baseline=None, color=color, linestyle=dashes, label=name
+                of.everywhere(counts) / divisor, edges, baseline=None, color=color, linestyle=dashes, label=name
             )
         axes.set(ylabel=counts_label(of))
         axes.legend(title=f"{of.name} (approximate)" if of.approximate else of.name or None)
@@ -118,13 +118,6 @@ def experiment(
     if edges[0] > 0 and edges[-1] > 50 * edges[0]:
         axes.set_xscale("log")
     return axes
-
-
-def background_counts(of: Experiment) -> dict[str, Floats]:
-    """Counts per bin of each background by name, without those that are zero everywhere."""
-    found = {each.name: each.counts for each in of.backgrounds}
-    found["steady state"] = measurement_of(of).steady_state
-    return {name: counts for name, counts in found.items() if np.any(counts > 0)}
 
 
 def limit_curve(of: LimitCurve, ax: "Axes | None" = None, *, filled: bool = False, **style: Any) -> "Axes":

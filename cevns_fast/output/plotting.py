@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from cevns_fast.inference.limit_curve import LimitCurve
     from cevns_fast.inference.scan_result import Scan
 
 # Confidence levels of a scan's regions, for two degrees of freedom, and how they are drawn: the largest below.
 LEVELS = (0.68, 0.90, 0.95)
+# Of what is expected: green and yellow, dark and light in grey.
+_ONE_SIGMA, _TWO_SIGMA = "#2E9E4F", "#FFE34D"
 _INSIDES = ("#3B78A8", "#8DB9DB", "#D3E4F2")
 _BOUNDARIES: tuple[Look, ...] = (("#000000", "solid"), ("#000000", "dashed"), ("#000000", (0, (1, 1.2))))
 
@@ -70,6 +73,60 @@ def limit_panels(
         for label, curves in panels.items()
     )  # fmt: skip
     return shared_panels([[panel] for panel in column], title=title)
+
+
+def expected_limits(
+    masses: ArrayLike,
+    curve: "LimitCurve",
+    *,
+    x_label: str = r"$m_\chi$  [MeV]",
+    y_label: str | None = None,
+    title: str | None = None,
+) -> "Figure":
+    """A limit and what was to be expected: the figure that experiments print.
+
+    Parameters
+    ----------
+    masses : float64[n]
+    curve : LimitCurve
+        With `expected`.
+    x_label, y_label : str
+    title : str, optional
+        Of the legend.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The band of two standard deviations is yellow, that of one is green; in grey they are light and dark.
+
+    Raises
+    ------
+    ValueError
+        If nothing was expected.
+    """
+    if curve.expected is None:
+        raise ValueError("curve: has no expected limits, must be from limit_scan(..., expected=True)")
+    x, bands = np.asarray(masses, dtype=float), np.where(np.isfinite(curve.expected), curve.expected, np.nan)
+    with style():
+        figure = blank(COLUMN, 2.8)
+        axes = figure.subplots()
+        top = np.nanmax(bands) * 1.5
+        high = np.where(
+            np.isfinite(curve.expected), curve.expected, np.where(np.isfinite(curve.expected[0]), top, np.nan)
+        )
+        axes.fill_between(x, bands[0], high[4], color=_TWO_SIGMA, linewidth=0, label=r"expected $\pm 2\sigma$")
+        axes.fill_between(x, bands[1], high[3], color=_ONE_SIGMA, linewidth=0, label=r"expected $\pm 1\sigma$")
+        axes.plot(x, bands[2], color="#000000", linestyle="dashed", linewidth=0.9, label="expected")
+        observed = np.where(np.isfinite(curve.upper), curve.upper, np.nan)
+        axes.plot(x, observed, color="#000000", linewidth=1.3, label="observed")
+        symbol = coupling_symbol(curve.coupling) if y_label is None else y_label
+        axes.set(xscale="log", yscale="log", xlabel=x_label, ylabel=symbol)
+        finite = np.concatenate([bands[0], observed])
+        axes.set(xlim=(x[0], x[-1]), ylim=(0.7 * np.nanmin(finite), top))
+        log_ticks(axes.xaxis, plain=True)
+        log_ticks(axes.yaxis)
+        axes.legend(loc="upper left", title=title)
+    return figure
 
 
 def lines(
@@ -294,6 +351,8 @@ def histogram(
     *,
     x_label: str,
     y_label: str = "counts per bin",
+    backgrounds: Mapping[str, ArrayLike] | None = None,
+    ratio: tuple[str, ArrayLike] | None = None,
     data: tuple[str, ArrayLike, ArrayLike] | None = None,
     title: str | None = None,
 ) -> "Figure":
@@ -304,9 +363,13 @@ def histogram(
     edges : array_like
         Bin edges.
     predictions : mapping of str to array_like
-        Counts per bin, by label; each is drawn as it is, not stacked.
+        Counts per bin, by label; each is drawn as it is, not stacked. Where bins differ in width, per unit of x.
     x_label, y_label : str
         With units.
+    backgrounds : mapping of str to array_like, optional
+        The same, drawn thinner.
+    ratio : (label, values), optional
+        One value a bin, in a panel below.
     data : (label, counts, errors), optional
         Drawn as points with error bars.
     title : str, optional
@@ -317,23 +380,39 @@ def histogram(
     matplotlib.figure.Figure
     """
     bins = np.asarray(edges, dtype=float)
+    widths = np.diff(bins)
+    divisor = np.ones_like(widths) if np.allclose(widths, widths[0], rtol=1e-9) else widths
     with style():
-        figure = blank(COLUMN, 2.6)
-        axes = figure.subplots()
-        for (label, counts), (color, dashes) in zip(predictions.items(), LOOKS, strict=False):
-            axes.stairs(np.asarray(counts), bins, baseline=None, color=color, linestyle=dashes, label=label)
+        figure = blank(COLUMN, 2.6 if ratio is None else 3.4)
+        if ratio is None:
+            axes = below = figure.subplots()
+        else:
+            axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.6, 0.8])
+        looks = iter(LOOKS)
+        for width, lines in ((1.3, predictions), (0.8, backgrounds or {})):
+            for (label, counts), (color, dashes) in zip(lines.items(), looks, strict=False):
+                axes.stairs(
+                    np.asarray(counts) / divisor, bins, baseline=None, color=color, linestyle=dashes, linewidth=width,
+                    label=label,
+                )  # fmt: skip
         if data is not None:
             label, counts, errors = data
             axes.errorbar(
-                (bins[:-1] + bins[1:]) / 2, counts, yerr=errors, fmt="o", color="black",
-                markersize=2.5, linewidth=0.8, capsize=0, label=label,
+                (bins[:-1] + bins[1:]) / 2, np.asarray(counts) / divisor, yerr=np.asarray(errors) / divisor,
+                fmt="o", color="black", markersize=2.5, linewidth=0.8, capsize=0, label=label,
             )  # fmt: skip
             axes.axhline(0.0, color="0.5", linewidth=0.5)
         else:
             axes.set_ylim(bottom=0.0)
         bottom, top = axes.get_ylim()
-        axes.set(xlabel=x_label, ylabel=y_label, xlim=(bins[0], bins[-1]), ylim=(bottom, 1.15 * top))
+        axes.set(ylabel=y_label, xlim=(bins[0], bins[-1]), ylim=(bottom, 1.15 * top))
         axes.legend(loc="upper right")
+        if ratio is not None:
+            values = np.asarray(ratio[1], dtype=float)
+            below.stairs(values, bins, baseline=None, color="black")
+            below.set(ylabel=ratio[0], ylim=(0.0, 1.2 * np.nanmax(values, initial=1e-300)))
+            figure.align_ylabels()
+        below.set_xlabel(x_label)
         if title:
             axes.set_title(title, fontsize=8)
     return figure

@@ -47,6 +47,19 @@ def test_sensible_without_options(run, tmp_path, csi):
     assert width(tmp_path / f"{STEM}.png") >= 600
 
 
+def test_confidence_by_toys(run, tmp_path, csi):
+    given = ("--feldman-cousins", "--toys", 250, "--seed", 3, "--workers", 1, "--checkpoint", "kept")
+    status, out, _ = run(*PLANE, "--x", "-0.05:0.05:11", "--y", "-1e-3:1e-3:13", *given)
+    name = "results/feldman-cousins-coherent-csi-2017-C_S-a_M-m_chi=40"
+    assert status == 0 and out.splitlines()[-1] == f"written: {name}.nc, {name}.png"
+    found = cf.open_scan(tmp_path / f"{name}.nc")
+    fit = cf.Likelihood(csi, model=cf.SingletEFT(40.0), parameters=("C_S", "a_M"))
+    expected = cf.feldman_cousins_map(fit, ("C_S", "a_M"), *found.axes, toys=250, seed=3)
+    assert np.array_equal(found.p_value, expected.p_value)
+    status, _, err = run(*PLANE, "--feldman-cousins", "--minimum", "grid", "-o", "elsewhere")
+    assert status != 0 and "--minimum grid: must be 'anywhere' with --feldman-cousins" in err
+
+
 def test_options_reach_the_scan(run, tmp_path, csi):
     lar = cf.load("coherent-lar-610kg")
     status, out, _ = run(
