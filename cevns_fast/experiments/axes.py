@@ -91,9 +91,9 @@ class ProtonPulse:
     >>> import cevns_fast as cf
     >>> pulse = cf.ProtonPulse(mean=0.47, width=0.15)
     >>> pulse.fractions("nu_mu", (0.0, 1.0, 6.0)).round(3).tolist()
-    [0.999, 0.0]
+    [0.999, 0.001]
     >>> pulse.fractions("nu_e", (0.0, 1.0, 6.0)).round(3).tolist()
-    [0.205, 0.713]
+    [0.203, 0.715]
     """
 
     mean: float

@@ -204,7 +204,7 @@ class OffsetLogisticAcceptance:
     >>> import cevns_fast as cf
     >>> csi = cf.OffsetLogisticAcceptance(1.32045, 0.285979, 10.8646, -0.333322)
     >>> csi([6.0, 8.0, 40.0]).round(3).tolist()
-    [0.0, 0.074, 0.987]
+    [0.0, 0.071, 0.987]
     """
 
     amplitude: float

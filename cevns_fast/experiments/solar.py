@@ -73,7 +73,7 @@ class Solar:
     >>> [c.name for c in sun.components][:3]
     ['8B nu_1', '8B nu_2', '8B nu_3']
     >>> float(sun.survival("8B", [10.0])[0].round(3))
-    0.324
+    0.325
     """
 
     fluxes: Mapping[str, float] | tuple[tuple[str, float], ...] = FLUXES

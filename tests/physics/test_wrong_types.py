@@ -73,6 +73,18 @@ def calls(csi, tmp_path_factory):
                          recoil_threshold=0.0),
         "Detector": dict(target=TARGET, mass=1.0, bins=(1.0, 2.0), response=cf.Response(),
                          form_factor=cf.PointNucleus(), electron_response=None),
+        "OffsetLogisticAcceptance": dict(amplitude=1.2, steepness=0.3, midpoint=10.0, offset=-0.3),
+        "ResponseMatrix": dict(energies=(0.001, 0.002), probabilities=[[0.1, 0.2], [0.3, 0.4]], observable="x"),
+        "ExponentialEfficiency": dict(start=0.5, rate=0.05),
+        "ProtonPulse": dict(mean=0.5, width=0.1, pion_lifetime=0.026, muon_lifetime=2.197, efficiency=0.9),
+        "TimeAxis": dict(edges=(0.0, 1.0), fractions=None, pulse=cf.ProtonPulse(0.5, 0.1)),
+        "ReleaseAxis": dict(name="z", probabilities=[1.0, 0.0]),
+        "SharedScale": dict(name="s", on="signal", active=True, uncertainty=0.1, constraint="gaussian", up=None,
+                            down=None),
+        "SignalVariation": dict(name="s", on="signal", active=True, up={"exposure": 2.0}, down={"exposure": 1.0}),
+        "BackgroundVariation": dict(name="s", on="b", active=True, up=[1.0], down=None),
+        "Solar": dict(fluxes={"8B": 5e6}, sin2_theta12=0.3, sin2_theta13=0.02, sin2_theta23=0.5, delta_cp=0.0,
+                      delta_m2_21=7.5e-5),
         "Background": dict(name="b", counts=[1.0], uncertainty=0.1),
         "BackgroundRate": dict(per_day_keV_kg=1.0, per_day_keVee_kg=None, exposure_per_day=1.0),
         "StandardModelFraction": dict(fraction=0.1),
@@ -80,7 +92,9 @@ def calls(csi, tmp_path_factory):
             name="e", source=cf.Reactor(total_flux=1e13), detector=DETECTOR.replace(bins=(0.1, 0.2)), exposure=1.0,
             observed=[1.0], steady_state=[1.0], steady_state_weight=1.0, backgrounds=(background,),
             signal_uncertainty=0.1, signal_uncertainty_on="prediction", variance="observed", shape_uncertainty=0.0,
-            simulated_truth=cf.StandardModel(), description="", citation="", excluded=(),
+            simulated_truth=cf.StandardModel(), description="", citation="", excluded=(), time=None, release=None,
+            calibration=None, sigma=None, statistic="poisson", nuisances=(), data_set="", contains=(), approximate="",
+            published="",
         ),
         "available_experiments": {},
         "load": dict(name="coherent-csi-2017"),
@@ -199,6 +213,9 @@ def calls(csi, tmp_path_factory):
 FINE = {
     "text": {("Target", "name"), ("Target.of", "name"), ("Nuclide", "name"), ("Background", "name"),
              ("Experiment", "name"), ("Experiment", "description"), ("Experiment", "citation"),
+             *(("Experiment", name) for name in ("data_set", "approximate", "published")),
+             *((kind, name) for kind in ("SharedScale", "SignalVariation", "BackgroundVariation")
+               for name in ("name", "on")), ("ReleaseAxis", "name"), ("ResponseMatrix", "observable"),
              ("Response", "observable"),
              ("FluxComponent", "name"), ("TabulatedSource", "species"), ("ScaleNuisance", "name"),
              ("ShapeNuisance", "name"), ("ScaleNuisance", "on"), ("AsymmetricNuisance", "name"),
@@ -207,7 +224,7 @@ FINE = {
              ("Scan.save", "path"), ("feldman_cousins", "checkpoint"), ("feldman_cousins_map", "checkpoint"),
              ("goodness_of_fit", "checkpoint"),
              ("correlation_scan", "checkpoint")},
-    "function": {("Response", "quenching"), ("Response", "acceptance"), ("FluxComponent", "spectrum")},
+    "function": {("ProtonPulse", "efficiency"), ("Response", "quenching"), ("Response", "acceptance"), ("FluxComponent", "spectrum")},
 }  # fmt: skip
 # Where "text" is the folder that an earlier call has made.
 FILES = {("Likelihood.export", "path"), ("Scan.save", "path")}
