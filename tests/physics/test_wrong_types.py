@@ -224,7 +224,8 @@ FINE = {
              ("Scan.save", "path"), ("feldman_cousins", "checkpoint"), ("feldman_cousins_map", "checkpoint"),
              ("goodness_of_fit", "checkpoint"),
              ("correlation_scan", "checkpoint")},
-    "function": {("ProtonPulse", "efficiency"), ("Response", "quenching"), ("Response", "acceptance"), ("FluxComponent", "spectrum")},
+    "function": {("ProtonPulse", "efficiency"), ("Response", "quenching"), ("Response", "acceptance"),
+                 ("FluxComponent", "spectrum")},
 }  # fmt: skip
 # Where "text" is the folder that an earlier call has made.
 FILES = {("Likelihood.export", "path"), ("Scan.save", "path")}

@@ -9,6 +9,8 @@ from scipy import optimize
 
 import cevns_fast as cf
 from cevns_fast.experiments.experiment import without_data
+from cevns_fast.likelihood.stated import stated_nuisances
+from cevns_fast.reference.likelihood import Setup, curved_chi2
 
 SM = cf.StandardModel(sin2_theta_w=0.23857)
 EVERYTHING = (
@@ -201,6 +203,29 @@ def test_fast_equals_slow_at_a_reactor():
     small = few_bins(cf.load("conusplus-2025"), cf.Target.of("Ge", {"Ge74": 1}), every=18)
     for interaction in (SM, cf.ScalarMediator(m_chi=1.0, m_S=10.0, y_bar=1e-5), cf.NSI(eps_ee_u=0.1, eps_emu_d=0.1)):
         assert error(small, interaction, standard_model=False) < 1
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_chi2_is_that_of_the_slow_twin(name):
+    """At the nuisances where the fast path has its minimum, and not lower nearby."""
+    experiment = cf.load(name)
+    experiment = experiment.activate(*(n.name for n in experiment.nuisances if n.on != "signal"))
+    fit = cf.Likelihood(experiment, model=cf.StandardModel(), parameters=("sin2_theta_w",))
+    chi2, pulls = fit([0.25]), fit.pulls([0.25])
+    counts, moves, shared = cf.event_rate(experiment, cf.StandardModel(0.25)), {}, []
+    for each in stated_nuisances([experiment]):
+        if isinstance(each, cf.ShapeNuisance):
+            up, down = (cf.event_rate(side[0], cf.StandardModel(0.25)) for side in (each.up, each.down))
+            moves[each.name] = (up - down) / 2
+        else:
+            shared.append(each)
+    setup = Setup(experiment, counts, counts, counts, moves)
+    slow = curved_chi2([setup], shared=shared, frozen=pulls)
+    assert slow.chi2 == pytest.approx(chi2, rel=1e-10)
+    for key in pulls:
+        for step in (-1e-3, 1e-3):
+            moved = curved_chi2([setup], shared=shared, frozen=pulls | {key: pulls[key] + step})
+            assert moved.chi2 > slow.chi2 - 1e-9, key
 
 
 @pytest.mark.slow
