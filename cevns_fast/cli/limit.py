@@ -40,9 +40,10 @@ def run(args: argparse.Namespace) -> None:
         if not np.isfinite(upper).any():
             too_heavy = f": χ is too heavy for this source, which makes up to {heaviest:.4g} MeV"
             print(f"note: no bound on {name} at any mass{too_heavy if masses[0] >= heaviest else ''}")
-    title = ", ".join([*outputs.given(args), f"$\\Delta\\chi^2 = {delta_chi2:.2f}$"])
+    title = drawing.in_lines([*outputs.given(args), f"$\\Delta\\chi^2 = {delta_chi2:.2f}$"])
+    label = drawing.in_lines([experiment.name for experiment in experiments], " + ")
     curves = {
-        drawing.coupling_symbol(name): [drawing.Curve(names, masses, upper, filled=True)]
+        drawing.coupling_symbol(name): [drawing.Curve(label, masses, upper, filled=True)]
         for name, upper in found.items()
     }
     outputs.write(args, sheet, lambda: plotting.limit_panels(curves, title=title), paths)

@@ -10,7 +10,7 @@ from cevns_fast.cli import outputs
 from cevns_fast.cli.models import all_zero, fixed_fields, interaction
 from cevns_fast.inference.mass_scan import heaviest_mass
 from cevns_fast.likelihood.measurement import measurement_of
-from cevns_fast.output import plotting, tables
+from cevns_fast.output import drawing, plotting, tables
 
 if TYPE_CHECKING:
     from cevns_fast.interactions.process import Interaction
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"note: no new physics: {_why(experiment, new)}")
     if paths is not None:
         edges = experiment.detector.bins
-        title = ", ".join([experiment.name, *outputs.given(args, without=())])
+        title = drawing.in_lines([experiment.name, *outputs.given(args, without=())])
         outputs.write(
             args, sheet, lambda: plotting.histogram(edges, counts, x_label=observable, data=points, title=title), paths
         )

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     for name, grid in zip(scan.couplings, grids, strict=True):
         print(f"{name} from {grid[0]:g} to {grid[-1]:g}")
     _print_regions(scan, sum(experiment.n_bins for experiment in experiments))
-    title = _title(args, names, given["m_chi"]) if drawing.available() else ""
+    title = _title(args, [experiment.name for experiment in experiments], given["m_chi"]) if drawing.available() else ""
     figure = drawing.png(plotting.scan_plane(scan, title=title)) if drawing.available() else None
     scan.save(netcdf, overwrite=args.force)
     if figure is None:
@@ -108,13 +108,13 @@ def _described(region: "Contours") -> str:
     return "reaches the edge of the grid" if region.clipped else "whole"
 
 
-def _title(args: argparse.Namespace, names: str, m_chi: float) -> str:
+def _title(args: argparse.Namespace, names: Sequence[str], m_chi: float) -> str:
     """What was fixed, profiled and turned."""
     fixed = outputs.given(args)
     for name, degrees in args.phase:
         fixed.append(f"phase of {drawing.coupling_symbol(name, signed=True)} = {degrees:g}°")
     fixed += [f"{drawing.coupling_symbol(name, signed=True)} profiled" for name in args.profile]
-    return f"{names}, $m_\\chi = {m_chi:g}$ MeV" + ("\n" + ", ".join(fixed) if fixed else "")
+    return drawing.in_lines(names, " + ") + "\n" + drawing.in_lines([f"$m_\\chi = {m_chi:g}$ MeV", *fixed])
 
 
 def _grids(

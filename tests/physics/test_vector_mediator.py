@@ -227,7 +227,9 @@ def test_dimensions(case, variant, monkeypatch):
 
     heavy = Heavy(**dataclasses.asdict(CS))
     before = coefficients(**point)
-    sigma = [xsec(cf.VectorMediator(**point), E, T, form_factor=cf.PointNucleus(), antineutrino=a) for a in (False, True)]
+    sigma = [
+        xsec(cf.VectorMediator(**point), E, T, form_factor=cf.PointNucleus(), antineutrino=a) for a in (False, True)
+    ]
     monkeypatch.setattr(vector_mediator, "M_PROTON", s * vector_mediator.M_PROTON)
     monkeypatch.setattr(vector_mediator, "M_NEUTRON", s * vector_mediator.M_NEUTRON)
     monkeypatch.setattr(vector_mediator, "G_FERMI", vector_mediator.G_FERMI / s**2)
