@@ -11,6 +11,7 @@ from cevns_fast import _moved
 __version__ = "0.1.0"
 
 # Public names and their homes. The façade is lazy: what they need is loaded when they are asked for.
+# `python setup_helpers/write_stub.py` then tells type checkers and editors.
 _HOMES = {
     "constants": ("",),
     "cosmology": ("",),
@@ -24,9 +25,16 @@ _HOMES = {
     ),
     "nuclear.nuclei": ("Nuclide", "Target", "nuclide"),
     "nuclear.electrons": ("ELECTRON", "Electron", "effective_electrons"),
-    "nuclear.form_factors": ("HelmFormFactor", "PointNucleus", "helm_form_factor"),
+    "nuclear.form_factors": (
+        "HelmFormFactor",
+        "KleinNystrand",
+        "PointNucleus",
+        "SymmetrisedFermi",
+        "helm_form_factor",
+    ),
     "experiments.spectra": ("TabulatedSpectrum",),
     "experiments.sources": ("FluxComponent", "PionDecayAtRest", "Reactor", "TabulatedSource"),
+    "experiments.oscillated": ("NonUnitarySource", "OscillatedSource"),
     "experiments.responses": (
         "GammaSmearing",
         "GaussianSmearing",
@@ -46,6 +54,18 @@ _HOMES = {
     "interactions.nsi": ("NSI",),
     "interactions.light_vector": ("LightVector",),
     "interactions.electromagnetic": ("ChargeRadius", "MagneticMoment", "Millicharge"),
+    "interactions.matching": (
+        "contact_scalar",
+        "contact_vector",
+        "dipole_coupling",
+        "generalised_interaction",
+        "magnetic_moment",
+        "nsi_from_wilson",
+        "run_to_low_energy",
+        "smeft_magnetic_moment",
+        "smeft_scalar",
+    ),
+    "interactions.electron_eft": ("ElectronEFT",),
     "interactions.singlet_eft": ("EFTConvention", "SingletEFT"),
     "interactions.scalar_mediator": ("ScalarMediator",),
     "interactions.loop_functions": ("F_G", "LoopFunctions", "loop_functions"),
@@ -55,7 +75,8 @@ _HOMES = {
     "likelihood.nuisances": ("ScaleNuisance", "ShapeNuisance"),
     "likelihood.parameters": ("Parameter",),
     "likelihood.likelihood": ("Likelihood",),
-    "inference.limits": ("LimitCurve", "limit_scan"),
+    "inference.limit_curve": ("LimitCurve", "open_limits"),
+    "inference.limits": ("limit_scan",),
     "inference.toys": ("BestFit", "FeldmanCousins", "GoodnessOfFit", "best_fit", "feldman_cousins", "goodness_of_fit"),
     "inference.correlation": ("correlation_scan",),
     "interop.fitters": (
@@ -69,7 +90,8 @@ _HOMES = {
     "interop.histfactory": ("pyhf_parameters", "pyhf_workspace"),
     "interop.c_interface": ("write_c_interface",),
     "parallel.threads": ("get_num_threads", "set_num_threads"),
-    "inference.scan_result": ("Contours", "Scan", "open_scan"),
+    "inference.regions": ("Contours",),
+    "inference.scan_result": ("Scan", "open_scan"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names if name}
 _MODULES = tuple(home for home, names in _HOMES.items() if names == ("",))

@@ -1,6 +1,7 @@
 """The interactions that the command line knows, made of NAME=VALUE."""
 
 import argparse
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,12 @@ import cevns_fast as cf
 if TYPE_CHECKING:
     from cevns_fast.interactions.process import Interaction
 
-MODELS = {"singlet": "SingletEFT", "scalar": "ScalarMediator", "vector": "VectorMediator"}
+MODELS = {
+    "singlet": "SingletEFT", "scalar": "ScalarMediator", "vector": "VectorMediator",
+    "nsi": "NSI", "light-vector": "LightVector", "magnetic-moment": "MagneticMoment",
+    "charge-radius": "ChargeRadius", "millicharge": "Millicharge",
+}  # fmt: skip
+_WORD = re.compile(r"[A-Za-z_]\w*(-\d?[A-Za-z]\w*)*")  # B-L and B-3Le are charges
 _WORDS = {"true": True, "false": False}
 
 
@@ -18,7 +24,7 @@ def parameter(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not (name and equals and value):
         raise argparse.ArgumentTypeError(f"{text!r}: must be NAME=VALUE")
-    if value.isidentifier() and value.lower() not in ("nan", "inf", "infinity"):
+    if _WORD.fullmatch(value) and value.lower() not in ("nan", "inf", "infinity"):
         return name, _WORDS.get(value, value)
     try:
         numbers = [complex(part) if "j" in part.lower() else float(part) for part in value.split(",")]
@@ -33,6 +39,14 @@ def kind_of(model: str) -> "type[Interaction]":
 
     found: type[Interaction] = getattr(cf, MODELS[validate.choice("model", model, MODELS)])
     return found
+
+
+def mass_of(model: str) -> str | None:
+    """The field that a scan over masses varies; None if the model has no mass."""
+    from dataclasses import fields
+
+    known = [f.name for f in fields(kind_of(model))]  # type: ignore[arg-type]
+    return next((name for name in ("m_chi", "m_zprime") if name in known), None)
 
 
 def fixed_fields(

@@ -11,7 +11,7 @@ import numpy as np
 import cevns_fast as cf
 from cevns_fast import _files
 from cevns_fast.cli import outputs
-from cevns_fast.cli.models import fixed_fields, interaction
+from cevns_fast.cli.models import fixed_fields, interaction, mass_of
 from cevns_fast.inference.regions import UnresolvedRegionWarning
 from cevns_fast.output import drawing, plotting, tables
 
@@ -30,8 +30,8 @@ def run(args: argparse.Namespace) -> None:
     new, phases = interaction(args.model, given), _phases(args)
     experiments = [cf.load(name) for name in args.experiment]
     names = "+".join(experiment.name for experiment in experiments)
-    stem = f"scan-{names}-{'-'.join(args.couplings)}-m_chi={given['m_chi']:g}"
-    netcdf, png = outputs.paths(args, stem, ".nc")
+    stem = f"scan-{names}-{'-'.join(args.couplings)}{_mass(args.model, given)}"
+    netcdf, picture = outputs.paths(args, stem, ".nc")
     try:
         grids = _grids(args, experiments, new, phases)
         with _workers(args) as executor:
@@ -50,18 +50,18 @@ def run(args: argparse.Namespace) -> None:
     for name, grid in zip(scan.couplings, grids, strict=True):
         print(f"{name} from {grid[0]:g} to {grid[-1]:g}")
     _print_regions(scan, sum(experiment.n_bins for experiment in experiments))
-    title = _title(args, [experiment.name for experiment in experiments], given["m_chi"]) if drawing.available() else ""
-    figure = drawing.png(plotting.scan_plane(scan, title=title)) if drawing.available() else None
+    title = _title(args, [experiment.name for experiment in experiments], given) if drawing.available() else ""
+    figure = drawing.FORMATS[args.format](plotting.scan_plane(scan, title=title)) if drawing.available() else None
     scan.save(netcdf, overwrite=args.force)
     if figure is None:
         print(f"written: {netcdf}; {outputs.NO_PLOT}")
         return
     try:
-        _files.write({png: figure}, overwrite=args.force)
+        _files.write({picture: figure}, overwrite=args.force)
     except OSError:
         netcdf.unlink(missing_ok=True)  # both or neither
         raise
-    print(f"written: {netcdf}, {png}")
+    print(f"written: {netcdf}, {picture}")
 
 
 def _print_regions(scan: "Scan", n_bins: int) -> None:
@@ -108,13 +108,22 @@ def _described(region: "Contours") -> str:
     return "reaches the edge of the grid" if region.clipped else "whole"
 
 
-def _title(args: argparse.Namespace, names: Sequence[str], m_chi: float) -> str:
+def _mass(model: str, given: Mapping[str, Any]) -> str:
+    """The mass of a model that has one, by name and value."""
+    name = mass_of(model)
+    return "" if name is None else f"-{name}={given[name]:g}"
+
+
+def _title(args: argparse.Namespace, names: Sequence[str], given: Mapping[str, Any]) -> str:
     """What was fixed, profiled and turned."""
-    fixed = outputs.given(args)
+    mass = mass_of(args.model)
+    fixed = outputs.given(args, without=() if mass is None else (mass,))
     for name, degrees in args.phase:
         fixed.append(f"phase of {drawing.coupling_symbol(name, signed=True)} = {degrees:g}°")
     fixed += [f"{drawing.coupling_symbol(name, signed=True)} profiled" for name in args.profile]
-    return drawing.in_lines(names, " + ") + "\n" + drawing.in_lines([f"$m_\\chi = {m_chi:g}$ MeV", *fixed])
+    if mass is not None:
+        fixed.insert(0, f"{drawing.coupling_symbol(mass, signed=True)[:-1]} = {given[mass]:g}$ MeV")
+    return "\n".join(filter(None, (drawing.in_lines(names, " + "), drawing.in_lines(fixed))))
 
 
 def _grids(

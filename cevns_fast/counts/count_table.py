@@ -80,23 +80,43 @@ class Counts(NamedTuple):
         )  # fmt: skip
         return polynomial.exponents, polynomial.values
 
+    def _at(
+        self, make: Callable[[float], Interaction], x: Floats, vary: Callable[[Experiment, float], Experiment] | None
+    ) -> tuple[tuple[Exponents, ...], Floats]:
+        """Monomials and counts for values of the additional parameter."""
+        if vary is None:
+            return self.of([make(each) for each in x.tolist()])
+        found = []
+        for each in x.tolist():
+            shapes = tuple((vary(up, each), vary(down, each)) for up, down in self.shapes)
+            found.append(self._replace(experiment=vary(self.experiment, each), shapes=shapes).of([make(each)]))
+        return found[0][0], np.concatenate([values for _, values in found])
+
     def constant_table(self, interaction: Interaction) -> CountTable:
         """The table of one interaction."""
         exponents, values = self.of([interaction])
         return CountTable(exponents, np.array([0.0, 1.0]), values[None])
 
-    def table(self, make: Callable[[float], Interaction], kinks: Sequence[float]) -> CountTable:
-        """The table of interactions between the first and the last of the kinks in their additional parameter."""
+    def table(
+        self,
+        make: Callable[[float], Interaction],
+        kinks: Sequence[float],
+        vary: Callable[[Experiment, float], Experiment] | None = None,
+    ) -> CountTable:
+        """The table of interactions between the first and the last of the kinks in their additional parameter.
+
+        `vary` is for a parameter of the experiment: from it and a value to another.
+        """
         ends = np.array(kinks)
         probe = np.concatenate([ends[:-1] + x * np.diff(ends) for x in (0.02, 0.2, 0.5, 0.8, 0.98)])
         probe = probe[:: max(1, probe.size // 64)]
-        exponents, values = self.of([make(x) for x in probe.tolist()])
+        exponents, values = self._at(make, probe, vary)
         size = np.abs(values).max(axis=0)  # [tables, monomials, bins]
         with np.errstate(divide="ignore", invalid="ignore"):
             floor = np.where(size > 0, FLOOR * size[0].max(axis=-1, keepdims=True) / size, 0.0)
 
         def evaluate(x: Floats) -> Floats:
-            found, values = self.of([make(each) for each in x.tolist()])
+            found, values = self._at(make, x, vary)
             result = np.zeros((x.size, *size.shape))
             result[:, :, [exponents.index(e) for e in found]] = values
             return result.reshape(x.size, -1).T

@@ -49,7 +49,10 @@ def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
                 total[:, inside] += np.outer(sign, values) * E[inside] ** powers[:, None]
         return total
 
-    fitted = piecewise.fit(density, _ends(kinks, density), name="spectrum", degree=COEFFICIENTS - 1)
+    # Digits that a spectrum's own rounding leaves, where it says so: a function of a large phase has fewer.
+    noise = max(getattr(c.spectrum, "noise", 0.0) for c in components)
+    ends = _ends(kinks, density)
+    fitted = piecewise.fit(density, ends, floor=noise, name="spectrum", degree=COEFFICIENTS - 1)
     lines = []
     for component, sign in zip(components, signs, strict=True):
         for energy, intensity in component.lines:

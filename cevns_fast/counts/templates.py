@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from cevns_fast import _shown
 from cevns_fast import _validate as validate
 from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
@@ -64,6 +65,31 @@ class Templates:
     values: Floats
     imaginary: Floats
 
+    def __repr__(self) -> str:
+        """How many templates of which couplings."""
+        n = f"{len(self.values)} interactions, " if self.values.ndim == 3 else ""
+        return _shown.line(
+            "Templates:", f"{n}{len(self.pairs)} products of {_shown.number(self.couplings) or 'no couplings'}",
+            f"{self.values.shape[-1]} bins",
+        )  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        """The products, with the counts of each at couplings of one; the Standard Model's counts."""
+        first = self.values.reshape(-1, *self.values.shape[-2:])[0]
+        products: dict[str, list[Any]] = {
+            "product": [" ".join(pair) for pair in self.pairs],
+            "counts of the product at 1": [float(each.sum()) for each in first],
+        }
+        constant = self.standard_model.reshape(-1, self.standard_model.shape[-1])[0]
+        picture = _shown.steps(np.arange(constant.size + 1.0), "counts per bin", ("Standard Model", constant))
+        rows = {
+            "couplings": self.couplings,
+            "bins": int(self.values.shape[-1]),
+            "interactions": len(self.values) if self.values.ndim == 3 else 1,
+            "Standard Model": f"{constant.sum():.4g} counts",
+        }
+        return _shown.table("Templates", rows, _shown.grid(products), picture)
+
     def counts(self, couplings: Mapping[str, complex]) -> Floats:
         """Counts per bin for values of the open couplings; those not named are zero.
 
@@ -103,7 +129,7 @@ def count_polynomial(
 
     Those of the Standard Model are not among them, but the interference with it is.
     """
-    kind, model = type(batch[0]), _chosen(standard_model)
+    kind, model = type(batch[0]), chosen_model(standard_model)
     names = kind.check_couplings(couplings, phases or {})
     question = batch, names, phases or {}, model, rtol, threads
     if target == "electrons":
@@ -133,21 +159,20 @@ def _of_particles(
         beams: Sequence[tuple[Beam | None, Source]] = beams_of(setting.source)
     else:
         beams = ((None, setting.source),)
-    found = {
-        n: [
+    found = [
+        [
             (source, each)
             for beam, source in beams
             for each in kind.scatterings(batch, Collision(n, beam, model), names, phases)
         ]
         for n in setting.nuclides
-    }
-    some = found[setting.nuclides[0]]
-    constant = (0,) * len(names)
+    ]
+    some = found[0]
     if not some:
         nothing = np.zeros((len(batch), 1, experiment.n_bins))
-        return CountPolynomial(names, (constant,), nothing, nothing.copy())
-    processes = {n: [each.process for _, each in found[n]] for n in setting.nuclides}
-    amplitudes = {n: [each.amplitudes for _, each in found[n]] for n in setting.nuclides}
+        return CountPolynomial(names, ((0,) * len(names),), nothing, nothing.copy())
+    processes = {n: [each.process for _, each in of] for n, of in zip(setting.nuclides, found, strict=True)}
+    amplitudes = {n: [each.amplitudes for _, each in of] for n, of in zip(setting.nuclides, found, strict=True)}
     sources = None if beams[0][0] is None else [source for source, _ in some]
     rows = rows_of(setting, processes, amplitudes, sources)
     n = len(rows.exponents)
@@ -196,7 +221,7 @@ def total_polynomial(
     return polynomial
 
 
-def _chosen(model: WithStandardModel) -> StandardModel | None:
+def chosen_model(model: WithStandardModel) -> StandardModel | None:
     """The default one, a stated one or none."""
     if model is False:
         return None
@@ -237,7 +262,7 @@ def standard_model_counts(
     target: TargetParticles = "all",
 ) -> Floats:
     """Counts of the Standard Model that goes with interactions: the default one, a stated one or none."""
-    chosen = _chosen(model)
+    chosen = chosen_model(model)
     if chosen is None:
         return np.zeros(experiment.n_bins)
     if beside and type(beside[0]).check_standard_model is not Interaction.check_standard_model:

@@ -81,8 +81,9 @@ class Detector:
         validate.instance("target", self.target, Target, "a Target, e.g. cevns_fast.Target.of('Ge', {'Ge': 1})")
         validate.instance("response", self.response, Response, "a Response, e.g. cevns_fast.Response(light_yield=1.0)")
         validate.number("mass", self.mass, positive=True)
-        if isinstance(self.form_factor, HelmFormFactor):
-            self.form_factor.check(self.target.nuclides)
+        check = getattr(self.form_factor, "check", None)
+        if check is not None:
+            check(self.target.nuclides)
         elif not all(callable(getattr(self.form_factor, name, None)) for name in ("proton", "neutron")):
             raise ValueError(f"form_factor = {self.form_factor!r}: must be a HelmFormFactor or PointNucleus")
         if self.electron_response is not None:
@@ -231,7 +232,7 @@ class Detector:
     def take_snapshots(self) -> tuple[tuple[str, Snapshot], ...]:
         """What the user's own functions read now."""
         response, form_factor = self.response, self.form_factor
-        T, x = np.geomspace(1e-5, 0.02, 24), np.linspace(self.bins[0], self.bins[-1], 48)
+        T, x = _PROBE_T, self.bins[0] + (self.bins[-1] - self.bins[0]) * _PROBE_X
 
         def form_factors() -> Floats:
             found = [f(n, T) for n in self.target.nuclides[:3] for f in (form_factor.proton, form_factor.neutron)]
@@ -292,6 +293,10 @@ def _of_electrons(detector: Detector) -> Detector:
     assert detector.electron_response is not None
     target = electrons_of(detector.target)
     return Detector(target, detector.mass, detector.bins, detector.electron_response, BoundElectrons())
+
+
+# Where functions of the user's are looked at: recoil energies (MeV), and fractions of the observable's range.
+_PROBE_T, _PROBE_X = np.geomspace(1e-5, 0.02, 24), np.linspace(0.0, 1.0, 48)
 
 
 # Widths from the mean beyond which there is nothing, an exponential tail included.

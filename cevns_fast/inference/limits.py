@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from cevns_fast import __version__, _shown
 from cevns_fast._kernels.likelihood import Evaluator, pack
 from cevns_fast._validate import Floats
 from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, checked_batch
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference.confidence import threshold
-from cevns_fast.interactions.process import Interaction
+from cevns_fast.inference.limit_curve import LimitCurve
+from cevns_fast.interactions.process import Interaction, Varied, spelled_out, varied_mass
 from cevns_fast.likelihood.assembly import Assembly, Statistic
 from cevns_fast.likelihood.nuisances import Nuisance
 from cevns_fast.likelihood.whitening import whitened
@@ -27,32 +29,6 @@ from cevns_fast.parallel.threads import checked, in_ranges
 _STEP, _BEYOND, _FARTHEST = 0.1, 12.0, 40.0
 _MOST_INTERVALS = 8
 _PART = 1024  # interactions that are done at once, whoever does them, so that results depend on nothing else
-
-
-@dataclass(frozen=True, eq=False)
-class LimitCurve:
-    """Limits on a coupling for a list of interactions.
-
-    Attributes
-    ----------
-    coupling : str
-    upper : float64[n]
-        The largest ``|c|`` that is allowed; inf where nothing is excluded.
-    intervals : tuple of float64[k, 2]
-        For each interaction, the allowed ranges of c.
-    best_fit : float64[n]
-        The c of the smallest χ², over both signs.
-    chi2_min : float64[n]
-    delta_chi2 : float
-        The threshold.
-    """
-
-    coupling: str
-    upper: Floats
-    intervals: tuple[Floats, ...]
-    best_fit: Floats
-    chi2_min: Floats
-    delta_chi2: float
 
 
 def limit_scan(
@@ -117,6 +93,8 @@ def limit_scan(
     >>> curve = cf.limit_scan(csi, [cf.SingletEFT(m_chi=m) for m in (1.0, 40.0, 60.0)], "C_V", cl=0.90)
     >>> [float(f"{c:.3g}") for c in curve.upper]
     [0.109, 0.188, inf]
+    >>> curve
+    <LimitCurve of C_V: coherent-csi-2017, 90% CL, m_chi 1 to 60 MeV, 3 limits down to 0.1088>
     """
     n_threads = checked(threads)
     check_executor(executor)
@@ -137,7 +115,29 @@ def limit_scan(
                 found.__setitem__,
                 lambda i: report(len(parts[i])),
             )
-    return _joined([each for each in found if each is not None])
+    varied = varied_mass(batch) or Varied("", np.empty(0))
+    return replace(
+        _joined([each for each in found if each is not None]),
+        masses=varied.values if varied.name else None,
+        mass=varied.name,
+        provenance={
+            "cevns_fast_version": __version__,
+            "experiments": ", ".join(like.labels),
+            "interactions": spelled_out(batch[0]) if len(batch) == 1 else _ends(batch),
+            "coupling": coupling,
+            "phase": _shown.number(phase, digits=17),
+            "standard_model": spelled_out(like.standard_model),
+            "statistic": str(like.statistic),
+            "nuisances": ", ".join(like.nuisance_names),
+            "delta_chi2": repr(level),
+            "rtol": repr(float(rtol)),
+        },
+    )
+
+
+def _ends(batch: Sequence[Interaction]) -> str:
+    """The first and the last."""
+    return f"{spelled_out(batch[0])} … {spelled_out(batch[-1])} ({len(batch)})"
 
 
 def _joined(parts: Sequence[LimitCurve]) -> LimitCurve:

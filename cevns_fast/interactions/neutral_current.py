@@ -210,6 +210,15 @@ class NeutralCurrent(Interaction):
         cls, batch: Sequence[Self], collision: Collision, couplings: Sequence[str], phases: Mapping[str, complex]
     ) -> tuple[Scattering, ...]:
         """The square of what is added, and its interference with the Standard Model."""
+        if len(batch) == 1:  # a fit asks for the same again
+            return _scatterings_of_one(cls, batch[0], collision, tuple(couplings), tuple(phases.items()))
+        return cls._scatterings(batch, collision, couplings, phases)
+
+    @classmethod
+    def _scatterings(
+        cls, batch: Sequence[Self], collision: Collision, couplings: Sequence[str], phases: Mapping[str, complex]
+    ) -> tuple[Scattering, ...]:
+        """The same, not remembered."""
         target, beam, model = collision
         assert beam is not None
         parts = cls.parts(batch, model)
@@ -237,3 +246,15 @@ class NeutralCurrent(Interaction):
         if crossed:
             found.append(Scattering(Process(0.0, crossed, 1, masses), polynomial))
         return tuple(found)
+
+
+@remember(maxsize=256)
+def _scatterings_of_one(
+    kind: type[NeutralCurrent],
+    interaction: NeutralCurrent,
+    collision: Collision,
+    couplings: tuple[str, ...],
+    phases: tuple[tuple[str, complex], ...],
+) -> tuple[Scattering, ...]:
+    """Of one interaction."""
+    return kind._scatterings([interaction], collision, couplings, dict(phases))

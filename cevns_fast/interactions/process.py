@@ -16,12 +16,13 @@ then belong to a state in flavour space, and h runs over the final flavours as w
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cevns_fast import _shown
 from cevns_fast import _validate as validate
 from cevns_fast._remember import remember
 from cevns_fast.nuclear.electrons import Electron
@@ -116,6 +117,40 @@ class Process(NamedTuple):
         return found
 
 
+# Of masses squared: closer than this, two propagators are expanded around their mean, which converges like its square.
+_NEARLY_EQUAL = 0.1
+_SERIES_TERMS = 7
+
+
+def two_propagators(final_mass: Batch, terms: tuple[Term, ...], first: Batch, second: Batch) -> tuple[Process, ...]:
+    """Processes that make up one with the product 1/[(2MT + m₁²)(2MT + m₂²)] of two propagators.
+
+    By partial fractions, (1/D₁ − 1/D₂)/(m₂² − m₁²); where the masses are nearly equal, and that would cancel, by the
+    series Σ δ²ⁿ/D²ⁿ⁺² in δ = (m₂² − m₁²)/2 around the mean D. All processes have the same amplitudes.
+    """
+    a, b = np.square(np.asarray(first, dtype=np.float64)), np.square(np.asarray(second, dtype=np.float64))
+    mean, half = (a + b) / 2, (b - a) / 2
+    near = np.abs(half) <= _NEARLY_EQUAL * mean
+    weight = np.where(near, 0.0, 1 / np.where(near, 1.0, 2 * half))
+    found = [(weight, first, 1), (-weight, second, 1)]
+    found += [(np.where(near, half ** (2 * n), 0.0), np.sqrt(mean), 2 * n + 2) for n in range(_SERIES_TERMS)]
+    return tuple(
+        Process(final_mass, _scaled(terms, factor), power, _plain(mass))
+        for factor, mass, power in found
+        if np.any(factor)
+    )
+
+
+def _scaled(terms: tuple[Term, ...], factor: Floats) -> tuple[Term, ...]:
+    """Terms times a factor for each interaction of a batch."""
+    return tuple(term._replace(coefficient=_plain(term.coefficient * factor)) for term in terms)
+
+
+def _plain(value: Any) -> Batch:
+    """A number, if it is one."""
+    return float(value) if np.ndim(value) == 0 else np.asarray(value, dtype=np.float64)
+
+
 class Scattering(NamedTuple):
     """A process with the amplitudes that enter it."""
 
@@ -162,6 +197,8 @@ class Interaction(ABC):
     couplings: ClassVar[Mapping[str, str]] = {}
     #: The same, for a class whose `couplings` are something else.
     open_couplings: ClassVar[Mapping[str, str]] = {}
+    #: Of open couplings that are not around zero: (what to start from, least, greatest).
+    coupling_ranges: ClassVar[Mapping[str, tuple[float, float, float]]] = {}
     #: The couplings that `templates` opens if it is not told which.
     default_couplings: ClassVar[tuple[str, ...]] = ()
 
@@ -186,12 +223,13 @@ class Interaction(ABC):
         if isinstance(target, Electron):
             return ()
         amplitudes = cls.amplitudes(batch, target, couplings, phases)
-        return tuple(map(Scattering, cls.processes(batch, target), amplitudes))
+        found = tuple(map(Scattering, cls.processes(batch, target), amplitudes))
+        return found if collision.beam is None else of_flavours(found, batch, collision.beam)
 
     @classmethod
     def tells_flavours(cls, batch: Sequence[Self], electrons: bool, standard_model: Any) -> bool:
         """Whether `scatterings` need to know the beam; what does not is computed for all neutrinos at once."""
-        return False
+        return hasattr(cls, "flavours") and any([each.flavours is not FLAVOURS for each in batch])  # type: ignore[attr-defined]
 
     @classmethod
     def parts(cls, batch: Sequence[Self], standard_model: Any) -> tuple[Part, ...]:
@@ -217,6 +255,28 @@ class Interaction(ABC):
         super().__init_subclass__(**kwargs)
         if "couplings" in cls.__dict__ and "open_couplings" not in cls.__dict__:
             cls.open_couplings = cls.__dict__["couplings"]
+        if "__repr__" not in cls.__dict__:  # a dataclass would make its own, with every field
+            cls.__repr__ = Interaction.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        """How it was made: without what is as it is by default, and with plain numbers."""
+        stated = [
+            f"{f.name}={_shown.plain(getattr(self, f.name))!r}"
+            for f in _shown_fields(self)
+            if not _is_default(getattr(self, f.name), f.default)
+        ]
+        return f"{type(self).__name__}({', '.join(stated)})"
+
+    def _repr_html_(self) -> str:
+        """A table of all fields, and of what couplings are."""
+        values = {f.name: _shown.plain(getattr(self, f.name)) for f in _shown_fields(self)}
+        meaning = {name: words for name, words in self.open_couplings.items() if name in values}
+        rows = {
+            name + (" (MeV)" if name.startswith("m_") else ""): _shown.number(value)
+            + (f" — {meaning[name]}" if name in meaning else "")
+            for name, value in values.items()
+        }  # fmt: skip
+        return _shown.table(type(self).__name__, rows)
 
     @classmethod
     def check_couplings(cls, couplings: Iterable[str], phases: Mapping[str, complex]) -> tuple[str, ...]:
@@ -236,8 +296,78 @@ class Interaction(ABC):
         return names
 
 
+def check_flavours(interaction: Any) -> None:
+    """Names of flavours, in their order; all of them are always the same object."""
+    given = interaction.flavours
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ValueError(f"flavours = {given!r}: must be a sequence of {', '.join(map(repr, FLAVOURS))}")
+    names = tuple(given)
+    for name in names:
+        validate.choice("flavours", name, FLAVOURS)
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"flavours = {given!r}: must name at least one flavour, and each once")
+    ordered = tuple(name for name in FLAVOURS if name in names)
+    object.__setattr__(interaction, "flavours", FLAVOURS if ordered == FLAVOURS else ordered)
+
+
+def of_flavours(scatterings: tuple[Scattering, ...], batch: Sequence[Any], beam: Beam) -> tuple[Scattering, ...]:
+    """Amplitudes times √(the share of the beam that couples): each flavour has a χ of its own."""
+    shares = [
+        sum(abs(x) ** 2 for name, x in zip(FLAVOURS, beam.state, strict=True) if name in each.flavours)
+        for each in batch
+    ]
+    weight = np.sqrt(shares[:1] if shares.count(shares[0]) == len(shares) else shares)[:, None, None, None]
+    return tuple(
+        Scattering(process, {e: weight * amplitudes for e, amplitudes in polynomial.items()})
+        for process, polynomial in scatterings
+    )
+
+
 def of_batch(batch: Sequence[Any], name: str) -> Batch:
     """One field of all interactions of a batch; a plain number, which is faster, if there is one."""
     if len(batch) == 1:
         return float(getattr(batch[0], name))
     return np.array([getattr(each, name) for each in batch], dtype=np.float64)
+
+
+def _shown_fields(interaction: Any) -> list[Any]:
+    """The fields of a dataclass that its `repr` has."""
+    return [f for f in fields(interaction) if f.repr and f.init] if is_dataclass(interaction) else []
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    """Whether a field has the value that nobody states."""
+    if default is MISSING or type(value) is not type(default):
+        return False
+    try:
+        return bool(value == default)
+    except ValueError:  # an array
+        return False
+
+
+def spelled_out(value: Any) -> str:
+    """An interaction with every field, for provenance: defaults may change, what was computed does not."""
+    if not isinstance(value, Interaction):
+        return repr(value)
+    stated = (f"{f.name}={_shown.plain(getattr(value, f.name))!r}" for f in _shown_fields(value))
+    return f"{type(value).__name__}({', '.join(stated)})"
+
+
+class Varied(NamedTuple):
+    """The mass in which the interactions of a batch differ."""
+
+    name: str
+    values: Floats
+
+
+def varied_mass(batch: Sequence[Interaction]) -> Varied | None:
+    """The mass, MeV, that varies, or the only interaction's first; None if there is none."""
+    first = batch[0]
+    for name in (f.name for f in _shown_fields(first) if f.name.startswith("m_")):
+        try:
+            values = np.array([getattr(each, name) for each in batch], dtype=np.float64)
+        except (TypeError, ValueError):
+            continue
+        if len(batch) == 1 or np.any(values != values[0]):
+            return Varied(name, values)
+    return None

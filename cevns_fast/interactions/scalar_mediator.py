@@ -9,7 +9,15 @@ import numpy as np
 
 from cevns_fast import _validate as validate
 from cevns_fast._remember import remember
-from cevns_fast.interactions.process import AmplitudePolynomial, Interaction, Process, Term, of_batch
+from cevns_fast.interactions.process import (
+    FLAVOURS,
+    AmplitudePolynomial,
+    Interaction,
+    Process,
+    Term,
+    check_flavours,
+    of_batch,
+)
 from cevns_fast.nuclear.nuclei import Nuclide
 
 _NUCLEON_COUPLINGS = ("y_chi", "y_n", "y_p")
@@ -30,6 +38,8 @@ class ScalarMediator(Interaction):
     y_chi, y_n, y_p : float
         Couplings of S to χν, neutrons and protons: y² = y_χ (Z y_p + N y_n), with Z and N of each nuclide, of which
         BRX Eq. (20) are the numbers for Ge and CsI.
+    flavours : sequence of "e", "mu", "tau"
+        Which neutrinos couple, each to a χ of its own.
 
     Raises
     ------
@@ -56,6 +66,7 @@ class ScalarMediator(Interaction):
     y_chi: float = 0.0
     y_n: float = 0.0
     y_p: float = 0.0
+    flavours: tuple[str, ...] = FLAVOURS
 
     couplings: ClassVar[Mapping[str, str]] = {
         "y_bar": "mean coupling; counts go with its fourth power",
@@ -70,6 +81,8 @@ class ScalarMediator(Interaction):
         validate.number("m_S", self.m_S, minimum=0.0)
         for name in _NUCLEON_COUPLINGS:
             validate.number(name, getattr(self, name))
+        if self.flavours is not FLAVOURS:
+            check_flavours(self)
         if self.y_bar is not None:
             validate.number("y_bar", self.y_bar, minimum=0.0)
             for name in _NUCLEON_COUPLINGS:

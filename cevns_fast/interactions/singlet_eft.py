@@ -12,7 +12,20 @@ import numpy as np
 from cevns_fast import _validate as validate
 from cevns_fast._remember import remember
 from cevns_fast.constants import ALPHA, G_FERMI, M_W, SIN2_THETA_W
-from cevns_fast.interactions.process import AmplitudePolynomial, Complexes, Interaction, Process, Term, of_batch
+from cevns_fast.interactions.process import (
+    FLAVOURS,
+    AmplitudePolynomial,
+    Collision,
+    Complexes,
+    Interaction,
+    Process,
+    Scattering,
+    Term,
+    check_flavours,
+    of_batch,
+    of_flavours,
+)
+from cevns_fast.nuclear.electrons import Electron
 from cevns_fast.nuclear.nuclei import Nuclide
 from cevns_fast.nuclear.nucleon import QUARK_MASSES, scalar_coupling, tensor_coupling, vector_coupling
 
@@ -87,6 +100,8 @@ class SingletEFT(Interaction):
         Physics choices in which the paper is improved upon; see `EFTConvention`.
     quark_masses : (float, float)
         m_u and m_d in CL Eq. (3), MeV.
+    flavours : sequence of "e", "mu", "tau"
+        Which neutrinos couple, each to a χ of its own.
 
     Raises
     ------
@@ -117,6 +132,7 @@ class SingletEFT(Interaction):
     helicity: Literal["summed", "left"] = "summed"
     variant: Literal["corrected", "published"] | EFTConvention = "corrected"
     quark_masses: tuple[float, float] = QUARK_MASSES
+    flavours: tuple[str, ...] = FLAVOURS
 
     couplings: ClassVar[Mapping[str, str]] = {
         "a_M": "magnetic dipole",
@@ -137,6 +153,8 @@ class SingletEFT(Interaction):
             validate.choice("variant", self.variant, VARIANTS)
         if self.quark_masses is not QUARK_MASSES:
             self._check_quark_masses()
+        if self.flavours is not FLAVOURS:
+            check_flavours(self)
         for dipole in (self.a_M, self.a_E):
             if type(dipole) not in validate.PLAIN or not cmath.isfinite(dipole):
                 self._check_couplings()
@@ -235,6 +253,18 @@ class SingletEFT(Interaction):
             for term in _terms(nuclide.mass, True)
         )
         return (Process(of_batch(batch, "m_chi"), terms),)
+
+    @classmethod
+    def scatterings(
+        cls, batch: Sequence[Self], collision: Collision, couplings: Sequence[str], phases: Mapping[str, complex]
+    ) -> tuple[Scattering, ...]:
+        """On an electron the dipole alone, as on a nucleus of the electron's mass and charge."""
+        if not isinstance(collision.target, Electron):
+            return super().scatterings(batch, collision, couplings, phases)
+        (polynomial,) = cls.amplitudes(batch, collision.target, couplings, phases)
+        dipole = {e: amplitudes * (np.arange(4) == A)[:, None] for e, amplitudes in polynomial.items()}
+        found = tuple(Scattering(process, dipole) for process in cls.processes(batch, collision.target))
+        return found if collision.beam is None else of_flavours(found, batch, collision.beam)
 
     @classmethod
     def amplitudes(

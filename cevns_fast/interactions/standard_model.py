@@ -66,7 +66,7 @@ class StandardModel(Interaction):
     --------
     >>> import cevns_fast as cf
     >>> cf.StandardModel()
-    StandardModel(sin2_theta_w=0.2312, couplings='tree', axial=False)
+    StandardModel(sin2_theta_w=0.2312)
     >>> cf.StandardModel(couplings="radiative").sin2_theta_w
     0.23857
     """
@@ -76,6 +76,7 @@ class StandardModel(Interaction):
     axial: bool = False
 
     open_couplings: ClassVar[Mapping[str, str]] = {"sin2_theta_w": "weak mixing angle"}
+    coupling_ranges: ClassVar[Mapping[str, tuple[float, float, float]]] = {"sin2_theta_w": (SIN2_THETA_W, 0.0, 1.0)}
 
     def __post_init__(self) -> None:
         validate.choice("couplings", self.couplings, weak_couplings.SCHEMES)

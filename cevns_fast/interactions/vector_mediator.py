@@ -12,7 +12,16 @@ from cevns_fast import _validate as validate
 from cevns_fast._remember import remember
 from cevns_fast.constants import G_FERMI, M_NEUTRON, M_PROTON, SIN2_THETA_W
 from cevns_fast.interactions.loop_functions import F_G, loop_functions
-from cevns_fast.interactions.process import AmplitudePolynomial, Floats, Interaction, Process, Term, of_batch
+from cevns_fast.interactions.process import (
+    FLAVOURS,
+    AmplitudePolynomial,
+    Floats,
+    Interaction,
+    Process,
+    Term,
+    check_flavours,
+    of_batch,
+)
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.nuclear.nuclei import Nuclide
 from cevns_fast.nuclear.nucleon import (
@@ -119,6 +128,8 @@ class VectorMediator(Interaction):
         Matrix elements of the nucleon: a name in `cevns_fast.nuclear.nucleon.PARTON_CONTENTS`, or one's own.
     quark_masses : tuple of 6 floats
         Of (u, d, s, c, b, t), MeV, in the φφ boxes and F_G of case B.
+    flavours : sequence of "e", "mu", "tau"
+        Which neutrinos couple, each to a χ of its own.
     sin2_theta_w : float
         Weak mixing angle of the Standard Model that c2 interferes with: must be that of the
         `StandardModel` which the counts are added to.
@@ -154,6 +165,7 @@ class VectorMediator(Interaction):
     nucleon: str | PartonContent = "micrOMEGAs"
     quark_masses: Sextet = SIX_QUARK_MASSES
     sin2_theta_w: float = SIN2_THETA_W
+    flavours: tuple[str, ...] = FLAVOURS
 
     couplings: ClassVar[Mapping[str, str]] = {"gchi_gq": "g_χ g_q"}
     default_couplings: ClassVar[tuple[str, ...]] = ("gchi_gq",)
@@ -179,6 +191,8 @@ class VectorMediator(Interaction):
             self._tuple("chi_couplings", self.chi_couplings, _CHI_COUPLINGS)
         if self.quark_masses is not SIX_QUARK_MASSES:
             self._tuple("quark_masses", self.quark_masses, _QUARK_MASSES, positive=True)
+        if self.flavours is not FLAVOURS:
+            check_flavours(self)
         if not 0 <= validate.number("sin2_theta_w", self.sin2_theta_w) <= 1:
             raise ValueError(f"sin2_theta_w = {self.sin2_theta_w!r}: must be from 0 to 1")
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cevns_fast import _files
+from cevns_fast import _files, _shown
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel
@@ -122,6 +122,36 @@ class Likelihood:
         elif parameters or fixed or phases or bounds:
             raise ValueError("model: must be given with parameters, fixed, phases or bounds")
         self.parameters: tuple[Parameter, ...] = self._function.model.parameters if self._function else ()
+
+    def __repr__(self) -> str:
+        """Experiments, statistic and parameters."""
+        free = f"free {_shown.number([p.name for p in self.parameters])}" if self.parameters else ""
+        return _shown.line(
+            "Likelihood:", " + ".join(self._assembly.labels), f"{sum(e.n_bins for e in self.experiments)} bins",
+            _shown.number(self.statistic), free, f"{len(self.nuisance_names)} nuisances",
+        )  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        """A table of it, its parameters, and each experiment's data."""
+        rows = {
+            "experiments": self._assembly.labels,
+            "bins": sum(each.n_bins for each in self.experiments),
+            "statistic": self.statistic,
+            "nuisances": self.nuisance_names or "none",
+            "Standard Model": self.standard_model,
+        }
+        free: dict[str, list[Any]] = {
+            "parameter": [f"{p.name}{f' ({p.unit})' if p.unit else ''}" for p in self.parameters],
+            "from": [p.lower for p in self.parameters],
+            "to": [p.upper for p in self.parameters],
+            "": [p.description for p in self.parameters],
+        }
+        pictures = [
+            _shown.steps(np.arange(each.n_bins + 1.0), f"{each.name}, counts per bin", ("data", each.observed))
+            for each in self.experiments[:4]
+            if each.observed is not None
+        ]
+        return _shown.table("Likelihood", rows, _shown.grid(free) if self.parameters else "", *pictures)
 
     @property
     def nuisance_names(self) -> tuple[str, ...]:

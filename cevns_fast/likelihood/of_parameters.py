@@ -9,8 +9,9 @@ from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import LONGEST_NAME, Evaluator, Layout, System, pack
 from cevns_fast._validate import Floats
 from cevns_fast.counts.count_table import CountTable, kinks_between
+from cevns_fast.interactions.process import spelled_out
 from cevns_fast.likelihood.assembly import Assembly
-from cevns_fast.likelihood.parameters import FitModel
+from cevns_fast.likelihood.parameters import NEUTRON_RADIUS, FitModel, with_neutron_radius
 from cevns_fast.likelihood.whitening import reduced
 from cevns_fast.parallel.chunks import digest
 
@@ -69,7 +70,7 @@ class OfParameters:
             "statistic": assembly.statistic,
             "parameters": ", ".join(f"{p.name} in [{p.lower!r}, {p.upper!r}]" for p in parameters),
             "nuisances": ", ".join(assembly.nuisance_names),
-            "standard_model": repr(assembly.standard_model),
+            "standard_model": spelled_out(assembly.standard_model),
             "numbers": "sha256 " + digest(pack(*self.systems()).numbers),
         }
 
@@ -90,5 +91,6 @@ class OfParameters:
             if model.structure == "m_chi":
                 variants = [counts.experiment, *(each for pair in counts.shapes for each in pair)]
                 ends = kinks_between(parameter.lower, parameter.upper, variants)
-            tables.append(counts.table(model.make, ends))
+            vary = with_neutron_radius if model.structure == NEUTRON_RADIUS else None
+            tables.append(counts.table(model.make, ends, vary))
         return tables

@@ -103,27 +103,38 @@ def fit_model(
     _check_names(model, kind, pulls)
     known = kind.open_couplings if kind else {}
     free = [name for name in names if name not in nuisances and name not in known]
+    of_nuclei = NEUTRON_RADIUS in free
     if kind is None:  # a function: its arguments are its parameters, and what it makes has the couplings
         arguments = _arguments(model)
         if arguments is not None:
             validate.unknown_fields("fixed", fixed, arguments)
-        free = [name for name in free if arguments is None or name in arguments]
+        free = [name for name in free if arguments is None or name in (*arguments, NEUTRON_RADIUS)]
+        of_nuclei = of_nuclei and NEUTRON_RADIUS not in (arguments or ())
     else:
         fields_of_kind = [f.name for f in fields(kind)]  # type: ignore[arg-type]
         for name in free:
+            if name == NEUTRON_RADIUS:
+                continue
             validate.choice("parameters", name, [*fields_of_kind, *(n for n in known if n not in fields_of_kind)])
     structure = free[0] if free else None
     if len(free) > 1:
         raise ValueError(f"parameters = {tuple(names)}: at most one of {free} may be free; fix or tie the others")
     ranges = {name: _range(name, given) for name, given in bounds.items()}
     if structure is not None and structure not in ranges:
-        if structure != "m_chi":
+        if of_nuclei:
+            ranges[structure] = _neutron_radii(experiments)
+        elif structure != "m_chi":
             raise ValueError(f"bounds: {structure!r} needs a finite range, bounds={{{structure!r}: (low, high)}}")
-        ranges[structure] = (0.0, max(map(heaviest, experiments)))
+        else:
+            ranges[structure] = (0.0, max(map(heaviest, experiments)))
     if structure is not None and not all(map(math.isfinite, ranges[structure])):
         raise ValueError(f"bounds of {structure} = {ranges[structure]}: must be finite")
     middle = sum(ranges[structure]) / 2 if structure is not None else 0.0
-    make = _maker(model, kind, structure, fixed, [name for name in names if name in known])
+    if of_nuclei:
+        for x in ranges[NEUTRON_RADIUS]:
+            for experiment in experiments:
+                with_neutron_radius(experiment, x)  # refuses what has none
+    make = _maker(model, kind, None if of_nuclei else structure, fixed, [name for name in names if name in known])
     try:
         made = make(middle)
     except TypeError as error:
@@ -136,18 +147,39 @@ def fit_model(
     type(made).check_couplings(couplings, phases)
     found = []
     for name in names:
-        low, high = ranges.get(name, (-math.inf, math.inf))
-        if name == structure:
+        start, *widest = type(made).coupling_ranges.get(name, (0.0, -math.inf, math.inf))
+        low, high = ranges.get(name, widest)
+        if name == structure and of_nuclei:
+            text, unit, default = "rms radius of the neutrons in every nucleus", "fm", middle
+        elif name == structure:
             text, unit, default = f"{name} of {type(made).__name__}", "MeV" if name.startswith("m_") else "", middle
         elif name in nuisances:
             text, unit, default = f"nuisance {name}", "σ", 0.0
         else:
-            text, unit, default = type(made).open_couplings[name], "", 0.0
+            text, unit, default = type(made).open_couplings[name], "", start
         if not low <= default <= high:
             default = low if default < low else high
         found.append(Parameter(name, text, unit, default, low, high))
     model_of = FitModel(tuple(found), couplings, dict(phases), structure, make)
     return replace(model_of, read=model_of.snapshot() if kind is None else None)
+
+
+#: The one parameter that is not of an interaction but of all nuclei.
+NEUTRON_RADIUS = "neutron_radius"
+
+
+def with_neutron_radius(experiment: Experiment, radius: float) -> Experiment:
+    """A copy whose neutrons have this rms radius, fm, in every nucleus."""
+    form_factor: Any = experiment.detector.form_factor
+    if not hasattr(form_factor, NEUTRON_RADIUS):
+        raise ValueError(f"parameters: {type(form_factor).__name__} of {experiment.name} has no neutron_radius")
+    return experiment.replace(form_factor=replace(form_factor, neutron_radius=radius))
+
+
+def _neutron_radii(experiments: Sequence[Experiment]) -> tuple[float, float]:
+    """From well below to well above the charge radii, fm."""
+    radii = [n.charge_radius or 0.95 * n.A ** (1 / 3) for e in experiments for n in e.detector.target.nuclides]
+    return 0.7 * min(radii), 1.6 * max(radii)
 
 
 def claims_of(kind: type[Interaction]) -> list[tuple[str, str]]:

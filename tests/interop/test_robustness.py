@@ -302,7 +302,7 @@ import cevns_fast as cf
 for name in dir(cf):
     getattr(cf, name)
 csi, eft = cf.load("coherent-csi-2017"), cf.SingletEFT(20.0)
-x, y = np.linspace(-0.02, 0.02, 5), np.linspace(-4e-4, 4e-4, 5)
+x, y = np.linspace(-0.03, 0.03, 61), np.linspace(-6e-4, 6e-4, 61)
 fit = cf.Likelihood(csi, model=eft, parameters=("C_S", "a_M"))
 folder = Path(tempfile.mkdtemp())
 

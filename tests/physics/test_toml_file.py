@@ -31,6 +31,8 @@ value_per = "MeV"
 DETECTOR = '[detector]\nmaterial = "NaI"\ncomposition = { Na = 1, I = 1 }\nmass_kg = 10.0\nbins = [2, 4, 8]\n'
 RESPONSE = "[detector.response]\nlight_yield_per_keV = 1.0\n"
 HELM = '[detector.form_factor]\ntype = "helm"\n'
+KLEIN = HELM.replace("helm", "klein-nystrand")
+FERMI = HELM.replace("helm", "symmetrised-fermi")
 DATA = '[data]\ntable = "data.csv"\n'
 UNCERTAINTY = "[uncertainty]\nsignal = 0.1\n"
 TABLES = {
@@ -169,6 +171,16 @@ FIELDS: dict[str, dict[str, Case]] = {
         "skin_fm": ({"form_factor": HELM}, "form_factor", '"helm"\n', '"helm"\nskin_fm = 1.0\n'),
         "neutron_radius_fm": ({"form_factor": HELM}, "form_factor", '"helm"\n', '"helm"\nneutron_radius_fm = 5.0\n'),
     },
+    "KleinNystrandTable": {
+        "convention": ({"form_factor": KLEIN}, "form_factor", "d\"\n", 'd"\nconvention = "rms"\n'),
+        "range_fm": ({"form_factor": KLEIN}, "form_factor", "d\"\n", 'd"\nrange_fm = 0.8\n'),
+        "neutron_radius_fm": ({"form_factor": KLEIN}, "form_factor", "d\"\n", 'd"\nneutron_radius_fm = 5.0\n'),
+    },
+    "SymmetrisedFermiTable": {
+        "convention": ({"form_factor": FERMI}, "form_factor", "i\"\n", 'i"\nconvention = "rms"\n'),
+        "diffuseness_fm": ({"form_factor": FERMI}, "form_factor", "i\"\n", 'i"\ndiffuseness_fm = 0.6\n'),
+        "neutron_radius_fm": ({"form_factor": FERMI}, "form_factor", "i\"\n", 'i"\nneutron_radius_fm = 5.0\n'),
+    },
     "PointTable": {},
     "NuclideTable": {
         "Z": ({"detector": OWN_DETECTOR + OWN}, "detector", "Z = 80", "Z = 79"),
@@ -184,6 +196,7 @@ FIELDS: dict[str, dict[str, Case]] = {
         "nuclide": ({}, "detector", DETECTOR, OWN_DETECTOR + OWN),
         "response": ({}, "response", RESPONSE, RESPONSE + "acceptance = 0.5\n"),
         "form_factor": ({"form_factor": HELM}, "form_factor", "helm", "point"),
+        "electron_response": ({}, "response", RESPONSE, RESPONSE + "[detector.electron_response]\n"),
     },
     "BackgroundTable": {
         "column": ({"background": BACKGROUND}, "background", 'column = "n"', 'column = "m"'),

@@ -235,7 +235,7 @@ def test_dimensions(case, variant, monkeypatch):
     monkeypatch.setattr(vector_mediator, "G_FERMI", vector_mediator.G_FERMI / s**2)
     vector_mediator._loops_per_nucleon.cache_clear()
     assert coefficients(**scaled) == approx(before * [s**-2, s**-5, s**-6], rel=1e-12)
-    for antineutrino, value in enumerate(sigma):
+    for antineutrino, value in zip((False, True), sigma, strict=True):
         found = cf.differential_cross_section(
             cf.VectorMediator(**scaled), heavy, s * E, s * T,
             form_factor=cf.PointNucleus(), antineutrino=bool(antineutrino),
