@@ -69,6 +69,7 @@ def checked(name: str, T: Floats) -> Floats:
     return T
 
 
+@np.errstate(under="ignore")  # what is negligible is zero
 def with_tilt(T: Floats, branch: Floats | None = None) -> tuple[Floats, Floats, Floats]:
     """g_ρ, g_s and 1 + ⅓ dln g_s/dln T; `branch` decides instead of T on which side of the seam the fit is taken."""
     high = (T if branch is None else branch) >= SEAM

@@ -41,6 +41,7 @@ _W: Final = np.arange(-18.0, 3.9, _STEP)
 _GAUSS: Final = 16, 40  # nodes of the integral over t
 
 
+@np.errstate(under="ignore")  # what is negligible is zero
 def thermal_cross_section(process: str, m_chi: float, m_S: float, T: ArrayLike, reading: str = "dirac") -> Floats:
     """Thermally averaged cross section ⟨σv⟩ over y_χ⁴.
 

@@ -28,6 +28,7 @@ class FluxMoments:
 
 
 @remember(maxsize=128)
+@np.errstate(under="ignore")  # what is negligible is zero
 def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
     """Moments of all flux components together, of these parities and powers of E."""
     components, kinks = source.components, kinks_of(source)

@@ -79,6 +79,7 @@ class Plan:
 
 
 @remember(maxsize=64)
+@np.errstate(under="ignore")  # what is negligible is zero
 def plan_of(source: Source, detector: Detector, rtol: float, parts: tuple[Part, ...] = ()) -> Plan:
     """The coarsest plan that agrees to `rtol` with other panels, for probe masses and propagators.
 
