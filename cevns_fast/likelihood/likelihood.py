@@ -232,7 +232,8 @@ class Likelihood:
         ValueError
             If the number of arrays or bins is wrong, or a count is not finite.
         """
-        arrays = [validate.array("counts", each) for each in counts]
+        given = validate.sequence("counts", counts, object, "arrays, one for each experiment")
+        arrays = [validate.array("counts", each) for each in given]
         if [each.shape for each in arrays] != [(e.n_bins,) for e in self.experiments]:
             raise ValueError(f"counts: have shapes {[each.shape for each in arrays]}, must be bins of each experiment")
         return self._assembly.named(self._interactions.of_counts(np.concatenate(arrays)[None])[1][0])
@@ -371,7 +372,8 @@ class Likelihood:
 
     def _split(self, counts: Any) -> list[Floats]:
         """Counts for each experiment."""
-        given = [counts] if len(self.experiments) == 1 else list(counts)
+        several = len(self.experiments) > 1
+        given = validate.sequence("counts", counts, object, "arrays, one for each experiment") if several else [counts]
         if len(given) != len(self.experiments):
             raise ValueError(f"counts: has {len(given)} entries, must have one for each experiment")
         arrays = []
