@@ -34,7 +34,7 @@ _HOMES = {
     ),
     "experiments.spectra": ("TabulatedSpectrum",),
     "experiments.sources": ("FluxComponent", "PionDecayAtRest", "Reactor", "TabulatedSource"),
-    "experiments.oscillated": ("OscillatedSource",),
+    "experiments.oscillated": ("NonUnitarySource", "OscillatedSource"),
     "experiments.responses": (
         "GammaSmearing",
         "GaussianSmearing",

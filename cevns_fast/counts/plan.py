@@ -36,7 +36,7 @@ _MANY_MASSES = tuple((k * (5**0.5 - 1) / 2) % 1 for k in range(1, 25))
 _SPLIT = 0.382
 _PROPAGATOR_POWERS = (0, 2)
 # A panel spans at most a factor 2^(1/refinement) in T.
-_REFINEMENTS = (1, 2, 4, 8, 16)
+_REFINEMENTS = (1, 2, 4, 8, 16, 32)
 # ... and where images cut, a part of one at most this factor, to the power of 2/refinement from 4 on.
 _GROWTH = 1.5
 # Differences are relative to the sum without cancellation, floored at this fraction of the largest bin, ...

@@ -41,8 +41,8 @@ class FluxComponent:
         Monochromatic neutrinos, in any order: MeV, > 0, and neutrinos per unit of the source's fluence.
     flavour : "e", "mu", "tau", (complex, complex, complex), 3 × 3 tuples or None
         By name, as a state (⟨e|ν⟩, ⟨μ|ν⟩, ⟨τ|ν⟩), or as a hermitian density matrix ρ_ab = ⟨a|ν⟩⟨ν|b⟩ whose trace
-        multiplies the neutrinos. None: what the name says; if that is none of nu_e, nu_mu, nu_tau or anti_nu_…,
-        interactions that tell flavours apart refuse the source.
+        multiplies the neutrinos. None: what the name says; if that is none of ``nu_e``, ``nu_mu``, ``nu_tau``
+        and their antineutrinos, interactions that tell flavours apart refuse the source.
 
     Raises
     ------

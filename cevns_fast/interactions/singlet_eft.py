@@ -188,7 +188,7 @@ class SingletEFT(Interaction):
             validate.coupling(name, getattr(self, name))
         for name in _QUARK_COUPLINGS:
             value = getattr(self, name)
-            if isinstance(value, tuple | list | np.ndarray):
+            if isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim > 0):
                 if len(value) != 2:
                     raise ValueError(f"{name} = {value!r}: must be a number or the pair (u, d)")
                 object.__setattr__(self, name, tuple(value))

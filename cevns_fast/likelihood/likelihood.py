@@ -1,5 +1,6 @@
 """χ² of counts, of interactions and of named parameters, profiled over what is uncertain: the user's object."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -259,9 +260,11 @@ class Likelihood:
         evaluator = self._of_parameters().fast()
         if isinstance(theta, list) and len(theta) == len(self.parameters):
             try:
-                return evaluator.chi2(theta)
+                value = evaluator.chi2(theta)
             except (TypeError, OverflowError):  # one is no number
-                pass
+                value = math.inf
+            if value < math.inf:
+                return value
         return evaluator.chi2(self._vector(theta).tolist())
 
     def log_likelihood(self, theta: ArrayLike) -> float | Floats:

@@ -362,6 +362,8 @@ def test_keV_meant_as_MeV_is_said(tmp_path, bare):
         bare((800.0, 1200.0), light_yield=1.0, smearing=cf.GaussianSmearing(1.0))
     with pytest.warns(cf.OutOfReachWarning, match=r"acceptance: is 0 in every bin, from 0\.8 to 1\.2"):
         make(acceptance=cf.LogisticAcceptance(0.9, 1.0, 800.0, 800.0))
+    with pytest.warns(cf.OutOfReachWarning, match=r"acceptance: all points lie at most at 0\.002, below the bins"):
+        make(acceptance=cf.Table((0.0005, 0.001, 0.002), (0.1, 0.5, 0.9)))  # of MeV, meant as keV
     with pytest.warns(
         cf.OutOfReachWarning, match=r"quenching: all points lie at most at 0\.05 keV, below what reaches"
     ):

@@ -93,6 +93,7 @@ def calls(csi, tmp_path_factory):
                             flavours=("e", "mu")),
         "OscillatedSource": dict(source=csi.source, delta_m2=1.0, Ue4_sq=0.1, Umu4_sq=0.1, Utau4_sq=0.1,
                                  distance=10.0),
+        "NonUnitarySource": dict(source=csi.source, mixing=np.eye(3), normalised=True, from_muon_decay=False),
         "KleinNystrand": dict(convention="rms", range=0.7, neutron_radius=None),
         "SymmetrisedFermi": dict(convention="rms", diffuseness=0.52, neutron_radius=None),
         "magnetic_moment": dict(a_M=1e-3, helicity="left"),
