@@ -15,6 +15,7 @@ from cevns_fast.experiments.detectors import Detector as Detector
 from cevns_fast.experiments.experiment import Experiment as Experiment
 from cevns_fast.experiments.experiment import available_experiments as available_experiments
 from cevns_fast.experiments.experiment import load as load
+from cevns_fast.experiments.oscillated import NonUnitarySource as NonUnitarySource
 from cevns_fast.experiments.oscillated import OscillatedSource as OscillatedSource
 from cevns_fast.experiments.reach import OutOfReachWarning as OutOfReachWarning
 from cevns_fast.experiments.responses import GammaSmearing as GammaSmearing
@@ -132,6 +133,7 @@ __all__ = [
     "LoopFunctions",
     "MagneticMoment",
     "Millicharge",
+    "NonUnitarySource",
     "Nuclide",
     "OscillatedSource",
     "OutOfReachWarning",

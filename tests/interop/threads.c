@@ -63,6 +63,8 @@ int main(int argc, char **argv)
         for (size_t j = 0; j < n; j++) {
             double lower, upper, u = rand() / (double)RAND_MAX;
             cevns_fast_bounds(fit, j, &lower, &upper);
+            lower = lower > -10.0 ? lower : -0.1; /* perhaps infinite */
+            upper = upper < 100.0 ? upper : 0.1;
             theta[i][j] = lower + u * (upper - lower);
         }
     evaluate(fit, expected);
