@@ -72,7 +72,7 @@ def test_notebooks_get_a_table_and_a_picture(every, kind):
     text = every[kind]._repr_html_()
     page = minidom.parseString(text)  # well-formed
     assert page.getElementsByTagName("table") and len(text) < 40_000
-    drawn = {"experiment", "templates", "likelihood", "curve", "scan", "line", "toys", "feldman-cousins"}
+    drawn = {"experiment", "interaction", "templates", "likelihood", "curve", "scan", "line", "toys", "feldman-cousins"}
     pictures = page.getElementsByTagName("svg")
     assert bool(pictures) == (kind in drawn)
     for each in pictures:
