@@ -1,7 +1,7 @@
 """How objects show themselves: one line for a terminal, a table with a small picture for a notebook.
 
-Nothing that takes time is computed for it: what is shown is what the object has. Pictures are SVG in the colour of the text around
-them, so they suit a dark page as well.
+Nothing that takes time is computed for it: what is shown is what the object has. Pictures are SVG in the colour of the
+text around them, so they suit a dark page as well.
 """
 
 import html
