@@ -75,17 +75,6 @@ def test_notebooks_get_a_table_and_a_picture(every, kind):
     page = minidom.parseString(text)  # well-formed
     assert page.getElementsByTagName("table") and len(text) < 40_000
     drawn = set(KINDS) - {"simulated", "best fit"}
-        "experiment",
-        "interaction",
-        "templates",
-        "likelihood",
-        "curve",
-        "scan",
-        "contours",
-        "line",
-        "toys",
-        "feldman-cousins",
-    }
     pictures = page.getElementsByTagName("svg")
     assert bool(pictures) == (kind in drawn)
     for each in pictures:
