@@ -269,7 +269,7 @@ class Likelihood:
 
         Notes
         -----
-        Where variances are fixed and nuisances scale signals alone, points are evaluated side by side, in vectors of the
+        Where variances are fixed and nuisances scale signals alone, points are evaluated side by side in vectors of the
         processor.
 
         Examples
