@@ -11,6 +11,7 @@ from cevns_fast import _moved
 __version__ = "0.1.0"
 
 # Public names and their homes. The façade is lazy: what they need is loaded when they are asked for.
+# `python setup_helpers/write_stub.py` then tells type checkers and editors.
 _HOMES = {
     "constants": ("",),
     "cosmology": ("",),
@@ -33,7 +34,7 @@ _HOMES = {
     ),
     "experiments.spectra": ("TabulatedSpectrum",),
     "experiments.sources": ("FluxComponent", "PionDecayAtRest", "Reactor", "TabulatedSource"),
-    "experiments.oscillated": ("OscillatedSource",),
+    "experiments.oscillated": ("NonUnitarySource", "OscillatedSource"),
     "experiments.responses": (
         "GammaSmearing",
         "GaussianSmearing",
@@ -80,7 +81,8 @@ _HOMES = {
     ),
     "likelihood.parameters": ("Parameter",),
     "likelihood.likelihood": ("Likelihood",),
-    "inference.limits": ("LimitCurve", "limit_scan"),
+    "inference.limit_curve": ("LimitCurve", "open_limits"),
+    "inference.limits": ("limit_scan",),
     "inference.toys": ("BestFit", "FeldmanCousins", "GoodnessOfFit", "best_fit", "feldman_cousins", "goodness_of_fit"),
     "inference.correlation": ("correlation_scan",),
     "inference.cls": ("Discovery", "discovery"),
@@ -96,7 +98,8 @@ _HOMES = {
     "interop.histfactory": ("pyhf_parameters", "pyhf_workspace"),
     "interop.c_interface": ("write_c_interface",),
     "parallel.threads": ("get_num_threads", "set_num_threads"),
-    "inference.scan_result": ("Contours", "Scan", "open_scan"),
+    "inference.regions": ("Contours",),
+    "inference.scan_result": ("Scan", "open_scan"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names if name}
 _MODULES = tuple(home for home, names in _HOMES.items() if names == ("",))

@@ -1,6 +1,7 @@
-"""Build commands that use Python's limited API where the interpreter has it: a free-threaded one has none.
+"""Build commands that know the compiler, and use Python's limited API where the interpreter has it.
 
-``pyproject.toml`` names them. Elsewhere one wheel serves every Python from 3.11 on.
+``pyproject.toml`` names them. A free-threaded interpreter has none; elsewhere one wheel serves
+every Python from 3.11 on.
 """
 
 import sysconfig
@@ -18,6 +19,14 @@ class build_ext(extensions.build_ext):
         super().finalize_options()
         for extension in self.extensions:
             extension.py_limited_api = LIMITED_API
+
+    def build_extensions(self) -> None:
+        """With the options of this compiler; Windows' own has no library of mathematics apart."""
+        windows = self.compiler.compiler_type == "msvc"
+        for extension in self.extensions:
+            extension.extra_compile_args = ["/O2", "/std:c11"] if windows else ["-O3"]
+            extension.libraries = [] if windows else ["m"]
+        super().build_extensions()
 
 
 class bdist_wheel(wheels.bdist_wheel):

@@ -5,9 +5,9 @@
   is not to be written). numba sees changes of a kernel's own file only, so constants reach kernels as arguments and
   every kernel file is self-contained.
 - ``error_model="numpy"``: division by zero gives inf or NaN, as in C, and leaves loops free to vectorise.
-- ``nogil``: kernels touch no Python object, so threads run them side by side. There is no ``prange``: Python threads
-  over ranges of one compiled kernel give the same bits for every number of threads, and no OpenMP runtime that a fork
-  could break.
+- ``nogil``: kernels touch no Python object, so threads run them side by side: Python threads over ranges of one
+  compiled kernel give the same bits for every number of threads, and no OpenMP runtime that a fork could break. Where
+  a ``prange`` is wanted, `cevns_fast._kernels.parallel` makes it safe.
 - ``fastmath`` is left off: it would make ``isnan`` false. Sums may ask for ``{"contract"}``, which keeps NaN.
 """
 

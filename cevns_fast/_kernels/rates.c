@@ -18,8 +18,14 @@
 #define ROW RATES_ROW
 enum { MASS_POWERS = 9, ALIGNMENT = 8 /* numbers: a cache line */ };
 
-/* A vector of the compiler's, which becomes what the machine has. */
+/* A vector of the compiler's, which becomes what the machine has; or, of a compiler without such, one number. */
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(NO_VECTORS) /* which tests define */
 typedef double vector __attribute__((vector_size(GROUP * sizeof(double)), aligned(sizeof(double)), may_alias));
+enum { LANES = GROUP };
+#else
+typedef double vector;
+enum { LANES = 1 };
+#endif
 
 static const double GAUSS_X[NODES] = {-0.932469514203152, -0.6612093864662645, -0.2386191860831969,
                                       0.2386191860831969, 0.6612093864662645,  0.932469514203152};
@@ -166,21 +172,32 @@ static INLINE size_t locate(const rates_flux *flux, const panel *p, size_t piece
     return piece;
 }
 
+/* Where the coefficients of a lane are, in those of a piece. */
+static INLINE size_t lane(size_t g)
+{
+    return g / GROUP * ROW + ((int)LANES < (int)GROUP ? g % GROUP : 0);
+}
+
+/* A vector of coefficients. */
+static INLINE const vector *coefficients(const double *row, int d)
+{
+    return (const vector *)(row + d * GROUP);
+}
+
 /* A group of flux moments, times a factor. */
 static INLINE void moments(const double *row, double t, int has_high_powers, double factor, vector *found)
 {
-    const vector *c = (const vector *)row;
     double u = 2.0 * t - 1.0;
-    vector value = c[0];
+    vector value = *coefficients(row, 0);
     for (int d = 1; d < HALF; d++)
-        value = value * u + c[d];
+        value = value * u + *coefficients(row, d);
     if (has_high_powers) { /* two chains of multiplications, side by side */
-        vector high = c[HALF];
+        vector high = *coefficients(row, HALF);
         for (int d = HALF + 1; d < 2 * HALF; d++)
-            high = high * u + c[d];
+            high = high * u + *coefficients(row, d);
         value += u * u * u * (u * u * u) * high;
     }
-    *found = (c[2 * HALF] + t * value) * factor;
+    *found = (*coefficients(row, 2 * HALF) + t * value) * factor;
 }
 
 /* A panel that feeds one bin: weigh factor x T^j x flux moment, and add them to the sums. */
@@ -188,11 +205,12 @@ static INLINE void add_to_one(const rates_flux *flux, const rates_terms *terms, 
                               double *products, size_t row, double *sums)
 {
     size_t lanes = flux->groups * GROUP;
-    for (size_t g = 0; g < lanes; g += GROUP) {
-        vector total[T_POWERS] = {{0.0}};
+    for (size_t g = 0; g < lanes; g += LANES) {
+        vector total[T_POWERS];
+        memset(total, 0, sizeof total);
         for (size_t n = 0; n < NODES; n++) {
             vector value;
-            moments(at->row[n] + g / GROUP * ROW, at->t[n], flux->has_high_powers, p->weight[n] * p->factor[n], &value);
+            moments(at->row[n] + lane(g), at->t[n], flux->has_high_powers, p->weight[n] * p->factor[n], &value);
             for (size_t j = 0; j < T_POWERS; j++) {
                 total[j] += value;
                 value *= p->recoil[n];
@@ -211,9 +229,9 @@ static INLINE void add_to_all(const rates_flux *flux, const rates_terms *terms, 
 {
     size_t lanes = flux->groups * GROUP, node = T_POWERS * lanes;
     for (size_t n = 0; n < NODES; n++) {
-        for (size_t g = 0; g < lanes; g += GROUP) {
+        for (size_t g = 0; g < lanes; g += LANES) {
             vector value;
-            moments(at->row[n] + g / GROUP * ROW, at->t[n], flux->has_high_powers, p->factor[n], &value);
+            moments(at->row[n] + lane(g), at->t[n], flux->has_high_powers, p->factor[n], &value);
             for (size_t j = 0; j < T_POWERS; j++) {
                 *(vector *)(products + n * node + j * lanes + g) = value;
                 value *= p->recoil[n];
@@ -223,7 +241,7 @@ static INLINE void add_to_all(const rates_flux *flux, const rates_terms *terms, 
     for (size_t c = 0; c < terms->cells; c++) {
         const double *x = products + (size_t)terms->cell_power[c] * lanes + (size_t)terms->cell_lane[c];
         double x0 = x[0], x1 = x[node], x2 = x[2 * node], x3 = x[3 * node], x4 = x[4 * node], x5 = x[5 * node];
-        for (size_t b = 0; b < row; b += GROUP) {
+        for (size_t b = 0; b < row; b += LANES) {
             const double *w = p->weight + b;
             vector total = x0 * *(const vector *)w + x1 * *(const vector *)(w + row);
             total += x2 * *(const vector *)(w + 2 * row) + x3 * *(const vector *)(w + 3 * row);
@@ -341,7 +359,7 @@ static INLINE void contract(const rates_terms *terms, size_t target, size_t mass
             value += coefficient[e] * powers[terms->mass_power[e]];
         const double *from = s->sums + (size_t)terms->pair_cell[p] * row;
         double *to = s->result + (size_t)terms->pair_row[p] * row;
-        for (size_t b = 0; b < row; b += GROUP)
+        for (size_t b = 0; b < row; b += LANES)
             *(vector *)(to + b) += value * *(const vector *)(from + b);
     }
 }

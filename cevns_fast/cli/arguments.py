@@ -12,7 +12,7 @@ from cevns_fast.papers import PAPERS
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parsed arguments, and NAME=VALUE found after options too: argparse leaves those over."""
-    parser = _parser()
+    parser = command_line()
     args, rest = parser.parse_known_args(argv)
     if rest and ("parameters" not in args or any(each.startswith("-") for each in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -46,7 +46,8 @@ class _Names(argparse.Action):
         namespace.behind_names = vars(namespace).get("behind_names", []) + behind
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """All commands; also what `completion` reads."""
     parser = _Parser(
         prog="cevns-fast",
         description="Coherent neutrino-nucleus scattering with new physics: rates, limits, papers.",
@@ -67,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         "-e", "--experiment", default="coherent-csi-2017", metavar="NAME|TOML", help="default %(default)s"
     )
     _model_options(command)
-    _output_options(command, default=None, what="also write rate-EXPERIMENT.csv and .png into DIR")
+    _output_options(command, default=None, what="also write rate-EXPERIMENT.csv and the figure into DIR", figure=True)
 
     command = _command(commands, "limit", "upper limits on couplings over the mass of the new fermion")
     command.add_argument(
@@ -95,7 +96,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     _model_options(command)
     command.add_argument("--threads", type=int, default=1, metavar="N", help="default %(default)s")
-    _output_options(command, default="results", what="where limits-EXPERIMENT.csv and .png go; default %(default)s")
+    _output_options(
+        command,
+        default="results",
+        what="where limits-EXPERIMENT.csv and the figure go; default %(default)s",
+        figure=True,
+    )
 
     command = _command(commands, "scan", "chi2 on a plane of two couplings: allowed regions and best fit")
     command.add_argument(
@@ -136,7 +142,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--workers", type=int, metavar="N", help="default: one for each processor")
     command.add_argument("--processes", action="store_true", help="workers are processes instead of threads")
     _model_options(command)
-    _output_options(command, default="results", what="where scan-….nc and .png go; default %(default)s")
+    _output_options(
+        command, default="results", what="where scan-….nc and the figure go; default %(default)s", figure=True
+    )
 
     command = _command(commands, "dark-matter", "mass and coupling of chi: recoils, relic density, seesaw, stability")
     command.add_argument(
@@ -156,7 +164,12 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     command.add_argument("--masses", type=int, default=120, metavar="N", help="how many masses; default %(default)s")
     command.add_argument("--threads", type=int, default=1, metavar="N", help="default %(default)s")
-    _output_options(command, default="results", what="where dark-matter-MODEL.csv and .png go; default %(default)s")
+    _output_options(
+        command,
+        default="results",
+        what="where dark-matter-MODEL.csv and the figure go; default %(default)s",
+        figure=True,
+    )
 
     command = _command(commands, "reproduce", "draw a paper's figures and compare its numbers with ours")
     command.add_argument("paper", nargs="?", choices=PAPERS, metavar="PAPER", help=", ".join(PAPERS))
@@ -165,6 +178,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(commands, "c-interface", "write the C header and source that evaluate exported fits")
     _output_options(command, default=".", what="where the headers and sources go; default here")
+
+    command = _command(commands, "completion", "print what lets a shell complete commands, options and names")
+    command.add_argument("shell", choices=("bash", "zsh", "fish"), help='eval "$(cevns-fast completion bash)"')
     return parser
 
 
@@ -195,9 +211,13 @@ def _model_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _output_options(command: argparse.ArgumentParser, default: str | None, what: str) -> None:
+def _output_options(command: argparse.ArgumentParser, default: str | None, what: str, *, figure: bool = False) -> None:
     command.add_argument("-o", "--output", default=default, metavar="DIR", help=what)
     command.add_argument("--force", action="store_true", help="overwrite files")
+    if figure:
+        command.add_argument(
+            "--format", choices=("png", "pdf", "svg"), default="png", help="of the figure; default %(default)s"
+        )
 
 
 def _grid(text: str) -> tuple[float, float, int | None]:

@@ -53,7 +53,8 @@ def run(args: argparse.Namespace) -> None:
             print(f"note: no bound on {name} at any mass{too_heavy if too_heavy and masses[0] >= heaviest else ''}")
     if args.model == "singlet" and "a_M" in found:
         _decays(masses, found["a_M"], experiments, given.get("helicity", "summed"))
-    title = ", ".join([*outputs.given(args), f"$\\Delta\\chi^2 = {delta_chi2:.2f}$"])
+    stated = f"{100 * cl:g}% CL" if cl else f"$\\Delta\\chi^2 = {delta_chi2:.2f}$"
+    title = ", ".join([*outputs.given(args), stated])
     curves = {
         drawing.coupling_symbol(name): [drawing.Curve(names, masses, upper, filled=True)]
         for name, upper in found.items()

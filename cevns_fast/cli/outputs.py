@@ -19,22 +19,22 @@ NO_PLOT = "no plot: matplotlib is not installed (pip install 'cevns_fast[plot]')
 
 
 def paths(args: argparse.Namespace, stem: str, numbers: str = ".csv") -> tuple[Path, Path]:
-    """The numbers and the PNG of a command, refused before anything is computed if they exist."""
+    """The numbers and the figure of a command, refused before anything is computed if they exist."""
     stem = re.sub(r"[^\w.+=-]", "_", stem)
-    data, png = (Path(args.output) / f"{stem}{suffix}" for suffix in (numbers, ".png"))
-    _files.refuse_existing((data, png), overwrite=args.force)
-    return data, png
+    data, figure = (Path(args.output) / f"{stem}{suffix}" for suffix in (numbers, f".{args.format}"))
+    _files.refuse_existing((data, figure), overwrite=args.force)
+    return data, figure
 
 
 def write(args: argparse.Namespace, sheet: "Sheet", draw: Callable[[], "Figure"], to: tuple[Path, Path]) -> None:
     """Write numbers and figure, both or neither, and say where."""
-    csv, png = to
+    csv, picture = to
     if not drawing.available():
         _files.write({csv: sheet.csv()}, overwrite=args.force)
         print(f"written: {csv}; {NO_PLOT}")
         return
-    _files.write({csv: sheet.csv(), png: drawing.png(draw())}, overwrite=args.force)
-    print(f"written: {csv}, {png}")
+    _files.write({csv: sheet.csv(), picture: drawing.FORMATS[args.format](draw())}, overwrite=args.force)
+    print(f"written: {csv}, {picture}")
 
 
 def given(args: argparse.Namespace, *, without: Sequence[str] = ("m_chi",)) -> list[str]:

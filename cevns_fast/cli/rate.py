@@ -1,7 +1,7 @@
 """``cevns-fast rate``: counts per bin."""
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,10 +10,13 @@ from cevns_fast.cli import outputs
 from cevns_fast.cli.models import all_zero, fixed_fields, interaction
 from cevns_fast.inference.mass_scan import heaviest_mass
 from cevns_fast.interactions.neutral_current import NeutralCurrent
-from cevns_fast.likelihood.measurement import measurement_of
+from cevns_fast.likelihood.measurement import background_counts, measurement_of
 from cevns_fast.output import plotting, tables
+from cevns_fast.output.of_objects import counts_label
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from cevns_fast.interactions.process import Interaction
 
 
@@ -35,35 +38,45 @@ def run(args: argparse.Namespace) -> None:
             counts["new physics"] = cf.event_rate(experiment, new, standard_model=False)
             counts["total"] = counts["Standard Model"] + counts["new physics"]
         about["interaction"] = repr(new)
-    columns, points = {"low": low, "high": high, **counts}, None
+    backgrounds = background_counts(experiment)
+    columns, points = {"low": low, "high": high, **counts, **backgrounds}, None
+    if backgrounds:
+        below = np.sum([*backgrounds.values()], axis=0)
+        signal = counts["Standard Model" if new is None else "total"]
+        columns["signal/background"] = np.divide(signal, below, out=np.full_like(signal, np.nan), where=below > 0)
+        about["signal/background"] = "all neutrinos' counts over the sum of all backgrounds"
     if experiment.observed is not None:
         statistic = measurement_of(experiment)
         columns["data"] = statistic.data
         about["data"] = "less steady-state and beam-related backgrounds"
         if not statistic.predicts_variance:
             points = ("data less backgrounds", statistic.data, np.sqrt(statistic.variance))
-    if experiment.excluded:  # gaps in the figure
-        counts = {name: _with_gaps(experiment, values) for name, values in counts.items()}
-        points = points and (points[0], *(_with_gaps(experiment, values) for values in points[1:]))
     sheet = tables.Sheet(columns, {**outputs.provenance([experiment]), **about})
     print(f"{experiment.name}: counts per bin of {observable}")
     print(sheet.text())
-    print("sum: " + ", ".join(f"{name} {np.sum(columns[name]):.4g}" for name in [*columns][2:]))
+    sums = {name: float(np.sum(values)) for name, values in columns.items() if name not in ("low", "high")}
+    if backgrounds:
+        sums["signal/background"] = float(signal.sum() / below.sum())
+    print("sum: " + ", ".join(f"{name} {value:.4g}" for name, value in sums.items()))
     if new is not None and not columns["new physics"].any():
         print(f"note: no new physics: {_why(experiment, new)}")
-    if paths is not None:
-        edges = experiment.detector.bins
-        title = ", ".join([experiment.name, *outputs.given(args, without=())])
-        outputs.write(
-            args, sheet, lambda: plotting.histogram(edges, counts, x_label=observable, data=points, title=title), paths
+    if paths is None:
+        return
+    whole = experiment.everywhere  # with gaps for bins that are left out
+
+    def draw() -> "Figure":
+        return plotting.histogram(
+            experiment.detector.bins,
+            {name: whole(values) for name, values in counts.items()},
+            x_label=observable,
+            y_label=counts_label(experiment),
+            backgrounds={name: whole(values) for name, values in backgrounds.items()},
+            ratio=("S/B", whole(columns["signal/background"])) if backgrounds else None,
+            data=points and (points[0], whole(points[1]), whole(points[2])),
+            title=", ".join([experiment.name, *outputs.given(args, without=())]),
         )
 
-
-def _with_gaps(experiment: cf.Experiment, values: Any) -> Any:
-    """Counts of all bins of the detector, NaN where one is left out."""
-    found = np.full(experiment.detector.n_bins, np.nan)
-    found[list(experiment.kept)] = values
-    return found
+    outputs.write(args, sheet, draw, paths)
 
 
 def _why(experiment: cf.Experiment, new: "Interaction") -> str:

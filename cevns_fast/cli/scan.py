@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     names = "+".join(experiment.name for experiment in experiments)
     kind = "feldman-cousins" if args.feldman_cousins else "scan"
     stem = f"{kind}-{names}-{'-'.join(args.couplings)}{_mass(args.model, given)}"
-    netcdf, png = outputs.paths(args, stem, ".nc")
+    netcdf, picture = outputs.paths(args, stem, ".nc")
     try:
         grids = _grids(args, experiments, new, phases)
         with _workers(args) as executor:
@@ -56,17 +56,17 @@ def run(args: argparse.Namespace) -> None:
         print(f"{name} from {grid[0]:g} to {grid[-1]:g}")
     _print_regions(scan, sum(experiment.n_bins for experiment in experiments))
     title = _title(args, names, given) if drawing.available() else ""
-    figure = drawing.png(plotting.scan_plane(scan, title=title)) if drawing.available() else None
+    figure = drawing.FORMATS[args.format](plotting.scan_plane(scan, title=title)) if drawing.available() else None
     scan.save(netcdf, overwrite=args.force)
     if figure is None:
         print(f"written: {netcdf}; {outputs.NO_PLOT}")
         return
     try:
-        _files.write({png: figure}, overwrite=args.force)
+        _files.write({picture: figure}, overwrite=args.force)
     except OSError:
         netcdf.unlink(missing_ok=True)  # both or neither
         raise
-    print(f"written: {netcdf}, {png}")
+    print(f"written: {netcdf}, {picture}")
 
 
 def _by_toys(
@@ -143,7 +143,7 @@ def _described(region: "Contours") -> str:
 def _mass(model: str, given: Mapping[str, Any]) -> str:
     """The mass of a model that has one, by name and value."""
     name = mass_of(model)
-    return f"-{name}={given[name]:g}" if name in given else ""
+    return f"-{name}={given[name]:g}" if name is not None and name in given else ""
 
 
 def _anywhere(args: argparse.Namespace, varied: str | None) -> dict[str, float]:

@@ -1,8 +1,6 @@
 """How much χ is left over from the early universe: Brdar, Rodejohann & Xu 2018 (BRX), Sec. IV."""
 
 import math
-from collections import OrderedDict
-from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -10,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
 from cevns_fast._kernels import relic_density as kernels
+from cevns_fast._remember import Memory
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2, SPEED_OF_LIGHT
 from cevns_fast.cosmology.boltzmann import NOTHING_MORE, OMEGA_PER_MEV, RelicDensity, Universe, species
@@ -22,7 +21,6 @@ from cevns_fast.parallel.threads import checked as checked_threads
 CM3_PER_S: Final = 1 / (MEV2_CM2 * SPEED_OF_LIGHT * 100)
 #: Couplings from here on are not perturbative: y²/4π = 1.
 MOST_Y_CHI: Final = math.sqrt(4 * math.pi)
-_MOST_REMEMBERED: Final = 8
 
 
 def relic_density(
@@ -209,8 +207,7 @@ def checked_start(T_qcd: float) -> float:
     return float(checked("T_qcd", np.array(validate.number("T_qcd", T_qcd, positive=True))))
 
 
-_remembered: "OrderedDict[tuple[object, ...], Universe]" = OrderedDict()
-_turn = Lock()
+_remembered: Memory[Universe] = Memory(maxsize=8)
 
 
 def _universe(
@@ -223,14 +220,7 @@ def _universe(
 ) -> Universe:
     """Tables for these masses, remembered: a further coupling costs a tenth of a millisecond."""
     key = (masses, reading, T_start, points, exact_width)
-    with _turn:
-        found = _remembered.get(key)
-        if found is not None:
-            _remembered.move_to_end(key)
-            return found
-    found = Universe(masses, reading, T_start, points, exact_width, threads=threads)
-    with _turn:
-        _remembered[key] = found
-        while len(_remembered) > _MOST_REMEMBERED:
-            _remembered.popitem(last=False)
+    found = _remembered.get(key)
+    if found is None:
+        found = _remembered.keep(key, Universe(masses, reading, T_start, points, exact_width, threads=threads))
     return found

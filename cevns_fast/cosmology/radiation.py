@@ -1,13 +1,13 @@
 """How much is relativistic: g_ρ and g_s of the Standard Model, by Saikawa & Shirai 2018."""
 
 import tomllib
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.data import data_path
 
@@ -80,7 +80,7 @@ def with_tilt(T: Floats, branch: Floats | None = None) -> tuple[Floats, Floats, 
     return result[0], result[1], result[2]
 
 
-@lru_cache(maxsize=1)
+@remember(maxsize=1)
 def _fit() -> dict[str, Any]:
     with data_path("cosmology", "degrees_of_freedom.toml").open("rb") as file:
         return tomllib.load(file)

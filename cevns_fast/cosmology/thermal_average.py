@@ -1,6 +1,5 @@
 """Thermally averaged cross sections of χ and S, for one temperature or tabulated for all."""
 
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ from scipy.special import k0e, k1e
 
 from cevns_fast import _validate as validate
 from cevns_fast._kernels import thermal_cross_section as kernels
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 
 PROCESSES: Final = {
@@ -130,7 +130,7 @@ def k1e_over_k2e(z: Floats) -> Floats:
     return ratio
 
 
-@lru_cache(maxsize=4)
+@remember(maxsize=4)
 def _gauss_legendre(n: int) -> Floats:
     """Nodes and weights on (0, 1)."""
     nodes, weights = np.polynomial.legendre.leggauss(n)
@@ -157,7 +157,7 @@ class LogTable:
         return np.asarray(np.polynomial.chebyshev.chebval(place, self._coefficients))
 
 
-@lru_cache(maxsize=32)
+@remember(maxsize=32)
 def _chebyshev(n: int) -> tuple[Floats, Floats]:
     """Angles of the nodes, and the matrix from values to coefficients."""
     angles = np.pi * (np.arange(n) + 0.5) / n

@@ -1,7 +1,6 @@
 """Moments of a flux: μ_k(x) = ∫_x^∞ φ(E) E^k dE of all its components, as piecewise polynomials of x."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class FluxMoments:
     sign: tuple[float, ...]
 
 
-@lru_cache(maxsize=128)
+@remember(maxsize=128)
 def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
     """Moments of all flux components together, of these parities and powers of E."""
     components, kinks = source.components, kinks_of(source)

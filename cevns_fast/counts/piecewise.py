@@ -8,11 +8,12 @@ monomials lose no digits that matter.
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
+
+from cevns_fast._remember import remember
 
 Floats = NDArray[np.float64]
 VectorFunction = Callable[[Floats], Floats]  # float64[m] -> float64[outputs, m]
@@ -23,19 +24,19 @@ ROUNDING = 1e-15
 MAX_PIECES = 2000  # beside those that breakpoints make
 
 
-@cache
+@remember(maxsize=32)
 def _nodes(degree: int) -> Floats:
     """Chebyshev's, at which a polynomial of that degree is known."""
     return np.asarray(chebyshev.chebpts1(degree + 1))
 
 
-@cache
+@remember(maxsize=32)
 def _to_chebyshev(degree: int) -> Floats:
     """From values at the nodes to a Chebyshev series."""
     return np.asarray(np.linalg.inv(chebyshev.chebvander(_nodes(degree), degree)), dtype=np.float64)
 
 
-@cache
+@remember(maxsize=32)
 def _to_monomial(degree: int) -> Floats:
     """From a Chebyshev series to powers."""
     matrix = np.zeros((degree + 1, degree + 1))

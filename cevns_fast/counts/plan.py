@@ -7,13 +7,13 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import combinations_with_replacement, pairwise
 
 import numpy as np
 
 from cevns_fast._kernels import rates as kernel
 from cevns_fast._kernels.rates import LOWEST_T_POWER, NODES, T_POWERS, Panels, Terms
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
 from cevns_fast.counts.flux import FluxMoments, Lane, flux_moments
@@ -36,7 +36,7 @@ _MANY_MASSES = tuple((k * (5**0.5 - 1) / 2) % 1 for k in range(1, 25))
 _SPLIT = 0.382
 _PROPAGATOR_POWERS = (0, 2)
 # A panel spans at most a factor 2^(1/refinement) in T.
-_REFINEMENTS = (1, 2, 4, 8, 16)
+_REFINEMENTS = (1, 2, 4, 8, 16, 32)
 # ... and where images cut, a part of one at most this factor, to the power of 2/refinement from 4 on.
 _GROWTH = 1.5
 # Differences are relative to the sum without cancellation, floored at this fraction of the largest bin, ...
@@ -75,7 +75,7 @@ class Plan:
     reaches_zero: bool
 
 
-@lru_cache(maxsize=64)
+@remember(maxsize=64)
 def plan_of(source: Source, detector: Detector, rtol: float, parts: tuple[Part, ...] = ()) -> Plan:
     """The coarsest plan that agrees to `rtol` with other panels, for probe masses and propagators.
 
@@ -196,7 +196,7 @@ def _sees_zero(detector: Detector) -> bool:
     return bool(lower > 0.5 * upper > 0)
 
 
-@lru_cache(maxsize=64)
+@remember(maxsize=64)
 def _cuts(detector: Detector, highest: float) -> tuple[float, ...]:
     """Recoil energies between which every response is smooth, from the lowest to the highest that matter."""
     response = detector.response
@@ -245,7 +245,7 @@ def _transitions(detector: Detector, highest: float) -> list[float]:
     return [T for T in detector.recoils_at(around.ravel(), highest).tolist() if 0 < T < highest]
 
 
-@lru_cache(maxsize=64)
+@remember(maxsize=64)
 def _smeared_response(detector: Detector, cuts: tuple[float, ...]) -> piecewise.Piecewise | None:
     """Responses of all bins as polynomials in √T: they are slow to compute, and every plan needs them anew."""
     if detector.response.smearing is None:
@@ -257,7 +257,7 @@ def _smeared_response(detector: Detector, cuts: tuple[float, ...]) -> piecewise.
     return piecewise.fit(response, np.sqrt(cuts).tolist(), floor=_FEED_FLOOR, name="detector response")
 
 
-@lru_cache(maxsize=256)
+@remember(maxsize=256)
 def _build(source: Source, detector: Detector, refinement: int, parts: tuple[Part, ...]) -> Plan:
     """A plan whose panels span at most a factor 2^(1/refinement) in T."""
     targets = _targets(detector, parts)

@@ -7,14 +7,14 @@ with which cells make up each row of the result: a row for each monomial of the 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cevns_fast._kernels.rates import LOWEST_T_POWER, Terms
 from cevns_fast._kernels.rates import templates as templates_kernel
+from cevns_fast._remember import Memory, remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
 from cevns_fast.counts.flux import FluxMoments, flux_moments
@@ -50,7 +50,7 @@ class Setting:
     factor: Floats  # [targets]: nuclei × neutrinos per area
 
 
-@lru_cache(maxsize=128)
+@remember(maxsize=128)
 def setting_of(experiment: Experiment, rtol: float, parts: tuple[Part, ...] = (), electrons: bool = False) -> Setting:
     """What an experiment brings to all interactions, remembered."""
     detector = experiment.detector.of_electrons if electrons else experiment.detector
@@ -75,7 +75,7 @@ class _TermLayout(NamedTuple):
     T_power: Integers
 
 
-@lru_cache(maxsize=256)
+@remember(maxsize=256)
 def _layout(shape: Shape, used: tuple[tuple[int, int], ...], moments: FluxMoments) -> _TermLayout:
     """The layout for pairs (row, channel)."""
     channels = channels_of(shape)
@@ -153,14 +153,11 @@ def rows_of(
     )
     found = _remembered_rows.get(key)
     if found is None:
-        if len(_remembered_rows) >= _MOST_REMEMBERED:
-            _remembered_rows.clear()
-        found = _remembered_rows[key] = _make_rows(setting, processes, amplitudes, sources)
+        found = _remembered_rows.keep(key, _make_rows(setting, processes, amplitudes, sources))
     return found
 
 
-_remembered_rows: dict[Any, Rows] = {}
-_MOST_REMEMBERED = 256
+_remembered_rows: Memory[Rows] = Memory(maxsize=256)
 
 
 def _make_rows(

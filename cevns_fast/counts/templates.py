@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from cevns_fast import _shown
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts.flux import beams_of
 from cevns_fast.counts.rows import integrate, rows_of, setting_of
@@ -63,6 +64,31 @@ class Templates:
     pairs: tuple[tuple[str, ...], ...]
     values: Floats
     imaginary: Floats
+
+    def __repr__(self) -> str:
+        """How many templates of which couplings."""
+        n = f"{len(self.values)} interactions, " if self.values.ndim == 3 else ""
+        return _shown.line(
+            "Templates:", f"{n}{len(self.pairs)} products of {_shown.number(self.couplings) or 'no couplings'}",
+            f"{self.values.shape[-1]} bins",
+        )  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        """The products, with the counts of each at couplings of one; the Standard Model's counts."""
+        first = self.values.reshape(-1, *self.values.shape[-2:])[0]
+        products: dict[str, list[Any]] = {
+            "product": [" ".join(pair) for pair in self.pairs],
+            "counts of the product at 1": [float(each.sum()) for each in first],
+        }
+        constant = self.standard_model.reshape(-1, self.standard_model.shape[-1])[0]
+        picture = _shown.steps(np.arange(constant.size + 1.0), "counts per bin", ("Standard Model", constant))
+        rows = {
+            "couplings": self.couplings,
+            "bins": int(self.values.shape[-1]),
+            "interactions": len(self.values) if self.values.ndim == 3 else 1,
+            "Standard Model": f"{constant.sum():.4g} counts",
+        }
+        return _shown.table("Templates", rows, _shown.grid(products), picture)
 
     def counts(self, couplings: Mapping[str, complex]) -> Floats:
         """Counts per bin for values of the open couplings; those not named are zero.
@@ -133,21 +159,20 @@ def _of_particles(
         beams: Sequence[tuple[Beam | None, Source]] = beams_of(setting.source)
     else:
         beams = ((None, setting.source),)
-    found = {
-        n: [
+    found = [
+        [
             (source, each)
             for beam, source in beams
             for each in kind.scatterings(batch, Collision(n, beam, model), names, phases)
         ]
         for n in setting.nuclides
-    }
-    some = found[setting.nuclides[0]]
-    constant = (0,) * len(names)
+    ]
+    some = found[0]
     if not some:
         nothing = np.zeros((len(batch), 1, experiment.n_bins))
-        return CountPolynomial(names, (constant,), nothing, nothing.copy())
-    processes = {n: [each.process for _, each in found[n]] for n in setting.nuclides}
-    amplitudes = {n: [each.amplitudes for _, each in found[n]] for n in setting.nuclides}
+        return CountPolynomial(names, ((0,) * len(names),), nothing, nothing.copy())
+    processes = {n: [each.process for _, each in of] for n, of in zip(setting.nuclides, found, strict=True)}
+    amplitudes = {n: [each.amplitudes for _, each in of] for n, of in zip(setting.nuclides, found, strict=True)}
     sources = None if beams[0][0] is None else [source for source, _ in some]
     rows = rows_of(setting, processes, amplitudes, sources)
     n = len(rows.exponents)
@@ -208,7 +233,7 @@ def chosen_model(model: WithStandardModel) -> StandardModel | None:
 _DEFAULT_MODEL = StandardModel()
 
 
-@lru_cache(maxsize=256)
+@remember(maxsize=256)
 def _standard_model(experiment: Experiment, model: StandardModel, rtol: float, target: TargetParticles) -> Floats:
     """Counts of the Standard Model, remembered for this object and for all that differ in data only."""
     counts = _of_detector(experiment.source, experiment.detector, experiment.exposure, model, rtol, target)
@@ -218,7 +243,7 @@ def _standard_model(experiment: Experiment, model: StandardModel, rtol: float, t
     return counts
 
 
-@lru_cache(maxsize=256)
+@remember(maxsize=256)
 def _of_detector(
     source: Any, detector: Any, exposure: float, model: StandardModel, rtol: float, target: TargetParticles
 ) -> Floats:

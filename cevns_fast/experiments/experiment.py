@@ -7,11 +7,12 @@ import math
 import warnings
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cevns_fast import _shown
 from cevns_fast import _validate as validate
 from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
@@ -24,6 +25,9 @@ from cevns_fast.experiments.toml_file import experiment_file
 from cevns_fast.experiments.watched import WatchedSource, bare, watched
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.nuclear.nuclei import Target
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +150,82 @@ class Experiment:
             return validate.vector(name, found[list(self.kept)])
         if found.size != self.n_bins:
             raise ValueError(f"{name}: has {found.size} entries, must have {self.n_bins}")
+        return found
+
+    def __repr__(self) -> str:
+        """What it is, in one line; its fields have the rest."""
+        left = f", {len(self.excluded)} left out" if self.excluded else ""
+        counted = "simulated" if self.observed is None else f"{_shown.number(self.observed.sum())} counts observed"
+        return _shown.line(
+            f"Experiment {self.name or 'without a name'}:",
+            f"{_shown.number(self.detector.mass)} kg {self.detector.target.name}",
+            type(bare(self.source)).__name__,
+            f"{self.n_bins} bins of {self.detector.response.observable}{left}",
+            counted,
+        )
+
+    def _repr_html_(self) -> str:
+        """A table of what it is, and its data."""
+        observable, edges = self.detector.response.observable, self.detector.bins
+        rows = {
+            "source": bare(self.source),
+            "detector": f"{_shown.number(self.detector.mass)} kg {self.detector.target.name}",
+            "exposure": f"{_shown.number(self.exposure)} {self.source.exposure_unit}",
+            "bins": f"{self.n_bins}, {_shown.number(edges[0])} to {_shown.number(edges[-1])} of {observable}",
+            "data": "simulated" if self.observed is None else f"{_shown.number(self.observed.sum())} counts",
+            "backgrounds": [each.name for each in self.backgrounds] or "none",
+            "σ of the normalisation": f"{100 * self.signal_uncertainty:g}%",
+            "citation": self.citation or "none",
+        }
+        series = [] if self.observed is None else [("data", self.everywhere(self.observed))]
+        series += [(each.name, self.everywhere(each.counts)) for each in self.backgrounds]
+        title = f"{self.name or 'Experiment'} {self.description and '— ' + self.description}"
+        return _shown.table(title, rows, _shown.steps(edges, f"counts per unit of {observable}", *series))
+
+    def everywhere(self, counts: ArrayLike) -> Floats:
+        """Counts of all bins of the detector: NaN where one is left out.
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> csi = cf.load("coherent-csi-2017").mask([1])
+        >>> csi.everywhere(csi.observed)[:3].tolist()
+        [9.0, nan, 24.0]
+        """
+        found = np.full(self.detector.n_bins, np.nan)
+        found[list(self.kept)] = validate.vector("counts", counts, length=self.n_bins)
+        return found
+
+    def plot(self, ax: "Axes | None" = None, *, interaction: Any = None, **style: Any) -> "Axes":
+        """Draw the data, the Standard Model, new physics and the backgrounds.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where; by default in a new figure. Nothing else of the figure is touched, and its style is the user's.
+        interaction : Interaction, optional
+            New physics, drawn with the Standard Model.
+        **style
+            As `cevns_fast.output.of_objects.experiment` takes: ``residuals=True``, ``backgrounds=False``, and
+            what matplotlib's ``errorbar`` takes for the data.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing (extra ``plot``).
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> axes = cf.load("coherent-csi-2017").plot(interaction=cf.SingletEFT(m_chi=10.0, C_V=0.1))
+        >>> axes.get_ylabel()
+        'counts per bin'
+        """
+        found: Axes = _shown.figures().experiment(self, ax, interaction=interaction, **style)
         return found
 
     @property

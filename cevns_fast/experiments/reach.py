@@ -6,7 +6,7 @@ import numpy as np
 
 from cevns_fast._remember import remember
 from cevns_fast.experiments.detectors import Detector
-from cevns_fast.experiments.responses import GammaSmearing, GaussianSmearing, PoissonSmearing, breakpoints_of
+from cevns_fast.experiments.responses import GammaSmearing, GaussianSmearing, PoissonSmearing, Table, breakpoints_of
 
 
 class OutOfReachWarning(UserWarning):
@@ -41,7 +41,7 @@ def out_of_reach(detector: Detector, largest_recoil: float) -> tuple[str, ...]:
     if x <= detector.bins[0]:
         seen = f"x = {x:.4g}" + (" with its resolution" if response.smearing else "")
         found.append(f"bins: begin at {detector.bins[0]:g} ({response.observable}), but {reaches}, {seen}")
-    return (*found, *_closed(detector))
+    return (*found, *_acceptance(detector))
 
 
 def _highest(detector: Detector, T: float) -> float:
@@ -52,14 +52,16 @@ def _highest(detector: Detector, T: float) -> float:
     return mean + _WIDTHS * math.sqrt(mean) + _WIDTHS if isinstance(smearing, PoissonSmearing) else mean
 
 
-def _closed(detector: Detector) -> list[str]:
-    """An acceptance that is zero in all bins."""
+def _acceptance(detector: Detector) -> list[str]:
+    """An acceptance that is zero in all bins, or whose points all lie below them."""
     acceptance, bins = detector.response.acceptance, detector.bins
     if not callable(acceptance):
         return []
-    edges = [x for x in breakpoints_of(acceptance) if bins[0] < x < bins[-1]]
+    points, unit = breakpoints_of(acceptance), detector.response.observable
+    if isinstance(acceptance, Table) and points[-1] < bins[0]:
+        return [f"acceptance: all points lie at most at {points[-1]:g}, below the bins; are they in units of {unit}?"]
+    edges = [x for x in points if bins[0] < x < bins[-1]]
     x = np.unique([*np.linspace(bins[0], bins[-1], 257)[:-1], *edges])
     if np.any(detector.response.accept(x) > 0):
         return []
-    unit = detector.response.observable
     return [f"acceptance: is 0 in every bin, from {bins[0]:g} to {bins[-1]:g}; are its numbers in units of {unit}?"]

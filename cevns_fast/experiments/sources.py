@@ -7,13 +7,13 @@ brings to the detector. Everything is a plain field, so sources hash, compare an
 import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import M_MUON, M_PION, SECONDS_PER_DAY, WATT_IN_MEV_PER_SECOND
 from cevns_fast.experiments import spectra
@@ -41,8 +41,8 @@ class FluxComponent:
         Monochromatic neutrinos, in any order: MeV, > 0, and neutrinos per unit of the source's fluence.
     flavour : "e", "mu", "tau", (complex, complex, complex), 3 × 3 tuples or None
         By name, as a state (⟨e|ν⟩, ⟨μ|ν⟩, ⟨τ|ν⟩), or as a hermitian density matrix ρ_ab = ⟨a|ν⟩⟨ν|b⟩ whose trace
-        multiplies the neutrinos. None: what the name says; if that is none of nu_e, nu_mu, nu_tau or anti_nu_…,
-        interactions that tell flavours apart refuse the source.
+        multiplies the neutrinos. None: what the name says; if that is none of ``nu_e``, ``nu_mu``, ``nu_tau``
+        and their antineutrinos, interactions that tell flavours apart refuse the source.
 
     Raises
     ------
@@ -358,7 +358,7 @@ class Reactor:
         return self.spectrum(E) / self.antineutrinos_per_fission
 
 
-@lru_cache(maxsize=128)
+@remember(maxsize=128)
 def _antineutrinos_per_fission(reactor: Reactor) -> float:
     """Gauss–Legendre between breakpoints: tables are straight there, and the fits smooth."""
     x, w = np.polynomial.legendre.leggauss(40)

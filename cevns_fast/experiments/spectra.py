@@ -5,13 +5,13 @@ never continued beyond its ends.
 """
 
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.data import data_path, read_table
 
@@ -122,7 +122,7 @@ HIGHEST = {"huber-mueller": 8.0, "mueller": 8.0, "kopeikin": 9.0}
 LOW_ENERGY = ("vogel-engel", "kopeikin")
 
 
-@cache
+@remember(maxsize=4)
 def polynomials(model: str) -> dict[str, tuple[float, ...]]:
     """Coefficients of ln(antineutrinos per fission and MeV) in powers of E by isotope, valid on 2–8 MeV."""
     table = read_table(data_path("reactor", "polynomials.csv"))
@@ -136,14 +136,14 @@ def polynomials(model: str) -> dict[str, tuple[float, ...]]:
     return mueller | huber if model == "huber-mueller" else mueller
 
 
-@cache
+@remember(maxsize=1)
 def vogel_engel() -> tuple[Floats, dict[str, Floats]]:
     """Energies, and antineutrinos per fission and MeV of each isotope, up to 2 MeV."""
     table = {name: np.array(column, dtype=np.float64) for name, column in _reactor_table("vogel-engel").items()}
     return table["energy"], {isotope: table[isotope] for isotope in ISOTOPES}
 
 
-@cache
+@remember(maxsize=1)
 def kopeikin() -> TabulatedSpectrum:
     """Antineutrinos per fission and MeV of a whole pressurised-water reactor."""
     columns = {name: tuple(map(float, column)) for name, column in _reactor_table("kopeikin").items()}

@@ -18,7 +18,7 @@ from cevns_fast.data import beside, read_table
 from cevns_fast.experiments import detectors, responses, sources, spectra
 from cevns_fast.experiments.backgrounds import Background, BackgroundRate, StandardModelFraction
 from cevns_fast.interactions.standard_model import StandardModel
-from cevns_fast.nuclear.form_factors import FormFactor, HelmFormFactor, PointNucleus
+from cevns_fast.nuclear.form_factors import FormFactor, HelmFormFactor, KleinNystrand, PointNucleus, SymmetrisedFermi
 from cevns_fast.nuclear.nuclei import Nuclide, Target
 
 EnergyUnit = Literal["eV", "keV", "MeV", "GeV"]
@@ -252,6 +252,30 @@ class HelmTable(_Strict, tag="helm", tag_field="type"):
         return HelmFormFactor(self.convention, self.skin_fm, self.neutron_radius_fm)
 
 
+class KleinNystrandTable(_Strict, tag="klein-nystrand", tag_field="type"):
+    """A hard sphere folded with a Yukawa potential; see `KleinNystrand`."""
+
+    convention: Literal["mass-number", "rms"] = "mass-number"
+    range_fm: float = 0.7
+    neutron_radius_fm: float | dict[str, float] | None = None
+
+    def build(self) -> FormFactor:
+        """The form factor."""
+        return KleinNystrand(self.convention, self.range_fm, self.neutron_radius_fm)
+
+
+class SymmetrisedFermiTable(_Strict, tag="symmetrised-fermi", tag_field="type"):
+    """A symmetrised Fermi distribution; see `SymmetrisedFermi`."""
+
+    convention: Literal["mass-number", "rms"] = "mass-number"
+    diffuseness_fm: float = 0.52
+    neutron_radius_fm: float | dict[str, float] | None = None
+
+    def build(self) -> FormFactor:
+        """The form factor."""
+        return SymmetrisedFermi(self.convention, self.diffuseness_fm, self.neutron_radius_fm)
+
+
 class PointTable(_Strict, tag="point", tag_field="type"):
     """F = 1."""
 
@@ -283,16 +307,23 @@ class DetectorTable(_Strict):
     bins: list[float]
     nuclide: list[NuclideTable] = []
     response: ResponseTable = msgspec.field(default_factory=ResponseTable)
-    form_factor: HelmTable | PointTable = msgspec.field(default_factory=HelmTable)
+    form_factor: HelmTable | KleinNystrandTable | SymmetrisedFermiTable | PointTable = msgspec.field(
+        default_factory=HelmTable
+    )
+    electron_response: ResponseTable | None = None
 
     def build(self, folder: Path) -> detectors.Detector:
         """The detector."""
+        electron_response = self.electron_response
         return detectors.Detector(
             target=Target.of(self.material, self.composition, [each.build() for each in self.nuclide]),
             mass=self.mass_kg,
             bins=tuple(self.bins),
             response=_named("response", lambda: self.response.build(folder)),
             form_factor=self.form_factor.build(),
+            electron_response=None
+            if electron_response is None
+            else _named("electron_response", lambda: electron_response.build(folder)),
         )
 
 

@@ -27,7 +27,7 @@ from cevns_fast.inference import minima
 from cevns_fast.inference.parameter_planes import likelihood_of, parameter_among, plane_of_parameters
 from cevns_fast.inference.planes import CACHE, EvaluatorProblem, Grid, PlaneProblem, ProfiledProblem
 from cevns_fast.inference.scan_result import Between, Minima, Scan
-from cevns_fast.interactions.process import Exponents, Interaction
+from cevns_fast.interactions.process import Exponents, Interaction, spelled_out
 from cevns_fast.likelihood.assembly import Assembly, Statistic, experiments_of
 from cevns_fast.likelihood.measurement import Measurement
 from cevns_fast.likelihood.nuisances import Nuisance
@@ -336,14 +336,14 @@ def _identity(
     identity = {
         "cevns_fast_version": __version__,
         "experiments": ", ".join(like.labels),
-        "interactions": repr(list(batch)) if len(batch) <= 4 else f"{batch[0]!r} … {batch[-1]!r} ({len(batch)})",
+        "interactions": _spelled(batch),
         "couplings": ", ".join(problem.couplings),
         "profiled": ", ".join(problem.free),
         "phases": ", ".join(f"{name}: {complex(phase)}" for name, phase in sorted(phases.items())),
-        "standard_model": repr(like.standard_model),
+        "standard_model": spelled_out(like.standard_model),
         "statistic": like.statistic,
         "nuisances": ", ".join(like.nuisance_names),
-        "rtol": repr(rtol),
+        "rtol": repr(float(rtol)),
     }
     for name, axis in zip(problem.couplings, problem.axes, strict=True):
         identity[f"grid of {name}"] = (
@@ -351,6 +351,13 @@ def _identity(
         )
     identity["templates"] = "sha256 " + chunks.digest(*problem.numbers)
     return identity
+
+
+def _spelled(batch: Sequence[Interaction]) -> str:
+    """The interactions, or of many the first and the last."""
+    if len(batch) <= 4:
+        return f"[{', '.join(map(spelled_out, batch))}]"
+    return f"{spelled_out(batch[0])} … {spelled_out(batch[-1])} ({len(batch)})"
 
 
 def _names(

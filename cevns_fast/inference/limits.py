@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from cevns_fast import __version__, _shown
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import Evaluator, pack
 from cevns_fast._validate import Floats
@@ -15,8 +16,9 @@ from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, checked
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference.cls import SIGMAS, OneCoupling
 from cevns_fast.inference.confidence import threshold
+from cevns_fast.inference.limit_curve import LimitCurve
 from cevns_fast.inference.toys import checked_toys
-from cevns_fast.interactions.process import Interaction
+from cevns_fast.interactions.process import Interaction, Varied, spelled_out, varied_mass
 from cevns_fast.likelihood.assembly import Assembly, Statistic
 from cevns_fast.likelihood.likelihood import Likelihood
 from cevns_fast.likelihood.nuisances import Nuisance
@@ -33,37 +35,6 @@ _STEP, _BEYOND, _FARTHEST = 0.1, 12.0, 40.0
 _MOST_INTERVALS = 8
 _TOYS = 2000  # of Feldman and Cousins, if no number is given
 _PART = 1024  # interactions that are done at once, whoever does them, so that results depend on nothing else
-
-
-@dataclass(frozen=True, eq=False)
-class LimitCurve:
-    """Limits on a coupling for a list of interactions.
-
-    Attributes
-    ----------
-    coupling : str
-    upper : float64[n]
-        The largest ``|c|`` that is allowed; inf where nothing is excluded.
-    intervals : tuple of float64[k, 2]
-        For each interaction, the allowed ranges of c.
-    best_fit : float64[n]
-        The c of the smallest χ², over both signs.
-    chi2_min : float64[n]
-    delta_chi2 : float
-        The threshold; for other methods than that of Δχ², Wilks' for their confidence level.
-    method : {"delta_chi2", "feldman-cousins", "cls"}
-    expected : float64[5, n] or None
-        If asked for, limits that data of the Standard Model alone would set, at −2, −1, 0, 1 and 2 standard deviations.
-    """
-
-    coupling: str
-    upper: Floats
-    intervals: tuple[Floats, ...]
-    best_fit: Floats
-    chi2_min: Floats
-    delta_chi2: float
-    method: str = "delta_chi2"
-    expected: Floats | None = None
 
 
 Method = Literal["delta_chi2", "feldman-cousins", "cls"]
@@ -146,6 +117,8 @@ def limit_scan(
     >>> curve = cf.limit_scan(csi, [cf.SingletEFT(m_chi=m) for m in (1.0, 40.0, 60.0)], "C_V", cl=0.90)
     >>> [float(f"{c:.3g}") for c in curve.upper]
     [0.109, 0.188, inf]
+    >>> curve
+    <LimitCurve of C_V: coherent-csi-2017, 90% CL, m_chi 1 to 60 MeV, 3 limits down to 0.1088>
     """
     n_threads = checked(threads)
     check_executor(executor)
@@ -172,7 +145,24 @@ def limit_scan(
                 found.__setitem__,
                 lambda i: report(len(parts[i])),
             )
-    curve = _joined([each for each in found if each is not None])
+    varied = varied_mass(batch) or Varied("", np.empty(0))
+    curve = replace(
+        _joined([each for each in found if each is not None]),
+        masses=varied.values if varied.name else None,
+        mass=varied.name,
+        provenance={
+            "cevns_fast_version": __version__,
+            "experiments": ", ".join(like.labels),
+            "interactions": spelled_out(batch[0]) if len(batch) == 1 else _ends(batch),
+            "coupling": coupling,
+            "phase": _shown.number(phase, digits=17),
+            "standard_model": spelled_out(like.standard_model),
+            "statistic": str(like.statistic),
+            "nuisances": ", ".join(like.nuisance_names),
+            "delta_chi2": repr(level),
+            "rtol": repr(float(rtol)),
+        },
+    )
     if method == "delta_chi2" and not expected:
         return curve
     special = _Special(method, expected, toys, seed, 0.90 if cl is None else cl, level)
@@ -223,6 +213,11 @@ class _Special:
                 bands[:, i] = one.expected(self.method, level, self.threshold)
         found = bands if self.expected else None
         return replace(curve, upper=upper, intervals=tuple(intervals), method=self.method, expected=found)
+
+
+def _ends(batch: Sequence[Interaction]) -> str:
+    """The first and the last."""
+    return f"{spelled_out(batch[0])} … {spelled_out(batch[-1])} ({len(batch)})"
 
 
 def _joined(parts: Sequence[LimitCurve]) -> LimitCurve:

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -98,8 +98,8 @@ class _Patient(io.RawIOBase):
         return True
 
 
-def load(path: str | Path) -> "xarray.Dataset":
-    """A scan's dataset, in the order in which it was saved, if it is what was saved."""
+def load(path: str | Path, checked: "Callable[[xarray.Dataset], xarray.Dataset] | None" = None) -> "xarray.Dataset":
+    """A scan's dataset, or one that another function checks, in the order in which it was saved, if it is that."""
     h5netcdf, xarray = _packages("open_scan")
     where = f"path = {str(path)!r}"
     if not Path(path).exists():
@@ -115,7 +115,7 @@ def load(path: str | Path) -> "xarray.Dataset":
             needed = sum(variable.nbytes for variable in dataset.variables.values())
             if needed * _LEAST_BYTES > size:
                 raise ValueError(f"claims {needed} bytes of numbers in a file of {size}")
-            dataset = _checked(dataset.load())
+            dataset = (checked or _checked)(dataset.load())
     except (PermissionError, ImportError):
         raise
     except Exception as error:  # a damaged file can end in any of them
@@ -164,7 +164,8 @@ def _checked(raw: "xarray.Dataset") -> "xarray.Dataset":
     if "chi2" not in dataset or "couplings" not in dataset.attrs:
         raise ValueError("it has no chi2 or couplings")
     couplings = tuple(str(dataset.attrs["couplings"]).split(", "))
-    order = (*(("interaction",) if "interaction" in dataset["chi2"].dims else ()), *couplings)
+    leading = [name for name in ("interaction", "m_chi") if name in dataset["chi2"].dims and name not in couplings]
+    order = (*leading, *couplings)
     if set(dataset["chi2"].dims) != set(order) or len(set(order)) != len(order):
         raise ValueError(f"chi2 has the dimensions {dataset['chi2'].dims}, must have {order}")
     for name in couplings:
@@ -185,6 +186,22 @@ def _checked(raw: "xarray.Dataset") -> "xarray.Dataset":
     if saved is None:
         _refuse_unless_old(dataset, couplings, order)
     elif saved != _checksum(dataset):
+        raise ValueError("its numbers, names or attributes are not those that were saved (checksum)")
+    return dataset
+
+
+def checked_limits(raw: "xarray.Dataset") -> "xarray.Dataset":
+    """The dataset of a limit curve with its mass as the only coordinate; `ValueError` if it is none, or changed."""
+    needed = {"upper", "best_fit", "chi2_min", "allowed"}
+    if not needed <= set(raw.variables) or not {"coupling", "delta_chi2"} <= set(raw.attrs):
+        raise ValueError("it has no limits")
+    dataset = raw.set_coords([name for name in raw.variables if name not in needed | {"expected"}])
+    dataset = dataset.transpose(..., "interval", "end")
+    for variable in dataset.variables.values():
+        for attribute in _OF_THE_FORMAT:
+            variable.attrs.pop(attribute, None)
+    dataset.attrs.pop("coordinates", None)
+    if dataset.attrs.pop(CHECKSUM, None) != _checksum(dataset):
         raise ValueError("its numbers, names or attributes are not those that were saved (checksum)")
     return dataset
 

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
+from cevns_fast import _shown
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.inference import regions
 from cevns_fast.inference.confidence import threshold
+from cevns_fast.inference.limit_curve import mass_dimension
 from cevns_fast.inference.regions import Contours
 from cevns_fast.parallel.once import once
 
 if TYPE_CHECKING:
+    import pandas
     import xarray
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,12 +224,14 @@ class Scan:
         except ImportError:
             raise ImportError("to_xarray needs xarray: pip install 'cevns_fast[scan]'") from None
         leading = ("interaction",) if self.chi2.ndim > len(self.axes) else ()
+        if leading and self.masses is not None:
+            leading = (mass_dimension("m_chi", self.masses),)
         coordinates: dict[str, Any] = {
             name: (name, axis, {"units": "1", "long_name": f"coupling {name}"})
             for name, axis in zip(self.couplings, self.axes, strict=True)
         }
         if self.masses is not None and leading:
-            coordinates["m_chi"] = ("interaction", self.masses, {"units": "MeV", "long_name": "mass of chi"})
+            coordinates["m_chi"] = (leading, self.masses, {"units": "MeV", "long_name": "mass of chi"})
         each = leading or ()
 
         def value(values: Floats) -> Any:
@@ -240,6 +246,77 @@ class Scan:
         for i, (name, values) in enumerate(self.nuisances.items()):
             variables[f"nuisance_{i}"] = (each, value(values), {"units": "1", "nuisance": name})
         return xarray.Dataset(variables, coordinates, attrs=dict(self.provenance))
+
+    def to_pandas(self) -> "pandas.Series[Any]":
+        """χ² as a series whose index has the couplings and, for a list of interactions, their mass.
+
+        Raises
+        ------
+        ImportError
+            If xarray, which brings pandas, is missing (extra ``scan``).
+        """
+        return self.to_xarray()["chi2"].to_series()
+
+    def __repr__(self) -> str:
+        """Grid, experiments and least χ² on it."""
+        size = " × ".join(map(str, self.chi2.shape))
+        axes = [f"{n} {a[0]:.4g} to {a[-1]:.4g}" for n, a in zip(self.couplings, self.axes, strict=True)]
+        lowest = f"chi2 from {np.min(self.chi2):.5g}" if self.chi2.size else ""
+        experiments = self.provenance.get("experiments", "").replace(", ", " + ")
+        return _shown.line("Scan:", experiments, *axes, f"{size} points", lowest).replace("Scan:,", "Scan:")
+
+    def _repr_html_(self) -> str:
+        """A table, and the regions around the grid's lowest point: nothing is searched for it."""
+        rows: dict[str, Any] = {"experiments": self.provenance.get("experiments", "unknown")}
+        for name, axis in zip(self.couplings, self.axes, strict=True):
+            rows[name] = f"{axis[0]:.4g} to {axis[-1]:.4g}, {axis.size} points"
+        if self.masses is not None:
+            rows["m_chi (MeV)"] = self.masses
+        rows["smallest χ² on the grid"] = f"{np.min(self.chi2):.5g}"
+        rows["interactions"] = self.provenance.get("interactions", "unknown")
+        first = self.chi2 if self.chi2.ndim == len(self.axes) else self.chi2[0]
+        above, picture = first - np.min(first), ""
+        if len(self.axes) == 1:
+            picture = _shown.curves(self.axes[0], f"Δχ² over {self.couplings[0]}", ("", above))
+        elif len(self.axes) == 2:
+            levels = [threshold(cl, None, 2) for cl in (0.68, 0.90, 0.95)]
+            picture = _shown.plane(above, levels, f"{self.couplings[1]} over {self.couplings[0]}, 68, 90, 95% CL")
+        return _shown.table("Scan", rows, picture)
+
+    def plot(self, ax: "Axes | None" = None, **style: Any) -> "Axes":
+        """Draw Δχ² of one coupling, or the regions of two that are allowed at 68, 90 and 95% CL.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where; by default in a new figure.
+        **style
+            ``levels=(0.9,)`` for other confidence levels, ``interaction=1`` for another plane, and what matplotlib's
+            ``plot`` (one coupling) or ``PathPatch`` (two) take.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError
+            If there are three couplings.
+        ImportError
+            If matplotlib, or contourpy for regions, is missing (extra ``plot``).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cevns_fast as cf
+        >>> grids = np.linspace(-0.1, 0.1, 41), np.linspace(-2e-3, 2e-3, 41)
+        >>> csi, light = cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=10.0)
+        >>> axes = cf.correlation_scan(csi, light, ("C_S", "a_M"), *grids).plot(levels=(0.9,))
+        >>> axes.get_legend_handles_labels()[1]
+        ['90% CL', 'best fit']
+        """
+        found: Axes = _shown.figures().scan(self, ax, **style)
+        return found
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the scan as netCDF, which `open_scan` reads.

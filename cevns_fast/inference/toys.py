@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cevns_fast import _shown
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VARIANCE, Evaluator, pack
 from cevns_fast._kernels.toys import Plan, Truth
@@ -25,6 +26,9 @@ from cevns_fast.likelihood.whitening import for_toys, reduced
 from cevns_fast.parallel import chunks
 from cevns_fast.parallel.progress import Progress
 from cevns_fast.parallel.threads import checked
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PER_ROW = 50
 _MOST = 10**9  # toys of a point: their numbers have 32 bits
@@ -44,6 +48,14 @@ class BestFit:
     theta: dict[str, float]
     chi2: float
 
+    def __repr__(self) -> str:
+        """χ² and parameters, four digits."""
+        return _shown.line("BestFit:", f"chi2 = {self.chi2:.5g}", *(f"{k} = {v:.4g}" for k, v in self.theta.items()))
+
+    def _repr_html_(self) -> str:
+        """A table of them."""
+        return _shown.table("Best fit", {"χ²": f"{self.chi2:.5g}", **self.theta})
+
 
 @dataclass(frozen=True, eq=False)
 class GoodnessOfFit:
@@ -60,6 +72,46 @@ class GoodnessOfFit:
     best_fit: BestFit
     p_value: float
     toy_chi2: Floats
+
+    @property
+    def uncertainty(self) -> float:
+        """Of the p-value, √(p(1 − p)/toys)."""
+        return float(np.sqrt(self.p_value * (1 - self.p_value) / self.toy_chi2.size))
+
+    def __repr__(self) -> str:
+        """χ² and p-value."""
+        return _shown.line(
+            "GoodnessOfFit:", f"chi2 = {self.best_fit.chi2:.5g}",
+            f"p = {self.p_value:.4g} ± {self.uncertainty:.2g} of {self.toy_chi2.size} toys",
+        )  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        """A table, and the distribution of the toys' χ²."""
+        counts, edges = np.histogram(self.toy_chi2, bins=30)
+        rows = {
+            "χ²": f"{self.best_fit.chi2:.5g}",
+            "p-value": f"{self.p_value:.4g} ± {self.uncertainty:.2g}",
+            "toys": self.toy_chi2.size,
+            **self.best_fit.theta,
+        }
+        return _shown.table("Goodness of fit", rows, _shown.steps(edges, "minimal χ²", ("toys", counts)))
+
+    def plot(self, ax: "Axes | None" = None, **style: Any) -> "Axes":
+        """Draw the distribution of the toys' minimal χ², and where the data's is.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where; by default in a new figure.
+        **style
+            What matplotlib's ``hist`` takes.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        found: Axes = _shown.figures().goodness_of_fit(self, ax, **style)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +141,49 @@ class FeldmanCousins:
     p_value: Floats
     allowed: Any
     toy_delta_chi2: Floats
+
+    def __repr__(self) -> str:
+        """How many points are allowed."""
+        n, toys = self.toy_delta_chi2.shape
+        return _shown.line(
+            "FeldmanCousins:", f"{n} points of {_shown.number(self.names)}",
+            f"{int(np.sum(self.allowed))} allowed", f"{toys} toys each",
+        )  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        """The points, and along a line their Δχ² with the critical one."""
+        columns = {name: self.points[:, i].tolist() for i, name in enumerate(self.names)}
+        columns |= {"Δχ²": self.delta_chi2.tolist(), "critical": self.critical.tolist(), "p": self.p_value.tolist()}
+        columns["allowed"] = ["yes" if each else "no" for each in self.allowed]
+        picture = ""
+        if len(self.names) == 1:
+            order = np.argsort(self.points[:, 0])
+            both = ("Δχ²", self.delta_chi2[order]), ("critical", self.critical[order])
+            picture = _shown.curves(self.points[order, 0], self.names[0], *both)
+        rows = {"toys at each point": self.toy_delta_chi2.shape[1]}
+        return _shown.table("Feldman–Cousins", rows, _shown.grid(columns), picture)
+
+    def plot(self, ax: "Axes | None" = None, **style: Any) -> "Axes":
+        """Draw Δχ² of the data and the critical one along the points; in two parameters, the allowed points.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where; by default in a new figure.
+        **style
+            What matplotlib's ``plot`` takes, for the data's line.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError
+            If the points have more than two parameters.
+        """
+        found: Axes = _shown.figures().feldman_cousins(self, ax, **style)
+        return found
 
 
 @dataclass(frozen=True, eq=False)

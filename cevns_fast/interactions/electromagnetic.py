@@ -3,12 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar, Self
 
 import numpy as np
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast.constants import ALPHA, G_FERMI, M_ELECTRON, MEV2_CM2
 from cevns_fast.interactions.neutral_current import NeutralCurrent, currents_of, hermitian, of_beam
 from cevns_fast.interactions.nsi import PLACES, check_entry, symbol
@@ -216,7 +216,7 @@ class MagneticMoment(NeutralCurrent):
         return (Scattering(Process(0.0, _magnetic_terms()), polynomial),)
 
 
-@lru_cache(maxsize=1)
+@remember(maxsize=1)
 def _magnetic_terms() -> tuple[Term, ...]:
     """πα²/m_e² (1/T − 1/E) for μ in Bohr magnetons."""
     c = math.pi * ALPHA**2 / M_ELECTRON**2

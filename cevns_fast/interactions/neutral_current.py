@@ -12,7 +12,6 @@ interfere. The weak amplitude W and the new one N make 2 Re W*N and |N|²; |W|²
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -113,7 +112,7 @@ def running_parts(standard_model: Any) -> tuple[Part, ...]:
     return weak_couplings.LEPTON_LOOPS if runs else ()
 
 
-@lru_cache(maxsize=1024)
+@remember(maxsize=1024)
 def square_terms(target: Nuclide, amplitude: int = 0, T_power: int = 0) -> tuple[Term, ...]:
     """|N|², or |W|² if `amplitude` is W, with a power of T."""
     if isinstance(target, Electron):
@@ -122,7 +121,7 @@ def square_terms(target: Nuclide, amplitude: int = 0, T_power: int = 0) -> tuple
     return _of_pairs(target, ((amplitude, amplitude, 1.0),), (), (), T_power)
 
 
-@lru_cache(maxsize=1024)
+@remember(maxsize=1024)
 def interference_terms(target: Nuclide, T_power: int = 0) -> tuple[Term, ...]:
     """2 Re W*N, with a power of T."""
     if isinstance(target, Electron):

@@ -48,9 +48,9 @@ class NSI(NeutralCurrent):
 
     Notes
     -----
-    Q_βα = δ_βα (Z g_p + N g_n) + Z (2ε^u_βα + ε^d_βα) + N (ε^u_βα + 2ε^d_βα), and the rate goes with Σ_β |Q_βα|². J.
-    Barranco, O. G. Miranda and T. I. Rashba, JHEP 12 (2005) 021, hep-ph/0508299. Complex values of an open ε in
-    `Templates.counts` hold for sources of pure flavours, such as spallation sources and reactors.
+    Q_βα = δ_βα (Z g_p + N g_n) + Z (2ε^u_βα + ε^d_βα) + N (ε^u_βα + 2ε^d_βα), and the rate goes with
+    (Q†Q)_αα. J. Barranco, O. G. Miranda and T. I. Rashba, JHEP 12 (2005) 021, hep-ph/0508299. Complex values of
+    an open ε in `Templates.counts` hold for sources of pure flavours, such as spallation sources and reactors.
 
     Examples
     --------

@@ -16,14 +16,15 @@ then belong to a state in flavour space, and h runs over the final flavours as w
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from functools import lru_cache
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cevns_fast import _shown
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast.nuclear.electrons import Electron
 from cevns_fast.nuclear.nuclei import Nuclide
 
@@ -101,9 +102,9 @@ class Process(NamedTuple):
     def structure(self) -> Structure:
         """What does not depend on the masses; equal terms have the same object."""
         try:
-            return _structure(self.terms)
+            return _remembered_structure(self.terms)
         except TypeError:  # arrays, a number for each of a batch, do not hash
-            return _structure.__wrapped__(self.terms)
+            return _structure(self.terms)
 
     def coefficients(self) -> Floats:
         """Coefficients of the structure's shape, less the powers of the mass, [shape, n or 1]."""
@@ -116,6 +117,40 @@ class Process(NamedTuple):
         return found
 
 
+# Of masses squared: closer than this, two propagators are expanded around their mean, which converges like its square.
+_NEARLY_EQUAL = 0.1
+_SERIES_TERMS = 7
+
+
+def two_propagators(final_mass: Batch, terms: tuple[Term, ...], first: Batch, second: Batch) -> tuple[Process, ...]:
+    """Processes that make up one with the product 1/[(2MT + m₁²)(2MT + m₂²)] of two propagators.
+
+    By partial fractions, (1/D₁ − 1/D₂)/(m₂² − m₁²); where the masses are nearly equal, and that would cancel, by the
+    series Σ δ²ⁿ/D²ⁿ⁺² in δ = (m₂² − m₁²)/2 around the mean D. All processes have the same amplitudes.
+    """
+    a, b = np.square(np.asarray(first, dtype=np.float64)), np.square(np.asarray(second, dtype=np.float64))
+    mean, half = (a + b) / 2, (b - a) / 2
+    near = np.abs(half) <= _NEARLY_EQUAL * mean
+    weight = np.where(near, 0.0, 1 / np.where(near, 1.0, 2 * half))
+    found = [(weight, first, 1), (-weight, second, 1)]
+    found += [(np.where(near, half ** (2 * n), 0.0), np.sqrt(mean), 2 * n + 2) for n in range(_SERIES_TERMS)]
+    return tuple(
+        Process(final_mass, _scaled(terms, factor), power, _plain(mass))
+        for factor, mass, power in found
+        if np.any(factor)
+    )
+
+
+def _scaled(terms: tuple[Term, ...], factor: Floats) -> tuple[Term, ...]:
+    """Terms times a factor for each interaction of a batch."""
+    return tuple(term._replace(coefficient=_plain(term.coefficient * factor)) for term in terms)
+
+
+def _plain(value: Any) -> Batch:
+    """A number, if it is one."""
+    return float(value) if np.ndim(value) == 0 else np.asarray(value, dtype=np.float64)
+
+
 class Scattering(NamedTuple):
     """A process with the amplitudes that enter it."""
 
@@ -123,7 +158,6 @@ class Scattering(NamedTuple):
     amplitudes: AmplitudePolynomial
 
 
-@lru_cache(maxsize=512)
 def _structure(terms: tuple[Term, ...]) -> Structure:
     """Sort terms by what they have in common."""
     for term in terms:
@@ -144,7 +178,10 @@ def _structure(terms: tuple[Term, ...]) -> Structure:
     return Structure(shape, lanes, place, coefficients)
 
 
-@lru_cache(maxsize=256)
+_remembered_structure = remember(maxsize=512)(_structure)
+
+
+@remember(maxsize=256)
 def channels_of(shape: Shape) -> tuple[tuple[int, int], ...]:
     """The products of two amplitudes that occur."""
     return tuple(dict.fromkeys((first, second) for first, second, *_ in shape))
@@ -218,6 +255,28 @@ class Interaction(ABC):
         super().__init_subclass__(**kwargs)
         if "couplings" in cls.__dict__ and "open_couplings" not in cls.__dict__:
             cls.open_couplings = cls.__dict__["couplings"]
+        if "__repr__" not in cls.__dict__:  # a dataclass would make its own, with every field
+            cls.__repr__ = Interaction.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        """How it was made: without what is as it is by default, and with plain numbers."""
+        stated = [
+            f"{f.name}={_shown.plain(getattr(self, f.name))!r}"
+            for f in _shown_fields(self)
+            if not _is_default(getattr(self, f.name), f.default)
+        ]
+        return f"{type(self).__name__}({', '.join(stated)})"
+
+    def _repr_html_(self) -> str:
+        """A table of all fields, and of what couplings are."""
+        values = {f.name: _shown.plain(getattr(self, f.name)) for f in _shown_fields(self)}
+        meaning = {name: words for name, words in self.open_couplings.items() if name in values}
+        rows = {
+            name + (" (MeV)" if name.startswith("m_") else ""): _shown.number(value)
+            + (f" — {meaning[name]}" if name in meaning else "")
+            for name, value in values.items()
+        }  # fmt: skip
+        return _shown.table(type(self).__name__, rows)
 
     @classmethod
     def check_couplings(cls, couplings: Iterable[str], phases: Mapping[str, complex]) -> tuple[str, ...]:
@@ -269,3 +328,46 @@ def of_batch(batch: Sequence[Any], name: str) -> Batch:
     if len(batch) == 1:
         return float(getattr(batch[0], name))
     return np.array([getattr(each, name) for each in batch], dtype=np.float64)
+
+
+def _shown_fields(interaction: Any) -> list[Any]:
+    """The fields of a dataclass that its `repr` has."""
+    return [f for f in fields(interaction) if f.repr and f.init] if is_dataclass(interaction) else []
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    """Whether a field has the value that nobody states."""
+    if default is MISSING or type(value) is not type(default):
+        return False
+    try:
+        return bool(value == default)
+    except ValueError:  # an array
+        return False
+
+
+def spelled_out(value: Any) -> str:
+    """An interaction with every field, for provenance: defaults may change, what was computed does not."""
+    if not isinstance(value, Interaction):
+        return repr(value)
+    stated = (f"{f.name}={_shown.plain(getattr(value, f.name))!r}" for f in _shown_fields(value))
+    return f"{type(value).__name__}({', '.join(stated)})"
+
+
+class Varied(NamedTuple):
+    """The mass in which the interactions of a batch differ."""
+
+    name: str
+    values: Floats
+
+
+def varied_mass(batch: Sequence[Interaction]) -> Varied | None:
+    """The mass, MeV, that varies, or the only interaction's first; None if there is none."""
+    first = batch[0]
+    for name in (f.name for f in _shown_fields(first) if f.name.startswith("m_")):
+        try:
+            values = np.array([getattr(each, name) for each in batch], dtype=np.float64)
+        except (TypeError, ValueError):
+            continue
+        if len(batch) == 1 or np.any(values != values[0]):
+            return Varied(name, values)
+    return None

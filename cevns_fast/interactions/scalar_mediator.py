@@ -3,12 +3,12 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar, Self
 
 import numpy as np
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast.interactions.process import (
     FLAVOURS,
     AmplitudePolynomial,
@@ -131,7 +131,7 @@ class ScalarMediator(Interaction):
         return (polynomial,)
 
 
-@lru_cache(maxsize=1024)
+@remember(maxsize=1024)
 def _terms(M: float) -> tuple[Term, ...]:
     """M/4π K of BRX Eq. (18), on a nucleus of mass M."""
     c = M / (4 * math.pi)

@@ -4,13 +4,13 @@ import cmath
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast.constants import ALPHA, G_FERMI, M_W, SIN2_THETA_W
 from cevns_fast.interactions.process import (
     FLAVOURS,
@@ -188,7 +188,7 @@ class SingletEFT(Interaction):
             validate.coupling(name, getattr(self, name))
         for name in _QUARK_COUPLINGS:
             value = getattr(self, name)
-            if isinstance(value, tuple | list | np.ndarray):
+            if isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim > 0):
                 if len(value) != 2:
                     raise ValueError(f"{name} = {value!r}: must be a number or the pair (u, d)")
                 object.__setattr__(self, name, tuple(value))
@@ -312,7 +312,7 @@ _NAMES_WITHOUT_MASS = tuple(f.name for f in fields(SingletEFT) if f.name != "m_c
 _WITHOUT_MASS = attrgetter(*_NAMES_WITHOUT_MASS)
 
 
-@lru_cache(maxsize=1024)
+@remember(maxsize=1024)
 def _terms(M: float, vector_interference: bool) -> tuple[Term, ...]:
     """CL Eq. (2), term by term, on a nucleus of mass M."""
     G2 = G_FERMI**2
@@ -375,7 +375,7 @@ def _terms(M: float, vector_interference: bool) -> tuple[Term, ...]:
     )
 
 
-@lru_cache(maxsize=4096)
+@remember(maxsize=4096)
 def _amplitudes(
     cls: type[SingletEFT],
     without_mass: tuple[Any, ...],
@@ -393,7 +393,7 @@ def _amplitudes(
     return found
 
 
-@lru_cache(maxsize=4096)
+@remember(maxsize=4096)
 def _chiral_amplitudes(
     nuclide: Nuclide,
     flat: tuple[complex, ...],

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast.constants import G_FERMI, SIN2_THETA_W, SIN2_THETA_W_LOW_ENERGY
 from cevns_fast.data import data_path, read_table
 from cevns_fast.interactions import weak_couplings
@@ -66,7 +66,7 @@ class StandardModel(Interaction):
     --------
     >>> import cevns_fast as cf
     >>> cf.StandardModel()
-    StandardModel(sin2_theta_w=0.2312, couplings='tree', axial=False)
+    StandardModel(sin2_theta_w=0.2312)
     >>> cf.StandardModel(couplings="radiative").sin2_theta_w
     0.23857
     """
@@ -149,7 +149,7 @@ def _amplitude(charges: np.ndarray) -> np.ndarray:
     return np.asarray(charges, dtype=np.complex128)[None, None, None, :]
 
 
-@lru_cache(maxsize=1024)
+@remember(maxsize=1024)
 def _terms(M: float) -> tuple[Term, ...]:
     """CLLS Eq. (22) on a nucleus of mass M."""
     c = G_FERMI**2 * M / (2 * math.pi)
@@ -161,14 +161,14 @@ def _terms(M: float) -> tuple[Term, ...]:
     )
 
 
-@lru_cache(maxsize=1024)
+@remember(maxsize=1024)
 def _axial_terms(M: float) -> tuple[Term, ...]:
     """G_F² M/4π (1 + MT/2E² − T/E), Hoferichter et al."""
     c = G_FERMI**2 * M / (4 * math.pi)
     return Term(0, 0, 0, 0, c), Term(0, 0, 1, -2, M * c / 2), Term(0, 0, 1, -1, -c)
 
 
-@cache
+@remember(maxsize=1)
 def _spins() -> dict[str, tuple[float, float, float]]:
     """J, ⟨S_p⟩ and ⟨S_n⟩ by nuclide."""
     table = read_table(data_path("nuclear_spins.csv"))

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast.constants import G_FERMI, M_NEUTRON, M_PROTON, SIN2_THETA_W
 from cevns_fast.interactions.loop_functions import F_G, loop_functions
 from cevns_fast.interactions.process import (
@@ -289,7 +289,7 @@ class VectorMediator(Interaction):
         return {(): g * tree}, {(): charge + g**2 * loops}
 
 
-@lru_cache(maxsize=1024)
+@remember(maxsize=1024)
 def _terms(M: float) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
     """CLLS Eqs. (23), less the propagator, and (25), multiplied out, on a nucleus of mass M."""
     g = M / (4 * math.pi)
@@ -343,7 +343,7 @@ def _nuclear_loops(batch: Sequence[VectorMediator], nuclide: Nuclide) -> Floats:
     return found
 
 
-@lru_cache(maxsize=32)
+@remember(maxsize=32)
 def _loops_per_nucleon(inputs: tuple[tuple[Any, ...], ...]) -> Floats:
     """c1, c2, c3 of a proton and of a neutron for unit g_χ g_q, float64[n, 3, 2]: CLLS Eqs. (26)–(31)."""
     chi, zprime, case, convention, chirality, quark, masses, content = zip(*inputs, strict=True)

@@ -1,5 +1,6 @@
 """χ² of counts, of interactions and of named parameters, profiled over what is uncertain: the user's object."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cevns_fast import _files
+from cevns_fast import _files, _shown
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel
@@ -123,6 +124,36 @@ class Likelihood:
             raise ValueError("model: must be given with parameters, fixed, phases or bounds")
         self.parameters: tuple[Parameter, ...] = self._function.model.parameters if self._function else ()
 
+    def __repr__(self) -> str:
+        """Experiments, statistic and parameters."""
+        free = f"free {_shown.number([p.name for p in self.parameters])}" if self.parameters else ""
+        return _shown.line(
+            "Likelihood:", " + ".join(self._assembly.labels), f"{sum(e.n_bins for e in self.experiments)} bins",
+            _shown.number(self.statistic), free, f"{len(self.nuisance_names)} nuisances",
+        )  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        """A table of it, its parameters, and each experiment's data."""
+        rows = {
+            "experiments": self._assembly.labels,
+            "bins": sum(each.n_bins for each in self.experiments),
+            "statistic": self.statistic,
+            "nuisances": self.nuisance_names or "none",
+            "Standard Model": self.standard_model,
+        }
+        free: dict[str, list[Any]] = {
+            "parameter": [f"{p.name}{f' ({p.unit})' if p.unit else ''}" for p in self.parameters],
+            "from": [p.lower for p in self.parameters],
+            "to": [p.upper for p in self.parameters],
+            "": [p.description for p in self.parameters],
+        }
+        pictures = [
+            _shown.steps(np.arange(each.n_bins + 1.0), f"{each.name}, counts per bin", ("data", each.observed))
+            for each in self.experiments[:4]
+            if each.observed is not None
+        ]
+        return _shown.table("Likelihood", rows, _shown.grid(free) if self.parameters else "", *pictures)
+
     @property
     def nuisance_names(self) -> tuple[str, ...]:
         """All nuisances; those that are no parameters are profiled."""
@@ -230,9 +261,11 @@ class Likelihood:
         evaluator = self._of_parameters().fast()
         if isinstance(theta, list) and len(theta) == len(self.parameters):
             try:
-                return evaluator.chi2(theta)
+                value = evaluator.chi2(theta)
             except (TypeError, OverflowError):  # one is no number
-                pass
+                value = math.inf
+            if value < math.inf:
+                return value
         return evaluator.chi2(self._vector(theta).tolist())
 
     def log_likelihood(self, theta: ArrayLike) -> float | Floats:

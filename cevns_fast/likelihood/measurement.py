@@ -94,6 +94,13 @@ def measurement_of(experiment: Experiment) -> Measurement:
     return Measurement(experiment, standard_model_counts(experiment, True))
 
 
+def background_counts(experiment: Experiment) -> dict[str, Floats]:
+    """Expected counts per bin of each background by name, the steady state last, without what is zero everywhere."""
+    found = {each.name: each.counts for each in experiment.backgrounds}
+    found["steady state"] = measurement_of(experiment).steady_state
+    return {name: counts for name, counts in found.items() if np.any(counts > 0)}
+
+
 class OnAndOff(NamedTuple):
     """What on counts, and off counts in time with them, are expected to hold of a background that both see."""
 

@@ -9,6 +9,7 @@ from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import LONGEST_NAME, Evaluator, Layout, System, pack
 from cevns_fast._validate import Floats
 from cevns_fast.counts.count_table import CountTable, kinks_between
+from cevns_fast.interactions.process import spelled_out
 from cevns_fast.likelihood.assembly import Assembly
 from cevns_fast.likelihood.parameters import NEUTRON_RADIUS, FitModel, with_neutron_radius
 from cevns_fast.likelihood.whitening import reduced
@@ -69,7 +70,7 @@ class OfParameters:
             "statistic": assembly.statistic,
             "parameters": ", ".join(f"{p.name} in [{p.lower!r}, {p.upper!r}]" for p in parameters),
             "nuisances": ", ".join(assembly.nuisance_names),
-            "standard_model": repr(assembly.standard_model),
+            "standard_model": spelled_out(assembly.standard_model),
             "numbers": "sha256 " + digest(pack(*self.systems()).numbers),
         }
 

@@ -1,12 +1,12 @@
 """Electrons as a target: at rest, and bound in shells out of which a recoil has to lift them."""
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import ATOMIC_MASS_UNIT, KEV, M_ELECTRON
 from cevns_fast.data import data_path, read_table
@@ -32,7 +32,7 @@ class Electron(Nuclide):
 ELECTRON = Electron("electron", Z=1, N=0, atomic_mass=M_ELECTRON / ATOMIC_MASS_UNIT)
 
 
-@cache
+@remember(maxsize=1)
 def _shells() -> dict[str, tuple[int, Floats, Floats]]:
     """Of each element Z, and the binding energies (MeV, falling) and electrons of its subshells."""
     table = read_table(data_path("electron_shells.csv"))

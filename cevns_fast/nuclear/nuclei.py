@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from cevns_fast import _validate as validate
+from cevns_fast._remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import ATOMIC_MASS_UNIT, AVOGADRO, M_ELECTRON
 from cevns_fast.data import data_path, read_table
@@ -79,7 +79,7 @@ class Nuclide:
         return float(self.atomic_mass * ATOMIC_MASS_UNIT - self.Z * M_ELECTRON + binding)
 
 
-@cache
+@remember(maxsize=1)
 def _nuclides() -> dict[str, Nuclide]:
     """All tabulated nuclides by name, in the order of the table."""
     table = read_table(data_path("nuclides.csv"))
@@ -91,7 +91,7 @@ def _nuclides() -> dict[str, Nuclide]:
     return found
 
 
-@cache
+@remember(maxsize=1)
 def _elements() -> dict[str, tuple[Nuclide, ...]]:
     """The isotopes of each element, lightest first."""
     found: dict[str, tuple[Nuclide, ...]] = {}

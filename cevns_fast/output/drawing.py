@@ -5,7 +5,7 @@ matplotlib is imported when something is drawn; no display is needed, and no glo
 
 import importlib.util
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -62,6 +62,8 @@ _STYLE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
     "savefig.dpi": 300,
     "pdf.fonttype": 42,  # fonts as they are, not as drawings of letters
+    "svg.fonttype": "path",  # nobody's browser has these fonts
+    "svg.hashsalt": "cevns_fast",
 }
 
 
@@ -244,6 +246,14 @@ def png(figure: "Figure") -> bytes:
 def pdf(figure: "Figure") -> bytes:
     """The figure as a PDF file, the same bytes whenever it is made."""
     return _saved(figure, "pdf", {"Creator": _MADE_BY, "CreationDate": None})
+
+
+def svg(figure: "Figure") -> bytes:
+    """The figure as an SVG file the same bytes whenever it is made."""
+    return _saved(figure, "svg", {"Creator": _MADE_BY, "Date": None})
+
+
+FORMATS: dict[str, Callable[["Figure"], bytes]] = {"png": png, "pdf": pdf, "svg": svg}
 
 
 def _saved(figure: "Figure", kind: str, metadata: dict[str, Any]) -> bytes:

@@ -23,7 +23,8 @@ class Beam(NamedTuple):
     @property
     def weight(self) -> Any:
         """Tr ρ: how many neutrinos."""
-        return 1.0 if self.density is None else np.trace(self.density, axis1=-2, axis2=-1).real
+        rho = self.density
+        return 1.0 if rho is None else (rho[..., 0, 0] + rho[..., 1, 1] + rho[..., 2, 2]).real
 
 
 def beam(antineutrino: bool, flavour: Any = None) -> Beam:

@@ -150,11 +150,15 @@ def standard_model_channels(model: Any, nuclide: Any, form_factor: Any) -> list[
     """The Standard Model with couplings of each flavour, and the axial part if wanted."""
     M = nuclear_mass(nuclide)
     blind = weak.scheme(model) == "tree"
+    g_p, g_n = weak.proton_coupling("e", model.sin2_theta_w, "tree"), weak.neutron_coupling("tree")
 
     def terms(E: Floats, T: float, beam: Beam) -> Floats:
         F_p, F_n = proton_and_neutron(form_factor, nuclide, T)
-        Q = weak_matrix(model, nuclide, T, F_p, F_n)
-        rate = Q[0, 0].real ** 2 * beam.weight if blind else traces(beam, Q, Q, E.size)
+        if blind:
+            rate = (nuclide.Z * g_p * F_p + nuclide.N * g_n * F_n) ** 2 * beam.weight
+        else:
+            Q = weak_matrix(model, nuclide, T, F_p, F_n)
+            rate = traces(beam, Q, Q, E.size)
         found = [kinematic_factor(E, T, M) * rate]
         if getattr(model, "axial", False) and nuclide.name in _spins():
             # Hoferichter et al.: (G_F² M/4π)(1 + MT/2E² - T/E) F_A, here with the protons' form factor squared.

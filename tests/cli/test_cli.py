@@ -126,7 +126,11 @@ def test_rate_of_the_standard_model(run, csi):
     assert (status, err) == (0, "")
     assert len(out.splitlines()) == csi.n_bins + 3
     assert "new physics" not in out
-    assert out.splitlines()[-1].startswith("sum: Standard Model 165.9, data 136.")
+    sums = out.splitlines()[-1]
+    assert sums.startswith(
+        "sum: Standard Model 165.9, prompt neutrons 5.419, steady state 405, signal/background 0.404"
+    )
+    assert sums.endswith("data 136.6")
 
 
 def test_rate_with_new_physics(run, tmp_path, csi):
@@ -138,8 +142,22 @@ def test_rate_with_new_physics(run, tmp_path, csi):
     np.testing.assert_array_equal(columns["new physics"], cf.event_rate(csi, eft, standard_model=False))
     np.testing.assert_allclose(columns["total"], cf.event_rate(csi, eft), rtol=1e-14)
     np.testing.assert_array_equal([columns["low"], columns["high"]], [csi.detector.bins[:-1], csi.detector.bins[1:]])
+    below = csi.steady_state + csi.backgrounds[0].counts
+    np.testing.assert_array_equal(columns["steady state"], csi.steady_state)
+    np.testing.assert_allclose(columns["signal/background"], columns["total"] / below, rtol=1e-14)
     assert about["interaction"] == repr(cf.SingletEFT(10.0, a_M=3e-4, C_S=(0.01, -0.02), D_P=1e-2j))
     assert is_png(tmp_path / "here/rate-coherent-csi-2017.png")
+
+
+@pytest.mark.parametrize(("kind", "first"), [("pdf", b"%PDF"), ("svg", b"<?xml")])
+def test_figures_in_other_formats(run, tmp_path, kind, first):
+    for folder in ("a", "b"):
+        status, out, _ = run("rate", "-e", "conus-4kg", "-o", folder, "--format", kind)
+        assert status == 0 and f"{folder}/rate-conus-4kg.{kind}" in out
+    figures = [(tmp_path / folder / f"rate-conus-4kg.{kind}").read_bytes() for folder in ("a", "b")]
+    assert figures[0].startswith(first) and figures[0] == figures[1]  # the same bytes whenever it is made
+    assert not list(tmp_path.glob("**/*.png"))
+    assert run("rate", "-o", "c", "--format", "jpg")[0] == 2
 
 
 def test_rate_knows_variant_and_helicity(run):

@@ -3,7 +3,7 @@
 import pytest
 
 from cevns_fast import papers
-from cevns_fast.output import plotting
+from cevns_fast.output import drawing
 from cevns_fast.papers import gallery
 from cevns_fast.papers.report import Paper, PaperFigure, PrintedNumber
 
@@ -14,7 +14,7 @@ def test_everything(run, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     rendered = []
     for kind in ("png", "pdf"):
-        monkeypatch.setattr(plotting, kind, lambda figure, kind=kind: rendered.append(kind) or kind.encode())
+        monkeypatch.setattr(drawing, kind, lambda figure, kind=kind: rendered.append(kind) or kind.encode())
     status, out, err = run("reproduce", "--all", "-o", "gallery")
     assert (status, err) == (0, "") and "gallery/report.html" in out
     for name in papers.PAPERS:

@@ -164,18 +164,18 @@ def test_looking_closer_and_further(allowed, around):
 PATIENT = """
 import signal, sys, time
 from cevns_fast import cli
-from cevns_fast.parallel import chunks
+from cevns_fast.parallel import checkpoint
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
 
-def write(self, *arguments, write=chunks.Store.write):
+def write(self, *arguments, write=checkpoint.Checkpoint.write):
     write(self, *arguments)
     print("written", flush=True)
     while True:
         time.sleep(0.05)
 
 if __name__ == "__main__":
-    chunks.Store.write = write
+    checkpoint.Checkpoint.write = write
     sys.exit(cli.main(sys.argv[1:]))
 """
 

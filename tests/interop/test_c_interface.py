@@ -172,7 +172,7 @@ def test_command(tmp_path, capsys):
     assert c_interface.COMPILE in printed
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(c_interface.FILES)
     assert cli.main(["c-interface", "-o", str(tmp_path / "new")]) == 2
-    assert "exists; --force overwrites it" in capsys.readouterr().err
+    assert "exists; overwrite=True (--force) overwrites it" in capsys.readouterr().err
     (tmp_path / "new" / "likelihood.c").write_text("")
     assert cli.main(["c-interface", "-o", str(tmp_path / "new"), "--force"]) == 0
     assert (tmp_path / "new" / "likelihood.c").read_text()

@@ -13,8 +13,9 @@ import pytest
 
 import cevns_fast as cf
 from cevns_fast._kernels.loop_functions import loop_functions
+from cevns_fast._remember import Memory
 from cevns_fast.counts import rows
-from cevns_fast.likelihood import likelihood
+from cevns_fast.likelihood import of_interactions
 
 GRIDS = np.linspace(-0.05, 0.05, 60), np.linspace(-1e-3, 1e-3, 70)
 PACKAGE = Path(cf.__file__).parent
@@ -49,9 +50,8 @@ def output(process):
 @pytest.fixture
 def eager_threads(monkeypatch):
     """Threads change places a hundred times as often as usual, and what is remembered is thrown out at once."""
-    monkeypatch.setattr(likelihood, "_REMEMBERED", 2)
-    monkeypatch.setattr(rows, "_MOST_REMEMBERED", 2)
-    monkeypatch.setattr(rows, "_remembered_rows", {})
+    monkeypatch.setattr(of_interactions, "_REMEMBERED", 2)
+    monkeypatch.setattr(rows, "_remembered_rows", Memory(2))
     interval = sys.getswitchinterval()
     sys.setswitchinterval(interval / 100)
     yield
@@ -302,7 +302,7 @@ import cevns_fast as cf
 for name in dir(cf):
     getattr(cf, name)
 csi, eft = cf.load("coherent-csi-2017"), cf.SingletEFT(20.0)
-x, y = np.linspace(-0.02, 0.02, 5), np.linspace(-4e-4, 4e-4, 5)
+x, y = np.linspace(-0.03, 0.03, 61), np.linspace(-6e-4, 6e-4, 61)
 fit = cf.Likelihood(csi, model=eft, parameters=("C_S", "a_M"))
 folder = Path(tempfile.mkdtemp())
 

@@ -142,7 +142,7 @@ def test_a_build_leaves_the_kernels_in_place(tmp_path, helpers):
         run(BUILD, tmp_path / "setup_helpers")
         assert used.read() == b"old"  # a process that runs with it is not disturbed
     assert old.read_bytes() == b"new"
-    assert sorted(path.name for path in old.parent.glob("*_c*")) == ["_c.abi3.so"]
+    assert sorted(path.name for path in old.parent.glob("_c*")) == ["_c.abi3.so"]
 
 
 @pytest.mark.parametrize("free_threaded", [False, True])

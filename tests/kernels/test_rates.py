@@ -1,7 +1,10 @@
 """The rate kernel against formulas that share nothing with it; ``rates_sanitize.c`` looks at its memory."""
 
 import math
+import shutil
+import subprocess
 from itertools import pairwise
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -220,3 +223,22 @@ def test_kinematic_images_of_the_flux(m):
     energies = np.array([0.0, 12.0, 29.792, 40.0, 52.8])
     expected = sorted(T for E in energies if E > m for T in kernel.recoil_limits(E, m, M_CESIUM))
     assert kernel.images(energies, m, M_CESIUM, 0.0) == expected
+
+
+def test_compilers_without_vectors_get_the_same_numbers(tmp_path):
+    """Compiled for any processor with and without the compiler's vectors, and as it is here."""
+    cc, driver = shutil.which("cc"), Path(__file__).parent / "rates_sanitize.c"
+    if cc is None or not driver.exists():
+        pytest.skip("no C compiler")
+    folder = Path(kernel.__file__).parent
+    found = []
+    for options in ([], ["-DANY_MACHINE"], ["-DANY_MACHINE", "-DNO_VECTORS"]):
+        program = tmp_path / f"rates{len(found)}"
+        sources = [folder / "rates.c", driver, "-lm", "-o", program]
+        strict = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-DPRINT_SUMS", *options, f"-I{folder}"]
+        subprocess.run([cc, *strict, *sources], check=True, timeout=120)
+        out = subprocess.run([program], check=True, capture_output=True, text=True, timeout=60).stdout
+        found.append(np.array(out.split(), dtype=float))
+    assert found[0].size > 100
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-12)
+    np.testing.assert_array_equal(found[2], found[1])

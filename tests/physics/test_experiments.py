@@ -337,10 +337,10 @@ def test_errors_of_the_table(mine, csv, message):
 
 
 def test_missing_tables(mine):
-    with pytest.raises(FileNotFoundError, match=r"mine\.toml: \[data\] .*other\.csv: no such file"):
+    with pytest.raises(FileNotFoundError, match=r"mine\.toml: \[data\] .*'other\.csv': there is no such file"):
         mine(("mine.csv", "other.csv"))
     table = 'acceptance = { type = "table", file = "absent.csv", x_column = "pe", value_column = "value" }'
-    with pytest.raises(FileNotFoundError, match=r"mine\.toml: \[detector\] response acceptance .*absent\.csv: no such"):
+    with pytest.raises(FileNotFoundError, match=r"mine\.toml: \[detector\] .*'absent\.csv': there is no such"):
         mine(("acceptance = 0.8", table))
     with pytest.raises(ValueError, match="no column 'value'"):
         mine(

@@ -67,14 +67,14 @@ def test_acceptance_of_a_thousand_points(smearing):
 @pytest.mark.parametrize("smearing", [cf.GaussianSmearing(1.0), cf.GammaSmearing(0.7)], ids=["gaussian", "gamma"])
 def test_a_thousand_points_cost_little(smearing, monkeypatch):
     """It was 9 to 399 s for two thousand million densities: they are counted, on a machine of any speed."""
-    evaluated, density = [], detectors._density
+    evaluated, density = [], detectors.density
 
     def counted(*arguments):
         found = density(*arguments)
         evaluated.append(found.size)
         return found
 
-    monkeypatch.setattr(detectors, "_density", counted)
+    monkeypatch.setattr(detectors, "density", counted)
     counts = cf.event_rate(experiment(np.arange(0, 61, 2), smearing, TABLE), SM)
     assert 1e4 < sum(evaluated) < 3e7
     assert np.all(counts > 0)

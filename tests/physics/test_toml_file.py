@@ -31,6 +31,8 @@ value_per = "MeV"
 DETECTOR = '[detector]\nmaterial = "NaI"\ncomposition = { Na = 1, I = 1 }\nmass_kg = 10.0\nbins = [2, 4, 8]\n'
 RESPONSE = "[detector.response]\nlight_yield_per_keV = 1.0\n"
 HELM = '[detector.form_factor]\ntype = "helm"\n'
+KLEIN = HELM.replace("helm", "klein-nystrand")
+FERMI = HELM.replace("helm", "symmetrised-fermi")
 DATA = '[data]\ntable = "data.csv"\n'
 UNCERTAINTY = "[uncertainty]\nsignal = 0.1\n"
 TABLES = {
@@ -169,6 +171,16 @@ FIELDS: dict[str, dict[str, Case]] = {
         "skin_fm": ({"form_factor": HELM}, "form_factor", '"helm"\n', '"helm"\nskin_fm = 1.0\n'),
         "neutron_radius_fm": ({"form_factor": HELM}, "form_factor", '"helm"\n', '"helm"\nneutron_radius_fm = 5.0\n'),
     },
+    "KleinNystrandTable": {
+        "convention": ({"form_factor": KLEIN}, "form_factor", "d\"\n", 'd"\nconvention = "rms"\n'),
+        "range_fm": ({"form_factor": KLEIN}, "form_factor", "d\"\n", 'd"\nrange_fm = 0.8\n'),
+        "neutron_radius_fm": ({"form_factor": KLEIN}, "form_factor", "d\"\n", 'd"\nneutron_radius_fm = 5.0\n'),
+    },
+    "SymmetrisedFermiTable": {
+        "convention": ({"form_factor": FERMI}, "form_factor", "i\"\n", 'i"\nconvention = "rms"\n'),
+        "diffuseness_fm": ({"form_factor": FERMI}, "form_factor", "i\"\n", 'i"\ndiffuseness_fm = 0.6\n'),
+        "neutron_radius_fm": ({"form_factor": FERMI}, "form_factor", "i\"\n", 'i"\nneutron_radius_fm = 5.0\n'),
+    },
     "PointTable": {},
     "NuclideTable": {
         "Z": ({"detector": OWN_DETECTOR + OWN}, "detector", "Z = 80", "Z = 79"),
@@ -184,6 +196,7 @@ FIELDS: dict[str, dict[str, Case]] = {
         "nuclide": ({}, "detector", DETECTOR, OWN_DETECTOR + OWN),
         "response": ({}, "response", RESPONSE, RESPONSE + "acceptance = 0.5\n"),
         "form_factor": ({"form_factor": HELM}, "form_factor", "helm", "point"),
+        "electron_response": ({}, "response", RESPONSE, RESPONSE + "[detector.electron_response]\n"),
     },
     "BackgroundTable": {
         "column": ({"background": BACKGROUND}, "background", 'column = "n"', 'column = "m"'),
@@ -349,6 +362,8 @@ def test_keV_meant_as_MeV_is_said(tmp_path, bare):
         bare((800.0, 1200.0), light_yield=1.0, smearing=cf.GaussianSmearing(1.0))
     with pytest.warns(cf.OutOfReachWarning, match=r"acceptance: is 0 in every bin, from 0\.8 to 1\.2"):
         make(acceptance=cf.LogisticAcceptance(0.9, 1.0, 800.0, 800.0))
+    with pytest.warns(cf.OutOfReachWarning, match=r"acceptance: all points lie at most at 0\.002, below the bins"):
+        make(acceptance=cf.Table((0.0005, 0.001, 0.002), (0.1, 0.5, 0.9)))  # of MeV, meant as keV
     with pytest.warns(
         cf.OutOfReachWarning, match=r"quenching: all points lie at most at 0\.05 keV, below what reaches"
     ):

@@ -227,13 +227,15 @@ def test_dimensions(case, variant, monkeypatch):
 
     heavy = Heavy(**dataclasses.asdict(CS))
     before = coefficients(**point)
-    sigma = [xsec(cf.VectorMediator(**point), E, T, form_factor=cf.PointNucleus(), antineutrino=a) for a in (0, 1)]
+    sigma = [
+        xsec(cf.VectorMediator(**point), E, T, form_factor=cf.PointNucleus(), antineutrino=a) for a in (False, True)
+    ]
     monkeypatch.setattr(vector_mediator, "M_PROTON", s * vector_mediator.M_PROTON)
     monkeypatch.setattr(vector_mediator, "M_NEUTRON", s * vector_mediator.M_NEUTRON)
     monkeypatch.setattr(vector_mediator, "G_FERMI", vector_mediator.G_FERMI / s**2)
     vector_mediator._loops_per_nucleon.cache_clear()
     assert coefficients(**scaled) == approx(before * [s**-2, s**-5, s**-6], rel=1e-12)
-    for antineutrino, value in enumerate(sigma):
+    for antineutrino, value in zip((False, True), sigma, strict=True):
         found = cf.differential_cross_section(
             cf.VectorMediator(**scaled), heavy, s * E, s * T,
             form_factor=cf.PointNucleus(), antineutrino=bool(antineutrino),

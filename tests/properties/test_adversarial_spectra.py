@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import cevns_fast as cf
@@ -42,6 +42,7 @@ def test_a_peak_between_panels(smearing, m_chi):
 tables = st.lists(st.tuples(st.floats(0.05, 1.0), st.floats(-6.0, 6.0)), min_size=3, max_size=6)
 
 
+@pytest.mark.filterwarnings("ignore::cevns_fast.experiments.reach.OutOfReachWarning")
 @settings(max_examples=12)
 @given(
     table=tables,
@@ -50,6 +51,7 @@ tables = st.lists(st.tuples(st.floats(0.05, 1.0), st.floats(-6.0, 6.0)), min_siz
     edge=st.floats(0.1, 1.5),
     smeared=st.booleans(),
 )
+@example(table=[(1.0, 0.0), (1.0, 0.0), (0.0625, 2.0)], start=1.0, fraction=0.0, edge=0.25, smeared=False)
 def test_any_peaks(table, start, fraction, edge, smeared):
     steps, logs = np.array(table).T
     E = start + np.cumsum(steps)

@@ -210,6 +210,25 @@ def test_sterile_neutrinos_do_nothing_at_the_source():
             )
 
 
+def test_mixing_that_is_not_unitary():
+    from cevns_fast.reference import flavour
+
+    N = np.array([[0.99, 0, 0], [0.02 + 0.01j, 0.98, 0], [0.01, 0, 1]])
+    alone = [cf.event_rate(CSI.replace(source=Swapped((c,), CSI.source.fluence_per_exposure)), TREE)
+             for c in CSI.source.components]  # fmt: skip
+    for normalised in (False, True):
+        for from_muon_decay in (False, True):
+            source = cf.NonUnitarySource(CSI.source, N, normalised=normalised, from_muon_decay=from_muon_decay)
+            scale = flavour.non_unitary_fermi_constant(N) ** 2 if from_muon_decay else 1.0
+            factors = [flavour.non_unitary_factor(N, f, normalised=normalised) * scale for f in ("mu", "e", "mu")]
+            expected = sum(factor * counts for factor, counts in zip(factors, alone, strict=True))
+            np.testing.assert_allclose(cf.event_rate(CSI.replace(source=source), TREE), expected, rtol=1e-12)
+    unitary = cf.NonUnitarySource(CSI.source, np.eye(3), normalised=True, from_muon_decay=True)
+    np.testing.assert_allclose(cf.event_rate(CSI.replace(source=unitary), TREE), sum(alone), rtol=1e-12)
+    with pytest.raises(ValueError, match="mixing = "):
+        cf.NonUnitarySource(CSI.source, [[1.0]])
+
+
 def test_unresolved_oscillations_are_averaged():
     Ue4, Umu4 = 0.1, 0.05
     source = cf.OscillatedSource(CSI.source, 1e6, Ue4_sq=Ue4, Umu4_sq=Umu4)

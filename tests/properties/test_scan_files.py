@@ -55,7 +55,7 @@ def numbers(scan):
 
 REARRANGED = {
     "as it is": lambda d: d,
-    "transposed": lambda d: d.transpose("a_M", "interaction", "C_S"),
+    "transposed": lambda d: d.transpose("a_M", "m_chi", "C_S"),
     "a reversed axis": lambda d: d.isel(C_S=slice(None, None, -1)),
     "a reordered axis": lambda d: d.isel(a_M=[3, 1, 0, 4, 2]),
     "variables in another order": lambda d: d[sorted(d.variables, reverse=True)],
@@ -80,8 +80,8 @@ def packed(d):
 CHANGED = {
     "cut axis": lambda d: d.isel(C_S=slice(0, 5)),
     "every second point": lambda d: d.isel(a_M=slice(None, None, 2)),
-    "planes in another order": lambda d: d.isel(interaction=[1, 0]),
-    "one plane": lambda d: d.isel(interaction=0),
+    "planes in another order": lambda d: d.isel(m_chi=[1, 0]),
+    "one plane": lambda d: d.isel(m_chi=0),
     "shifted axis": lambda d: d.assign_coords(C_S=d.C_S + 1e-12),
     "a bit of chi2": lambda d: d.assign(chi2=d.chi2 * (1 + 3e-16)),
     "a missing number": lambda d: d.assign(chi2=d.chi2.where(d.chi2 > d.chi2.min())),
