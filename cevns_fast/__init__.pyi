@@ -3,6 +3,7 @@
 from cevns_fast import constants as constants
 from cevns_fast import cosmology as cosmology
 from cevns_fast import reference as reference
+from cevns_fast.counts.piecewise import AccuracyWarning as AccuracyWarning
 from cevns_fast.counts.spectrum import differential_cross_section as differential_cross_section
 from cevns_fast.counts.spectrum import recoil_spectrum as recoil_spectrum
 from cevns_fast.counts.templates import Templates as Templates
@@ -15,6 +16,7 @@ from cevns_fast.experiments.detectors import Detector as Detector
 from cevns_fast.experiments.experiment import Experiment as Experiment
 from cevns_fast.experiments.experiment import available_experiments as available_experiments
 from cevns_fast.experiments.experiment import load as load
+from cevns_fast.experiments.oscillated import NonUnitarySource as NonUnitarySource
 from cevns_fast.experiments.oscillated import OscillatedSource as OscillatedSource
 from cevns_fast.experiments.reach import OutOfReachWarning as OutOfReachWarning
 from cevns_fast.experiments.responses import GammaSmearing as GammaSmearing
@@ -31,6 +33,10 @@ from cevns_fast.experiments.sources import PionDecayAtRest as PionDecayAtRest
 from cevns_fast.experiments.sources import Reactor as Reactor
 from cevns_fast.experiments.sources import TabulatedSource as TabulatedSource
 from cevns_fast.experiments.spectra import TabulatedSpectrum as TabulatedSpectrum
+from cevns_fast.inference.cls import Discovery as Discovery
+from cevns_fast.inference.cls import discovery as discovery
+from cevns_fast.inference.confidence_map import ConfidenceMap as ConfidenceMap
+from cevns_fast.inference.confidence_map import feldman_cousins_map as feldman_cousins_map
 from cevns_fast.inference.correlation import correlation_scan as correlation_scan
 from cevns_fast.inference.limit_curve import LimitCurve as LimitCurve
 from cevns_fast.inference.limit_curve import open_limits as open_limits
@@ -62,6 +68,7 @@ from cevns_fast.interactions.matching import run_to_low_energy as run_to_low_ene
 from cevns_fast.interactions.matching import smeft_magnetic_moment as smeft_magnetic_moment
 from cevns_fast.interactions.matching import smeft_scalar as smeft_scalar
 from cevns_fast.interactions.nsi import NSI as NSI
+from cevns_fast.interactions.numerical import NumericalInteraction as NumericalInteraction
 from cevns_fast.interactions.scalar_mediator import ScalarMediator as ScalarMediator
 from cevns_fast.interactions.singlet_eft import EFTConvention as EFTConvention
 from cevns_fast.interactions.singlet_eft import SingletEFT as SingletEFT
@@ -78,6 +85,9 @@ from cevns_fast.interop.fitters import to_inference_data as to_inference_data
 from cevns_fast.interop.histfactory import pyhf_parameters as pyhf_parameters
 from cevns_fast.interop.histfactory import pyhf_workspace as pyhf_workspace
 from cevns_fast.likelihood.likelihood import Likelihood as Likelihood
+from cevns_fast.likelihood.nuisances import AsymmetricNuisance as AsymmetricNuisance
+from cevns_fast.likelihood.nuisances import BackgroundShape as BackgroundShape
+from cevns_fast.likelihood.nuisances import CovarianceMatrix as CovarianceMatrix
 from cevns_fast.likelihood.nuisances import ScaleNuisance as ScaleNuisance
 from cevns_fast.likelihood.nuisances import ShapeNuisance as ShapeNuisance
 from cevns_fast.likelihood.parameters import Parameter as Parameter
@@ -105,12 +115,18 @@ __all__ = [
     "ELECTRON",
     "F_G",
     "NSI",
+    "AccuracyWarning",
+    "AsymmetricNuisance",
     "Background",
     "BackgroundRate",
+    "BackgroundShape",
     "BestFit",
     "ChargeRadius",
+    "ConfidenceMap",
     "Contours",
+    "CovarianceMatrix",
     "Detector",
+    "Discovery",
     "EFTConvention",
     "Electron",
     "ElectronEFT",
@@ -132,7 +148,9 @@ __all__ = [
     "LoopFunctions",
     "MagneticMoment",
     "Millicharge",
+    "NonUnitarySource",
     "Nuclide",
+    "NumericalInteraction",
     "OscillatedSource",
     "OutOfReachWarning",
     "Parameter",
@@ -167,9 +185,11 @@ __all__ = [
     "cosmology",
     "differential_cross_section",
     "dipole_coupling",
+    "discovery",
     "effective_electrons",
     "event_rate",
     "feldman_cousins",
+    "feldman_cousins_map",
     "generalised_interaction",
     "get_num_threads",
     "goodness_of_fit",

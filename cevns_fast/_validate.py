@@ -42,6 +42,13 @@ def number(name: str, value: Any, *, minimum: float = -math.inf, positive: bool 
     return result
 
 
+def uncertainty(name: str, value: Any, *, positive: bool = False) -> float:
+    """A relative standard deviation; infinite stands for no constraint."""
+    if type(value) in REAL and value == math.inf:
+        return math.inf
+    return number(name, value, minimum=0.0, positive=positive)
+
+
 def whole(name: str, value: Any, *, minimum: int, maximum: int | None = None) -> int:
     """A whole number, numpy's included, as `int`."""
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)

@@ -19,7 +19,8 @@ double cevns_fast_work_of(const cevns_fast_likelihood *l)
     double monomials = (double)l->monomials, outputs = (double)l->outputs;
     double k = (double)l->nuisances, b = (double)l->bins, all = (double)l->parameters + k;
     double rest = 3 * monomials + b * (2 + 2 * all) + all * all;
-    return monomials + 3 * outputs + b * (6 + k) + 4 * k + k * k + rest;
+    double curves = l->curved ? b * (1 + k) + k * (4 + k) + (double)l->experiments * (1 + k) : 0;
+    return monomials + 3 * outputs + b * (6 + k) + 4 * k + k * k + curves + rest;
 }
 
 void cevns_fast_place(const cevns_fast_likelihood *l, double *work, point *at)
@@ -43,7 +44,14 @@ void cevns_fast_place(const cevns_fast_likelihood *l, double *work, point *at)
     at->solved = work + 2 * k;
     at->step = work + 3 * k;
     at->gram = work + 4 * k;
-    at->rest = at->gram + k * k;
+    work = at->gram + k * k;
+    at->value = work;
+    at->bent = work + k;
+    at->curve = work + 4 * k;
+    at->content = at->curve + k * k;
+    at->part = at->content + b;
+    at->lift = at->part + k * b;
+    at->rest = l->curved ? at->lift + l->experiments * (1 + k) : work;
     at->x = NAN;
 }
 

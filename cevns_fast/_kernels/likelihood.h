@@ -10,9 +10,14 @@
 /* declarations */
 
 /* How a block of numbers begins, and the room for the name of a parameter in it, with its end. */
-enum { MAGIC = 20201127, NAME_SIZE = 64 };
+enum { MAGIC = 20201127, CURVED_MAGIC = 20261128, NAME_SIZE = 64 };
 
 enum statistic { FIXED_VARIANCE, PREDICTED_VARIANCE, POISSON };
+
+/* Of likelihoods with curves: what a term's coefficient is, what a factor is, and how many numbers describe one. */
+enum term_kind { STRAIGHT, BENT };
+enum factor_kind { EXPONENTIAL, INTERPOLATED };
+enum { TERM_HEAD = 3, FACTOR_HEAD = 5, FACTOR_TERMS = 6, FACTOR_SIZE = 11 };
 
 /* end of declarations */
 enum { ON_STACK = 4096, MOST_PLAIN = 64 };
@@ -39,6 +44,9 @@ typedef struct {
     const double *morph;      /* [nuisances] which table moves the shape, 0 for none */
     const double *breaks;     /* [pieces + 1] of x */
     const double *coefficients; /* [pieces][degree + 1][tables][monomials][bins], highest power first */
+    size_t groups, terms, factors; /* of curves: backgrounds apart, what samples hold, what multiplies them */
+    const double *term;      /* [terms][TERM_HEAD + bins]: group (0 is the signal), nuisance or -1, kind, counts */
+    const double *factor_of; /* [factors][FACTOR_SIZE]: group, nuisance, kind, ln up, ln down, a_1 ... a_6 */
 } experiment;
 
 struct cevns_fast_likelihood {
@@ -49,7 +57,8 @@ struct cevns_fast_likelihood {
     size_t outputs; /* of all experiments' tables */
     int poisson; /* whether any experiment counts Poisson events */
     int mixed;   /* whether `mix` is not the unit matrix */
-    int plain;   /* whether `evaluate_block` serves it */
+    int plain;   /* whether the loops over points of likelihood_batch.c serve it */
+    int curved;  /* whether mu is not linear in all nuisances, or one is free */
     size_t *indices;      /* owns what follows; NONE stands for "not there" */
     size_t *coupling_at;  /* [couplings] where each is in theta */
     size_t x_at;          /* where x is in theta */
@@ -61,7 +70,8 @@ struct cevns_fast_likelihood {
     const double *centre;        /* [nuisances] */
     const double *offset;        /* [nuisances] c where a = 0 */
     const double *mix;           /* [nuisances][nuisances] a = mix (c - offset) */
-    double *prior;               /* [nuisances][nuisances] mix^T mix */
+    double *prior;               /* [nuisances][nuisances] mix^T strength mix */
+    double *strength;            /* [nuisances] of the penalty: 1, or 0 for a nuisance that is free */
 };
 
 /* Everything known at one theta; arrays of all bins run over the experiments. */
@@ -80,6 +90,11 @@ typedef struct {
     double *solved;           /* [nuisances] c_k */
     double *step;             /* [nuisances] of c_k, 0 if it is not profiled */
     double *gram;             /* [nuisances][nuisances] */
+    double *value, *bent;     /* of curves: [nuisances] c_k; [3][nuisances] */
+    double *part;             /* [nuisances][bins] what c_k adds to the signal */
+    double *content;          /* [bins] of one group */
+    double *curve;            /* [nuisances][nuisances] sum_b slope d^2 mu / (dc_k dc_j) */
+    double *lift;             /* [experiments][1 + nuisances] the signal's factor, derivatives of its logarithm */
     double *rest;             /* for derivatives */
     double x;
 } point;
@@ -98,11 +113,28 @@ INTERNAL double cevns_fast_profile(const cevns_fast_likelihood *l, int all_profi
 INTERNAL double cevns_fast_tension(const cevns_fast_likelihood *l, size_t k, const point *at);
 INTERNAL void cevns_fast_solve(size_t n, double *restrict gram, double *restrict x);
 
+/* likelihood_curves.c: mu and responses at solved + t step; what bends mu there, in the direction of the slopes; and the
+ * step of Newton's method, with half the decrease that it promises. */
+INTERNAL void cevns_fast_curve(const cevns_fast_likelihood *l, double t, const point *at);
+INTERNAL void cevns_fast_bend(const cevns_fast_likelihood *l, const point *at);
+INTERNAL double cevns_fast_curved_newton(const cevns_fast_likelihood *l, int all_profiled, const point *at);
+
 /* likelihood_derivatives.c: of chi2 where it was evaluated. */
 INTERNAL void cevns_fast_differentiate(const cevns_fast_likelihood *l, const double *theta, const point *at,
                                       double *gradient);
 INTERNAL void cevns_fast_differentiate_twice(const cevns_fast_likelihood *l, const double *theta, const point *at,
                                             double *hessian);
+
+/* likelihood_model.c: coefficients of all monomials at x, with `order` derivatives; and signal, responses and mu where the nuisances are in `solved`, all of them profiled. */
+INTERNAL void cevns_fast_tables_at(const cevns_fast_likelihood *l, double x, int order, point *at);
+INTERNAL void cevns_fast_predict(const cevns_fast_likelihood *l, const double *theta, point *at);
+
+/* likelihood_minimise.c: the downhill step of (H + damping |diag H|) for the free parameters, 0 if that is not positive
+ * definite; and chi2 beside a maximum or saddle, infinite if it is none. */
+INTERNAL int cevns_fast_damped_step(size_t n, const int *is_free, const double *gradient, const double *hessian,
+                                    double damping, double *matrix, double *step);
+INTERNAL double cevns_fast_beside(const cevns_fast_likelihood *l, const double *theta, size_t n, const int *is_free,
+                                  const double *hessian, double value, double *trial);
 
 /* likelihood_batch.c: whether it has a short cut for many points. */
 INTERNAL int cevns_fast_is_plain(const cevns_fast_likelihood *l);

@@ -17,8 +17,28 @@ POISSON: int = lib.POISSON
 LONGEST_NAME: int = lib.NAME_SIZE - 1  # in bytes
 # How the numbers of a system follow each other in a block.
 _OF_SYSTEM = (
-    "head", "data", "weight", "background", "base", "scale", "morph", "shift", "table", "breaks", "coefficients"
+    "head", "data", "weight", "background", "base", "scale", "morph", "shift", "curves", "table", "breaks",
+    "coefficients",
 )  # fmt: skip
+
+
+class Term(NamedTuple):
+    """What a sample of an experiment holds, see ``likelihood_curves.c``."""
+
+    group: int  # 0 is the signal
+    nuisance: int  # −1 for a constant
+    bent: bool
+    values: Array  # [bins]
+
+
+class Factor(NamedTuple):
+    """What multiplies a sample: an exponential, or an interpolation between powers of `up` and `down`."""
+
+    group: int
+    nuisance: int
+    log_up: float
+    log_down: float
+    polynomial: Sequence[float]  # of degree 6 without its constant 1, between −1 and 1; empty for an exponential
 
 
 class System(NamedTuple):
@@ -37,6 +57,8 @@ class System(NamedTuple):
     shift: Array  # [nuisances, bins]
     breaks: Array  # [pieces + 1]
     coefficients: Array  # [pieces, degree + 1, tables, monomials, bins], highest power first
+    terms: Sequence[Term] = ()
+    factors: Sequence[Factor] = ()
 
 
 class Layout(NamedTuple):
@@ -52,6 +74,7 @@ class Layout(NamedTuple):
     centre: Array  # [nuisances]
     offset: Array  # [nuisances]
     mix: Array  # [nuisances, nuisances]
+    strength: Sequence[float] = ()  # [nuisances]: 1, or 0 for one that is free; empty if there is none
 
 
 class Block(NamedTuple):
@@ -73,19 +96,21 @@ def pack(layout: Layout, systems: Sequence[System]) -> Block:
     factors = [(c, p) for exponents in layout.exponents for c, p in enumerate(exponents) if p > 0]
     first_factor = np.cumsum([0, *(sum(p > 0 for p in exponents) for exponents in layout.exponents)])
     n_couplings, n_monomials, n_nuisances = len(layout.coupling_at), len(layout.exponents), len(layout.nuisance_at)
+    curved = 0.0 in layout.strength or any(s.terms or s.factors for s in systems)
+    magic = lib.CURVED_MAGIC if curved else lib.MAGIC
     parts = [
-        [lib.MAGIC, len(layout.names), n_couplings, n_monomials, n_nuisances, len(systems)],
+        [magic, len(layout.names), n_couplings, n_monomials, n_nuisances, len(systems)],
         layout.lower, layout.upper, names.ravel(),
         [len(factors)], layout.coupling_at, [layout.x_at], first_factor,
         [c for c, _ in factors], [p for _, p in factors], layout.nuisance_at,
-        layout.centre, layout.offset, layout.mix.ravel(),
+        layout.centre, layout.offset, layout.mix.ravel(), _strength(layout) if curved else [],
     ]  # fmt: skip
     for s in systems:
         pieces, degree, tables = s.coefficients.shape[:3]
         parts += [
             [s.statistic, len(s.data), s.shape_variance, s.off_on_ratio, s.factor],
             s.data, s.weight, s.background, s.base, s.scale, s.morph, s.shift.ravel(),
-            [tables, pieces, degree - 1], s.breaks, s.coefficients.ravel(),
+            _curves(s) if curved else [], [tables, pieces, degree - 1], s.breaks, s.coefficients.ravel(),
         ]  # fmt: skip
     arrays = [np.asarray(part, dtype=np.float64) for part in parts]
     ends = np.cumsum([0, *(array.size for array in arrays)]).tolist()
@@ -96,7 +121,24 @@ def pack(layout: Layout, systems: Sequence[System]) -> Block:
     data, weight, coefficients = (
         [each[_OF_SYSTEM.index(name)] for each in of_system] for name in ("data", "weight", "coefficients")
     )
-    return Block(np.concatenate(arrays), data, weight, coefficients, place[first - 3])
+    return Block(np.concatenate(arrays), data, weight, coefficients, place[first - 4])
+
+
+def _strength(layout: Layout) -> Sequence[float]:
+    """Of each nuisance's constraint."""
+    return layout.strength or [1.0] * len(layout.nuisance_at)
+
+
+def _curves(s: System) -> Array:
+    """Terms and factors of a system, as the kernel reads them."""
+    groups = max([0, *(t.group for t in s.terms), *(f.group for f in s.factors)])
+    parts: list[Sequence[float] | Array] = [[groups, len(s.terms), len(s.factors)]]
+    for t in s.terms:
+        parts += [[t.group, t.nuisance, lib.BENT if t.bent else lib.STRAIGHT], t.values]
+    for f in s.factors:
+        kind = lib.INTERPOLATED if f.polynomial else lib.EXPONENTIAL
+        parts += [[f.group, f.nuisance, kind, f.log_up, f.log_down], f.polynomial or [0.0] * lib.FACTOR_TERMS]
+    return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
 
 
 class Evaluator:

@@ -25,13 +25,20 @@ static void slopes_n(const cevns_fast_likelihood *l, const point *at)
     }
 }
 
-/* d mu / d N at fixed nuisances, of one experiment. */
-static double growth_of(const cevns_fast_likelihood *l, const experiment *e, const point *at)
+/* What curves multiply the signal of experiment i by. */
+static double lift_of(const cevns_fast_likelihood *l, size_t i, const point *at)
 {
+    return l->curved ? at->lift[i * (1 + l->nuisances)] : 1;
+}
+
+/* d mu / d N at fixed nuisances, of one experiment. */
+static double growth_of(const cevns_fast_likelihood *l, size_t i, const point *at)
+{
+    const experiment *e = l->experiment + i;
     double growth = e->factor;
     for (size_t k = 0; k < l->nuisances; k++)
         growth += e->scale[k] * at->solved[k];
-    return growth;
+    return growth * lift_of(l, i, at);
 }
 
 /* out[m] = d chi2 / d (coefficient m of every table), contracted with the tables of a derivative in x. */
@@ -42,16 +49,16 @@ static void contract(const cevns_fast_likelihood *l, const double *table, const 
         const experiment *e = l->experiment + i;
         size_t n = l->monomials * e->bins;
         const double *slope = at->slope + e->first_bin, *slope_n = at->slope_n + e->first_bin;
-        double growth = growth_of(l, e, at);
+        double growth = growth_of(l, i, at);
         for (size_t m = 0; m < l->monomials; m++)
             for (size_t b = 0; b < e->bins; b++)
                 out[m] += (growth * slope[b] + slope_n[b]) * table[m * e->bins + b];
         for (size_t k = 0; k < l->nuisances; k++)
             if (e->morph[k] > 0) {
-                const double *morph = table + (size_t)e->morph[k] * n;
+                const double *morph = table + (size_t)e->morph[k] * n, pull = at->pull[k] * lift_of(l, i, at);
                 for (size_t m = 0; m < l->monomials; m++)
                     for (size_t b = 0; b < e->bins; b++)
-                        out[m] += at->pull[k] * slope[b] * morph[m * e->bins + b];
+                        out[m] += pull * slope[b] * morph[m * e->bins + b];
             }
         table += e->tables * n;
     }
@@ -84,33 +91,37 @@ static void move(const cevns_fast_likelihood *l, const double *weight, const dou
     for (size_t i = 0; i < l->experiments; i++) {
         const experiment *e = l->experiment + i;
         size_t n = l->monomials * e->bins;
-        double growth = growth_of(l, e, at), *mine = signal + e->first_bin;
+        double growth = growth_of(l, i, at), *mine = signal + e->first_bin;
         combine(l->monomials, e->bins, weight, table, mine);
         for (size_t b = 0; b < e->bins; b++)
             mu[e->first_bin + b] = growth * mine[b];
         for (size_t k = 0; k < l->nuisances; k++)
             if (e->morph[k] > 0) {
                 combine(l->monomials, e->bins, weight, table + (size_t)e->morph[k] * n, scratch);
+                const double pull = at->pull[k] * lift_of(l, i, at);
                 for (size_t b = 0; b < e->bins; b++)
-                    mu[e->first_bin + b] += at->pull[k] * scratch[b];
+                    mu[e->first_bin + b] += pull * scratch[b];
             }
         table += e->tables * n;
     }
 }
 
-/* sum_b slope d^2 mu / (d a_k d direction) */
+/* sum_b slope d^2 mu / (d a_k d direction), for the d N and d mu of `move` */
 static double mixed(const cevns_fast_likelihood *l, size_t k, const double *weight, const double *table,
-                    const double *signal, const point *at, double *scratch)
+                    const double *signal, const double *mu, const point *at, double *scratch)
 {
     double sum = 0;
     for (size_t i = 0; i < l->experiments; i++) {
         const experiment *e = l->experiment + i;
         size_t n = l->monomials * e->bins;
-        sum += e->scale[k] * dot(e->bins, at->slope + e->first_bin, signal + e->first_bin);
+        double lift = lift_of(l, i, at);
+        sum += lift * e->scale[k] * dot(e->bins, at->slope + e->first_bin, signal + e->first_bin);
         if (e->morph[k] > 0) {
             combine(l->monomials, e->bins, weight, table + (size_t)e->morph[k] * n, scratch);
-            sum += dot(e->bins, at->slope + e->first_bin, scratch);
+            sum += lift * dot(e->bins, at->slope + e->first_bin, scratch);
         }
+        if (l->curved)
+            sum += at->lift[i * (1 + l->nuisances) + 1 + k] * dot(e->bins, at->slope + e->first_bin, mu + e->first_bin);
         table += e->tables * n;
     }
     return sum;
@@ -168,21 +179,24 @@ void cevns_fast_differentiate_twice(const cevns_fast_likelihood *l, const double
         size_t row = l->x_at;
         move(l, at->monomial, at->table[1], at, scratch, signal + row * bins, mu + row * bins);
     }
+    if (l->curved)
+        cevns_fast_bend(l, at);
     for (size_t k = 0; k < l->nuisances; k++) {
         size_t row = row_of(l, k);
         memcpy(mu + row * bins, at->response + k * bins, bins * sizeof(double));
         for (size_t j = 0; j < l->nuisances; j++)
-            full[row * all + row_of(l, j)] = 2 * l->prior[k * l->nuisances + j];
+            full[row * all + row_of(l, j)] =
+                2 * l->prior[k * l->nuisances + j] + (l->curved ? at->curve[k * l->nuisances + j] : 0);
         for (size_t c = 0; c < l->couplings; c++) {
             size_t column = l->coupling_at[c];
             direction(l, theta, c, weight);
             full[row * all + column] = full[column * all + row] =
-                mixed(l, k, weight, at->table[0], signal + column * bins, at, scratch);
+                mixed(l, k, weight, at->table[0], signal + column * bins, mu + column * bins, at, scratch);
         }
         if (l->x_at != NONE) {
             size_t column = l->x_at;
             full[row * all + column] = full[column * all + row] =
-                mixed(l, k, at->monomial, at->table[1], signal + column * bins, at, scratch);
+                mixed(l, k, at->monomial, at->table[1], signal + column * bins, mu + column * bins, at, scratch);
         }
     }
     /* What is bent in the space of signals: monomials, and their coefficients in x. */
@@ -221,9 +235,10 @@ void cevns_fast_differentiate_twice(const cevns_fast_likelihood *l, const double
             }
         }
     }
-    /* Gauss elimination of the profiled nuisances, last first: their block is positive definite. */
+    /* Gauss elimination of the profiled nuisances, last first: their block is positive definite, but for those that
+     * are free and that nothing depends on. */
     for (size_t k = all; k-- > p;)
-        for (size_t row = 0; row < k; row++) {
+        for (size_t row = 0; full[k * all + k] != 0 && row < k; row++) {
             double ratio = full[row * all + k] / full[k * all + k];
             for (size_t column = 0; column < k; column++)
                 full[row * all + column] -= ratio * full[k * all + column];

@@ -4,8 +4,8 @@
 enum { MINIMISER_STEPS = 200 };
 
 /* The downhill step of (H + damping |diag H|) for the free parameters; 0 if that is not positive definite. */
-static int damped_step(size_t n, const int *is_free, const double *gradient, const double *hessian, double damping,
-                       double *matrix, double *step)
+int cevns_fast_damped_step(size_t n, const int *is_free, const double *gradient, const double *hessian, double damping,
+                           double *matrix, double *step)
 {
     size_t m = 0;
     for (size_t i = 0; i < n; i++) {
@@ -32,8 +32,8 @@ static int damped_step(size_t n, const int *is_free, const double *gradient, con
 
 /* chi2 beside a maximum or saddle in one of the free parameters, where there is no slope to follow; trial gets the
  * place. */
-static double beside(const cevns_fast_likelihood *l, const double *theta, size_t n, const int *is_free,
-                     const double *hessian, double value, double *trial)
+double cevns_fast_beside(const cevns_fast_likelihood *l, const double *theta, size_t n, const int *is_free,
+                         const double *hessian, double value, double *trial)
 {
     for (size_t j = 0; j < n; j++) {
         double curvature = hessian[j * n + j];
@@ -65,7 +65,7 @@ double cevns_fast_minimise(const cevns_fast_likelihood *l, double *theta, size_t
                          !(theta[j] >= l->upper[j] && gradient[j] < 0);
         /* The more damping, the more it is a small step along the gradient, which leads down from a bound too. */
         for (; !flat && damping < 1e12; damping *= 8) {
-            if (!damped_step(n, is_free, gradient, hessian, damping, matrix, step))
+            if (!cevns_fast_damped_step(n, is_free, gradient, hessian, damping, matrix, step))
                 continue;
             for (size_t j = 0; j < n; j++)
                 trial[j] = fmin(fmax(theta[j] + step[j], l->lower[j]), l->upper[j]);
@@ -74,7 +74,7 @@ double cevns_fast_minimise(const cevns_fast_likelihood *l, double *theta, size_t
                 break;
         }
         if (!(better < value)) {
-            better = beside(l, theta, n, is_free, hessian, value, trial);
+            better = cevns_fast_beside(l, theta, n, is_free, hessian, value, trial);
             damping = 1e-3;
         }
         if (!(better < value))

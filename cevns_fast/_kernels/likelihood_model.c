@@ -2,12 +2,12 @@
  * expectation that they make, minimised over the nuisances that are profiled. */
 #include "likelihood.h"
 
-enum { NEWTON_STEPS = 100 };
+enum { NEWTON_STEPS = 100, CURVED_STEPS = 1000 };
 
 /* ---- the signal ------------------------------------------------------------------------------------------ */
 
 /* Coefficients of all monomials of all experiments at x, with `order` derivatives. */
-static void tables_at(const cevns_fast_likelihood *l, double x, int order, point *at)
+void cevns_fast_tables_at(const cevns_fast_likelihood *l, double x, int order, point *at)
 {
     double *out = at->table[0], *first = at->table[1], *second = at->table[2];
     for (size_t i = 0; i < l->experiments; i++) {
@@ -52,7 +52,7 @@ static void predict(const cevns_fast_likelihood *l, const double *theta, int ord
 {
     double x = l->x_at == NONE ? 0 : theta[l->x_at];
     if (!(x == at->x) || order > 0) /* neighbours in a batch often share x */
-        tables_at(l, at->x = x, order, at);
+        cevns_fast_tables_at(l, at->x = x, order, at);
     monomials(l, theta, at->monomial);
     const double *table = at->table[0];
     for (size_t i = 0; i < l->experiments; i++) {
@@ -80,7 +80,11 @@ void cevns_fast_respond(const cevns_fast_likelihood *l, const double *theta, int
             double *restrict response = at->response + k * l->bins + e->first_bin;
             const double *restrict shift = e->shift + k * e->bins;
             double scale = e->scale[k];
-            if (e->morph[k] > 0)
+            if (l->curved) {
+                double *restrict part = at->part + k * l->bins + e->first_bin;
+                for (size_t b = 0; b < e->bins; b++)
+                    part[b] = (e->morph[k] > 0 ? response[b] : 0) + scale * signal[b];
+            } else if (e->morph[k] > 0)
                 for (size_t b = 0; b < e->bins; b++)
                     response[b] += scale * signal[b] + shift[b];
             else
@@ -88,7 +92,7 @@ void cevns_fast_respond(const cevns_fast_likelihood *l, const double *theta, int
                     response[b] = scale * signal[b] + shift[b];
             if (!all_profiled && l->nuisance_at[k] != NONE) {
                 double a = at->solved[k] = theta[l->nuisance_at[k]];
-                for (size_t b = 0; b < e->bins; b++)
+                for (size_t b = 0; !l->curved && b < e->bins; b++)
                     fixed[b] += a * response[b];
             }
         }
@@ -224,13 +228,16 @@ static double expect(const cevns_fast_likelihood *l, double t, int all_profiled,
 {
     size_t n = l->nuisances;
     double penalty = 0;
-    memcpy(at->mu, at->fixed, l->bins * sizeof(double));
+    if (l->curved)
+        cevns_fast_curve(l, t, at);
+    else
+        memcpy(at->mu, at->fixed, l->bins * sizeof(double));
     for (size_t k = 0; k < n; k++) {
         at->excess[k] = -l->centre[k];
         for (size_t j = l->mixed ? 0 : k, end = l->mixed ? n : k + 1; j < end; j++)
             at->excess[k] += l->mix[k * n + j] * (at->solved[j] + t * at->step[j] - l->offset[j]);
-        penalty += at->excess[k] * at->excess[k];
-        if (!is_profiled(l, k, all_profiled))
+        penalty += l->strength[k] * (at->excess[k] * at->excess[k]);
+        if (l->curved || !is_profiled(l, k, all_profiled))
             continue;
         double c = at->solved[k] + t * at->step[k];
         const double *restrict response = at->response + k * l->bins;
@@ -245,7 +252,7 @@ double cevns_fast_tension(const cevns_fast_likelihood *l, size_t k, const point 
 {
     double sum = 0;
     for (size_t i = 0; i < l->nuisances; i++)
-        sum += l->mix[i * l->nuisances + k] * at->excess[i];
+        sum += l->mix[i * l->nuisances + k] * (l->strength[i] * at->excess[i]);
     return sum;
 }
 
@@ -286,8 +293,8 @@ static double newton(const cevns_fast_likelihood *l, int all_profiled, const poi
 /* Newton's method for the profiled nuisances from where they are, with chi2 `value`; whether it got to the minimum. */
 static int descend(const cevns_fast_likelihood *l, int all_profiled, double least, const point *at, double *value)
 {
-    for (int step = 0; step < NEWTON_STEPS && isfinite(*value); step++) {
-        double decrement = newton(l, all_profiled, at), t = 1, trial;
+    for (int step = 0; step < (l->curved ? CURVED_STEPS : NEWTON_STEPS) && isfinite(*value); step++) {
+        double decrement = (l->curved ? cevns_fast_curved_newton : newton)(l, all_profiled, at), t = 1, trial;
         while (!((trial = expect(l, t, all_profiled, at) + losses(l, least, at)) <= *value) &&
                decrement > 1e-13 * *value && t > 1e-10)
             t *= 0.5;
@@ -328,17 +335,22 @@ double cevns_fast_profile(const cevns_fast_likelihood *l, int all_profiled, cons
         any = 1;
         at->solved[k] = 0;
     }
-    expect(l, 0, all_profiled, at);
-    if (any) { /* from zero: a quadratic loss is at its minimum after one step */
-        guess_slopes(l, at);
-        newton(l, all_profiled, at);
-        for (size_t k = 0; k < l->nuisances; k++) {
-            at->solved[k] += at->step[k];
-            at->step[k] = 0;
+    double value;
+    if (l->curved)
+        value = begin(l, all_profiled, 0, at);
+    else {
+        expect(l, 0, all_profiled, at);
+        if (any) { /* from zero: a quadratic loss is at its minimum after one step */
+            guess_slopes(l, at);
+            newton(l, all_profiled, at);
+            for (size_t k = 0; k < l->nuisances; k++) {
+                at->solved[k] += at->step[k];
+                at->step[k] = 0;
+            }
         }
+        value = expect(l, 0, all_profiled, at) + losses(l, 0, at);
     }
-    double value = expect(l, 0, all_profiled, at) + losses(l, 0, at);
-    if (any && l->poisson) {
+    if (any && (l->poisson || l->curved)) {
         if (!isfinite(value)) /* no counts can be expected there */
             value = begin(l, all_profiled, 0, at);
         /* Where nothing was counted the loss ends or has a kink at mu = 0. If that is where the minimum is, it is
@@ -365,4 +377,12 @@ double cevns_fast_evaluate(const cevns_fast_likelihood *l, const double *theta, 
     cevns_fast_respond(l, theta, 0, at);
     double value = cevns_fast_profile(l, 0, at);
     return isnan(value) ? INFINITY : value;
+}
+
+void cevns_fast_predict(const cevns_fast_likelihood *l, const double *theta, point *at)
+{
+    predict(l, theta, 0, at);
+    cevns_fast_respond(l, theta, 1, at);
+    memset(at->step, 0, l->nuisances * sizeof(double));
+    expect(l, 0, 1, at);
 }

@@ -64,6 +64,13 @@ static void read_experiment(cevns_fast_likelihood *l, reader *r, experiment *e)
     e->scale = take(r, l->nuisances, 1);
     e->morph = take(r, l->nuisances, 1);
     e->shift = take(r, l->nuisances, e->bins);
+    if (l->curved) {
+        e->groups = count(r);
+        e->terms = count(r);
+        e->factors = count(r);
+        e->term = take(r, e->terms, TERM_HEAD + e->bins);
+        e->factor_of = take(r, e->factors, FACTOR_SIZE);
+    }
     e->tables = count(r);
     e->pieces = count(r);
     e->degree = count(r);
@@ -76,6 +83,16 @@ static void read_experiment(cevns_fast_likelihood *l, reader *r, experiment *e)
     e->coefficients = take(r, total, 1);
     for (size_t k = 0; !r->failed && k < l->nuisances; k++)
         r->failed |= !is_index(e->morph[k], 0, e->tables);
+    for (size_t j = 0; !r->failed && j < e->terms; j++) {
+        const double *term = e->term + j * (TERM_HEAD + e->bins);
+        r->failed |= !is_index(term[0], 0, e->groups + 1) || !is_index(term[1], -1, l->nuisances) ||
+                     !is_index(term[2], 0, BENT + 1);
+    }
+    for (size_t j = 0; !r->failed && j < e->factors; j++) {
+        const double *given = e->factor_of + j * FACTOR_SIZE;
+        r->failed |= !is_index(given[0], 0, e->groups + 1) || !is_index(given[1], 0, l->nuisances) ||
+                     !is_index(given[2], 0, INTERPOLATED + 1);
+    }
     for (size_t i = 0; !r->failed && i < e->pieces; i++)
         r->failed |= !(e->breaks[i] < e->breaks[i + 1]);
     r->failed |= e->bins == 0 || e->tables == 0 || e->pieces == 0;
@@ -96,7 +113,9 @@ static void read_indices(reader *r, size_t n, double lowest, size_t limit, size_
 
 static void read_all(cevns_fast_likelihood *l, reader *r)
 {
-    r->failed |= number(r) != MAGIC;
+    double magic = number(r);
+    l->curved = magic == CURVED_MAGIC;
+    r->failed |= !l->curved && magic != MAGIC;
     l->parameters = count(r);
     l->couplings = count(r);
     l->monomials = count(r);
@@ -125,22 +144,26 @@ static void read_all(cevns_fast_likelihood *l, reader *r)
     l->centre = take(r, l->nuisances, 1);
     l->offset = take(r, l->nuisances, 1);
     l->mix = take(r, l->nuisances, l->nuisances);
+    const double *strength = l->curved ? take(r, l->nuisances, 1) : NULL;
     if (r->failed || l->experiments > r->left) {
         r->failed = 1;
         return;
     }
     l->names = malloc(l->parameters * NAME_SIZE + 1);
     l->experiment = calloc(l->experiments, sizeof(experiment));
-    l->prior = calloc(l->nuisances * l->nuisances + 1, sizeof(double));
+    l->prior = calloc(l->nuisances * (l->nuisances + 1) + 1, sizeof(double));
     if (!l->names || !l->experiment || !l->prior) {
         r->failed = 1;
         return;
     }
+    l->strength = l->prior + l->nuisances * l->nuisances;
+    for (size_t k = 0; k < l->nuisances; k++)
+        l->strength[k] = strength ? strength[k] : 1;
     for (size_t k = 0, n = l->nuisances; k < n; k++)
         for (size_t j = 0; j < n; j++) {
             l->mixed |= l->mix[k * n + j] != (j == k);
             for (size_t i = 0; i < n; i++)
-                l->prior[k * n + j] += l->mix[i * n + k] * l->mix[i * n + j];
+                l->prior[k * n + j] += l->strength[i] * (l->mix[i * n + k] * l->mix[i * n + j]);
         }
     l->coupling_at = next[0], l->x_at = next[1][0], l->first_factor = next[2];
     l->factor = next[3], l->power = next[4], l->nuisance_at = next[5];

@@ -12,6 +12,7 @@
 #if defined(__GNUC__) && defined(__x86_64__) && !defined(ANY_MACHINE) /* which tests define */
 #define HAS_RECENT
 #define RECENT __attribute__((target("avx2,fma")))
+#define WIDE __attribute__((target("avx2"))) /* without fused multiply-add: the bits of any other processor */
 
 static int recent_machine(void)
 {

@@ -104,7 +104,9 @@ def command_line() -> argparse.ArgumentParser:
     )
 
     command = _command(commands, "scan", "chi2 on a plane of two couplings: allowed regions and best fit")
-    command.add_argument("couplings", nargs=2, metavar="NAME", help="the two, e.g. C_S a_M, or C_V_u C_V_d")
+    command.add_argument(
+        "couplings", nargs=2, metavar="NAME", help="the two, e.g. C_S a_M, or C_V_u C_V_d, or m_chi a_M"
+    )
     command.add_argument(
         "parameters", nargs="*", metavar="NAME=VALUE", type=parameter,
         help="of the interaction: masses (MeV), which must be given, and other couplings that stay fixed",
@@ -115,9 +117,7 @@ def command_line() -> argparse.ArgumentParser:
             axis, metavar="MIN:MAX[:N]", type=_grid,
             help=f"grid of the {which} coupling; default: around the region allowed at 95%% CL",
         )  # fmt: skip
-    command.add_argument(
-        "--points", type=int, default=401, metavar="N", help="of a grid that states no N; default %(default)s"
-    )
+    command.add_argument("--points", type=int, metavar="N", help="of a grid that states no N; default 401")
     command.add_argument(
         "--profile", nargs="+", action=_Names, default=[], metavar="NAME",
         help="further couplings, over which chi2 is minimised",
@@ -130,6 +130,12 @@ def command_line() -> argparse.ArgumentParser:
         "--minimum", choices=["anywhere", "grid"], default="anywhere",
         help="what Delta chi2 is above: the best fit, also outside the grid (default), or the grid's lowest point",
     )  # fmt: skip
+    command.add_argument(
+        "--feldman-cousins", action="store_true",
+        help="confidence by toys, also where Wilks' theorem fails; grids of 50 points by default",
+    )  # fmt: skip
+    command.add_argument("--toys", type=int, default=2000, metavar="N", help="near the contour; default %(default)s")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the toys; default %(default)s")
     command.add_argument(
         "--checkpoint", metavar="DIR", help="keep what is finished there; the same command then resumes from it"
     )

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"note: no new physics: {_why(experiment, new)}")
     if paths is None:
         return
-    whole = experiment.everywhere  # with gaps for bins that are left out
+    whole = experiment.projection  # with gaps for bins that are left out
 
     def draw() -> "Figure":
         return plotting.histogram(

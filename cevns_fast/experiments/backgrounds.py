@@ -16,12 +16,12 @@ class Background:
     counts : ndarray
         Expected counts per bin.
     uncertainty : float
-        Relative uncertainty of the normalisation, σ_β.
+        Relative uncertainty of the normalisation, σ_β; infinite for a normalisation that nothing constrains.
 
     Raises
     ------
     ValueError
-        If the name is no string, or a number is negative or not finite.
+        If the name is no string, or a number is negative or not one.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Background:
     def __post_init__(self) -> None:
         validate.text("name of a background", self.name)
         object.__setattr__(self, "counts", validate.vector(f"background {self.name!r}", self.counts, minimum=0.0))
-        validate.number(f"uncertainty of {self.name!r}", self.uncertainty, minimum=0.0)
+        validate.uncertainty(f"uncertainty of {self.name!r}", self.uncertainty)
 
 
 @dataclass(frozen=True)

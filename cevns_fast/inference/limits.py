@@ -1,21 +1,26 @@
 """Limits on one coupling, for one interaction or a scan over masses."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
 from cevns_fast import __version__, _shown
+from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import Evaluator, pack
 from cevns_fast._validate import Floats
 from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, checked_batch
 from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.inference.cls import SIGMAS, OneCoupling
 from cevns_fast.inference.confidence import threshold
 from cevns_fast.inference.limit_curve import LimitCurve
+from cevns_fast.inference.toys import checked_toys
 from cevns_fast.interactions.process import Interaction, Varied, spelled_out, varied_mass
 from cevns_fast.likelihood.assembly import Assembly, Statistic
+from cevns_fast.likelihood.likelihood import Likelihood
 from cevns_fast.likelihood.nuisances import Nuisance
 from cevns_fast.likelihood.whitening import whitened
 from cevns_fast.parallel.chunks import check_executor, compute_all
@@ -28,7 +33,11 @@ from cevns_fast.parallel.threads import checked, in_ranges
 # has no finer structure.
 _STEP, _BEYOND, _FARTHEST = 0.1, 12.0, 40.0
 _MOST_INTERVALS = 8
+_TOYS = 2000  # of Feldman and Cousins, if no number is given
 _PART = 1024  # interactions that are done at once, whoever does them, so that results depend on nothing else
+
+
+Method = Literal["delta_chi2", "feldman-cousins", "cls"]
 
 
 def limit_scan(
@@ -38,6 +47,10 @@ def limit_scan(
     *,
     cl: float | None = None,
     delta_chi2: float | None = None,
+    method: Method = "delta_chi2",
+    expected: bool = False,
+    toys: int = 0,
+    seed: int = 0,
     phase: complex = 1.0,
     standard_model: WithStandardModel = True,
     statistic: Statistic = "gaussian",
@@ -62,6 +75,17 @@ def limit_scan(
         Confidence level for one degree of freedom; 0.90 if neither this nor `delta_chi2` is given.
     delta_chi2 : float, optional
         Threshold above the minimum over real values of both signs.
+    method : {"delta_chi2", "feldman-cousins", "cls"}
+        Where Δχ² passes a threshold; where it passes its critical value by toys, which knows that c² is not negative;
+        or where CLs (Read 2002) with the test statistic q̃ falls to 1 − cl. The last two are for rates that are even in
+        the coupling.
+    expected : bool
+        Whether to compute the limits that data of the Standard Model alone would set: `expected` of the result.
+    toys : int
+        A multiple of 50. 0 for asymptotic formulae, and for 2,000 toys with Feldman and Cousins; then CLs, and what is
+        expected, is found by toys too.
+    seed : int
+        Of the toys.
     phase : complex
         Direction of the coupling in the complex plane, of modulus 1.
     standard_model : bool or StandardModel
@@ -98,6 +122,12 @@ def limit_scan(
     """
     n_threads = checked(threads)
     check_executor(executor)
+    validate.choice("method", method, ("delta_chi2", "feldman-cousins", "cls"))
+    validate.flag("expected", expected)
+    toys = checked_toys(toys) if validate.whole("toys", toys, minimum=0) else 0
+    seed = validate.whole("seed", seed, minimum=0)
+    if method != "delta_chi2" and delta_chi2 is not None:
+        raise ValueError(f"delta_chi2 = {delta_chi2!r}: must be a confidence level, cl=, for method = {method!r}")
     batch = checked_batch(interactions, rtol, n_threads)
     level = threshold(0.90 if cl is None and delta_chi2 is None else cl, delta_chi2, 1)
     like = Assembly(experiment, standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol)
@@ -116,7 +146,7 @@ def limit_scan(
                 lambda i: report(len(parts[i])),
             )
     varied = varied_mass(batch) or Varied("", np.empty(0))
-    return replace(
+    curve = replace(
         _joined([each for each in found if each is not None]),
         masses=varied.values if varied.name else None,
         mass=varied.name,
@@ -133,6 +163,56 @@ def limit_scan(
             "rtol": repr(float(rtol)),
         },
     )
+    if method == "delta_chi2" and not expected:
+        return curve
+    special = _Special(method, expected, toys, seed, 0.90 if cl is None else cl, level)
+
+    def make(each: Interaction) -> Likelihood:
+        return Likelihood(
+            experiment, standard_model=standard_model, statistic=statistic, nuisances=nuisances, model=each,
+            parameters=(coupling,), phases={} if phase == 1 else {coupling: phase}, rtol=rtol,
+        )  # fmt: skip
+
+    return special.of(curve, batch, make)
+
+
+@dataclass(frozen=True)
+class _Special:
+    """What other methods than Δχ² make of its limits."""
+
+    method: Method
+    expected: bool
+    toys: int
+    seed: int
+    cl: float
+    threshold: float
+
+    def of(
+        self, curve: LimitCurve, batch: Sequence[Interaction], make: Callable[[Interaction], Likelihood]
+    ) -> LimitCurve:
+        """The same curve with other limits, and what was to be expected."""
+        upper, intervals = curve.upper.copy(), list(curve.intervals)
+        bands = np.full((len(SIGMAS), len(batch)), np.inf)
+        for i, each in enumerate(batch):
+            if curve.upper[i] == np.inf and np.array_equal(curve.intervals[i], [[-np.inf, np.inf]]):
+                continue  # no coupling changes anything
+            one = OneCoupling(make(each))
+            level = self.cl if self.method != "delta_chi2" else math.nan
+            if self.method == "cls":
+                upper[i] = one.cls_limit_by_toys(level, self.toys, self.seed) if self.toys else one.cls_limit(level)
+            elif self.method == "feldman-cousins":
+                upper[i], critical = one.feldman_cousins_limit(level, self.toys or _TOYS, self.seed)
+                if one.delta(0.0) > critical:  # what toys exclude is between zero and the other limit
+                    low = one.lower(critical)
+                    intervals[i] = np.array([[-upper[i], -low], [low, upper[i]]])
+            if self.method == "cls" or (self.method == "feldman-cousins" and not one.delta(0.0) > critical):
+                intervals[i] = np.array([[-upper[i], upper[i]]])
+            if self.expected and self.toys:
+                bands[:, i] = one.expected_by_toys(self.method, level, self.threshold, self.toys, self.seed)
+            elif self.expected:
+                bands[:, i] = one.expected(self.method, level, self.threshold)
+        found = bands if self.expected else None
+        return replace(curve, upper=upper, intervals=tuple(intervals), method=self.method, expected=found)
 
 
 def _ends(batch: Sequence[Interaction]) -> str:

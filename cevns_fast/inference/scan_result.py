@@ -372,7 +372,7 @@ def open_scan(path: str | Path) -> Scan:
 
     dataset = scan_file.load(path)
     couplings = tuple(str(dataset.attrs["couplings"]).split(", "))
-    return Scan(
+    scan = Scan(
         couplings=couplings,
         axes=tuple(np.asarray(dataset[name].values, dtype=np.float64) for name in couplings),
         chi2=np.asarray(dataset["chi2"].values, dtype=np.float64),
@@ -381,9 +381,14 @@ def open_scan(path: str | Path) -> Scan:
             couplings=_by_attribute(dataset, "coupling"),
             nuisances=_by_attribute(dataset, "nuisance"),
         ),
-        masses=np.asarray(dataset["m_chi"].values) if "m_chi" in dataset.coords else None,
+        masses=np.asarray(dataset["m_chi"].values) if "m_chi" in set(dataset.coords) - set(couplings) else None,
         provenance={str(key): str(value) for key, value in dataset.attrs.items()},
     )
+    if "p_value" not in dataset:
+        return scan
+    from cevns_fast.inference.confidence_map import map_of
+
+    return map_of(scan, dataset)
 
 
 def _by_attribute(dataset: "xarray.Dataset", key: str) -> dict[str, Floats]:

@@ -258,7 +258,7 @@ def prior_transform(fit: Likelihood, priors: Mapping[str, Any] | None = None) ->
         validate.choice("priors", name, [p.name for p in parameters])
     quantiles: list[Callable[[Any], Any]] = []
     for p in parameters:
-        nuisance = p.name in fit.nuisance_names
+        nuisance = p.unit == "σ"
         if p.name in given:
             quantiles.append(_quantile(p, given[p.name]))
         elif math.isfinite(p.lower) and math.isfinite(p.upper) and not nuisance:
@@ -270,7 +270,7 @@ def prior_transform(fit: Likelihood, priors: Mapping[str, Any] | None = None) ->
                 f"{p.name}: has no finite bounds; pass priors={{{p.name!r}: (low, high)}} to be uniform in between, "
                 "or a distribution of scipy.stats"
             )
-    constrained = [i for i, p in enumerate(parameters) if p.name in fit.nuisance_names and p.name not in given]
+    constrained = [i for i, p in enumerate(parameters) if p.unit == "σ" and p.name not in given]
     return PriorTransform(fit, tuple(p.name for p in parameters), tuple(quantiles), tuple(constrained))
 
 

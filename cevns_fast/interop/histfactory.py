@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.likelihood.assembly import Assembly
 from cevns_fast.likelihood.nuisances import Nuisance
+from cevns_fast.likelihood.pulls import Pull
 
 _MEASUREMENT = "cevns_fast"
 _STANDARD_MODEL, _STEADY_STATE = "standard_model", "steady state"
@@ -38,7 +39,7 @@ def pyhf_workspace(
         Other values than those of the couplings are the interaction's.
     couplings : sequence of str, or mapping of str to float
         Those that stay free; with a mapping, the unit of each, so that normfactors are of order one.
-    nuisances : sequence of ScaleNuisance or ShapeNuisance
+    nuisances : sequence of nuisances
         As for `Likelihood`, whose names parameters have here.
     phases : mapping of str to complex, optional
         Directions of couplings in the complex plane, of modulus 1.
@@ -50,19 +51,23 @@ def pyhf_workspace(
     dict
         ``pyhf.Workspace(...)`` takes it, ``json.dump`` writes it. Each product of couplings is a sample with a
         normfactor that `pyhf_parameters` gives; it may be negative. Nuisances are histosys, which are linear with a
-        normal constraint, in standard deviations. The steady-state background has a shapesys whose Poisson
+        normal constraint, in standard deviations; those with factors are normsys; a free one is a normfactor, whose
+        value is 1 + a. The steady-state background has a shapesys whose Poisson
         constraint is the off counts.
 
     Raises
     ------
     ValueError
         If an argument is refused, or an experiment cannot be one of Poisson counts. HistFactory has no constraint for
-        a bin without off counts.
+        a bin without off counts, no `CovarianceMatrix`, and no sum of a free nuisance and others on the same counts.
 
     Notes
     -----
     Cranmer et al. 2012, CERN-OPEN-2012-016. pyhf's −2 ln L and our χ² differ by a constant and by rounding. With
-    normsys, which is exponential in its parameter, in place of histosys they would be different functions.
+    normsys, which is exponential in its parameter, in place of histosys they would be different functions. The
+    exponential of a log-normal nuisance is the interpolation code 1: ``workspace.model(modifier_settings={"normsys":
+    {"interpcode": "code1"}, "histosys": {"interpcode": "code4p"}})``. pyhf's default, code 4, which
+    an `AsymmetricNuisance` is, differs from it by less than 1e-8 for σ ≤ 0.3.
 
     Examples
     --------
@@ -77,6 +82,7 @@ def pyhf_workspace(
         raise ValueError(f"interaction = {interaction!r}: must be an interaction, e.g. cevns_fast.SingletEFT(...)")
     units = _units(couplings)
     assembly.check_names(type(interaction))
+    _check_kinds(assembly.pulls, assembly.experiments)
     channels, observations, normfactors = [], [], {}
     for i, (e, measurement) in enumerate(zip(assembly.experiments, assembly.measurements, strict=True)):
         name = assembly.labels[i]
@@ -98,12 +104,14 @@ def pyhf_workspace(
                     change = change + tables[table, m]
                 elif not label and pull.own == i and pull.background is None:
                     change = change + pull.shift[i]
-                moved[pull.name] = change
-            samples.append(_sample(label or _STANDARD_MODEL, tables[0, m], moved, normfactor=label))
-        for b in e.backgrounds:
-            mine = [pull for pull in assembly.pulls if pull.own == i and pull.background is b]
-            samples.append(_sample(b.name, b.counts, {p.name: p.shift[i] for p in mine}))
-        steady = _sample(_STEADY_STATE, measurement.steady_state, {})
+                moved[pull.name] = _Move(change, -change)
+            samples.append(
+                _sample(label or _STANDARD_MODEL, tables[0, m], assembly.pulls, i, 0, moved, normfactor=label)
+            )
+        for j, b in enumerate(e.backgrounds, 1):
+            moved = {p.name: _moved(p, i, j) for p in assembly.pulls if p.sample(i) == j}
+            samples.append(_sample(b.name, b.counts, assembly.pulls, i, j, moved))
+        steady = _sample(_STEADY_STATE, measurement.steady_state, (), i, -1, {})
         if math.isfinite(observed.off_on_ratio):
             if np.any(measurement.steady_state <= 0):
                 bad = int(np.argmin(measurement.steady_state))
@@ -214,13 +222,69 @@ def _factor(text: str) -> tuple[str, float, int]:
     return name, float(unit or 1), int(power or 1)
 
 
-def _sample(name: str, counts: Floats, moved: Mapping[str, Floats], normfactor: str = "") -> dict[str, Any]:
-    """Counts, what nuisances one standard deviation away add to them, and what multiplies them."""
+class _Move(NamedTuple):
+    """What a nuisance adds to a sample one standard deviation up and down."""
+
+    up: Floats
+    down: Floats
+
+
+def _moved(pull: Pull, i: int, sample: int) -> _Move:
+    """Of a background: along a line, and a bend."""
+    bent = [c.bent for c in pull.curves if c.experiment == i and c.sample == sample and c.bent is not None]
+    both = np.sum(bent, axis=0) if bent else np.zeros_like(pull.shift[i])
+    return _Move(both + pull.shift[i], both - pull.shift[i])
+
+
+def _check_kinds(pulls: Sequence[Pull], experiments: Sequence[Experiment]) -> None:
+    """Refuse what a workspace cannot express."""
+    for pull in pulls:
+        if pull.own is None and pull.samples is None and any(shift.any() for shift in pull.shift):
+            raise ValueError(f"nuisances: {pull.owner}: a HistFactory workspace has no errors that bins share freely")
+        for i, e in enumerate(experiments):
+            j = pull.sample(i)
+            if not pull.is_free or not (pull.scale[i] or pull.shift[i].any()):
+                continue
+            beside = [
+                other.owner
+                for other in pulls
+                if other is not pull
+                and (other.sample(i) == j or (j == 0 and other.shapes[i] is not None))
+                and (other.scale[i] or other.shift[i].any() or other.shapes[i] is not None)
+            ]
+            if beside:  # 1 + a + b is not (1 + a) (1 + b)
+                raise ValueError(
+                    f"nuisances: {pull.owner} is free, and {beside[0]} moves the same counts of {e.name} along a line: "
+                    "a HistFactory workspace multiplies them, must be log-normal or known"
+                )
+
+
+def _sample(
+    name: str,
+    counts: Floats,
+    pulls: Sequence[Pull],
+    i: int,
+    number: int,
+    moved: Mapping[str, _Move],
+    normfactor: str = "",
+) -> dict[str, Any]:
+    """Counts of an experiment's sample, what nuisances one standard deviation away add, and what multiplies them."""
     modifiers: list[dict[str, Any]] = []
     if normfactor:
         modifiers.append({"name": normfactor, "type": "normfactor", "data": None})
-    for nuisance, change in moved.items():
-        if change.any():
-            data = {"hi_data": (counts + change).tolist(), "lo_data": (counts - change).tolist()}
-            modifiers.append({"name": nuisance, "type": "histosys", "data": data})
+    for pull in pulls:
+        move = moved.get(pull.name)
+        if move is not None and (move.up.any() or move.down.any()):
+            if pull.is_free:
+                modifiers.append({"name": pull.name, "type": "normfactor", "data": None})
+            else:
+                data: dict[str, Any] = {
+                    "hi_data": (counts + move.up).tolist(),
+                    "lo_data": (counts + move.down).tolist(),
+                }
+                modifiers.append({"name": pull.name, "type": "histosys", "data": data})
+        for c in pull.curves:
+            if (c.experiment, c.sample) == (i, number) and c.bent is None:
+                data = {"hi": math.exp(c.log_up), "lo": math.exp(c.log_down)}
+                modifiers.append({"name": pull.name, "type": "normsys", "data": data})
     return {"name": name, "data": counts.tolist(), "modifiers": modifiers}

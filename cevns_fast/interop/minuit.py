@@ -23,7 +23,7 @@ class LikelihoodCost(Cost):  # type: ignore[misc]  # untyped
 
     def _ndata(self) -> int:
         """Bins, and what constrains those nuisances that Minuit counts as parameters."""
-        constraints = sum(p.name in self._fit.nuisance_names for p in self._fit.parameters)
+        constraints = sum(p.unit == "σ" for p in self._fit.parameters)
         return sum(e.n_bins for e in self._fit.experiments) + constraints
 
     def _value(self, args: Sequence[float]) -> float:

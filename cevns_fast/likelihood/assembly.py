@@ -7,16 +7,16 @@ from typing import Any, Literal
 import numpy as np
 
 from cevns_fast import _validate as validate
-from cevns_fast._kernels.likelihood import Layout, System
+from cevns_fast._kernels.likelihood import FIXED_VARIANCE, Factor, Layout, System, Term
 from cevns_fast._validate import Floats
 from cevns_fast.counts.count_table import Counts, CountTable
 from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, checked_rtol, standard_model_counts
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.likelihood.measurement import Measurement
-from cevns_fast.likelihood.nuisances import Nuisance, ScaleNuisance, ShapeNuisance
+from cevns_fast.likelihood.nuisances import KINDS, CovarianceMatrix, Nuisance
 from cevns_fast.likelihood.parameters import Parameter, claims_of
-from cevns_fast.likelihood.pulls import labels_of, pulls_of, solved_for
+from cevns_fast.likelihood.pulls import Curve, covariance_of, labels_of, pulls_of, solved_for
 
 Statistic = Literal["gaussian", "poisson"]
 
@@ -72,12 +72,27 @@ class Assembly:
         poisson = self.statistic == "poisson"
         self._observed = [each.poisson() if poisson else each.gaussian() for each in self.measurements]
         self.labels = labels_of(self.experiments)
-        kinds = (ScaleNuisance, ShapeNuisance)
-        shared = validate.sequence("nuisances", nuisances, kinds, "a ScaleNuisance or a ShapeNuisance")
+        allowed = ", ".join(kind.__name__ for kind in KINDS[:-1])
+        shared = validate.sequence("nuisances", nuisances, KINDS, f"a {allowed} or {KINDS[-1].__name__}")
         self.pulls = pulls_of(self.experiments, signals, shared)
+        for each in shared:
+            if isinstance(each, CovarianceMatrix) and each.of == "data":
+                self._replace_variance(each)
         self.centre = np.zeros(len(self.pulls))
         variants = [e for pull in self.pulls for pair in pull.shapes if pair for e in pair]
         self._can_change = [e for e in (*self.experiments, *variants) if e.can_change]
+
+    def _replace_variance(self, covariance: CovarianceMatrix) -> None:
+        """The variance that a covariance of the data leaves to its bins; its principal axes are nuisances."""
+        chosen, _, variance = covariance_of(covariance, self.experiments)
+        for i in chosen:
+            observed, name = self._observed[i], self.experiments[i].name
+            if observed.statistic != FIXED_VARIANCE:
+                raise ValueError(
+                    f"{covariance.name!r}: {name} has no variance that a covariance of the data could replace, "
+                    "must have Gaussian counts and variance='observed'"
+                )
+            self._observed[i] = observed._replace(weight=np.full(observed.weight.size, 1 / variance))
 
     @property
     def nuisance_names(self) -> tuple[str, ...]:
@@ -177,6 +192,7 @@ class Assembly:
             centre=self.centre,
             offset=basis.offset,
             mix=basis.mix,
+            strength=[0.0 if p.is_free else 1.0 for p in self.pulls] if any(p.is_free for p in self.pulls) else (),
         )
         return layout, [self._system(i, t, exponents, basis.factor[i], basis.scale[i]) for i, t in enumerate(tables)]
 
@@ -189,4 +205,30 @@ class Assembly:
             number += pull.shapes[i] is not None
             moved.append(number if pull.shapes[i] is not None else 0)
         shift = np.array([pull.shift[i] for pull in self.pulls]).reshape(len(moved), self.experiments[i].n_bins)
-        return System(*self._observed[i], factor, scale, moved, shift, table.breaks, table.on(exponents))
+        system = System(*self._observed[i], factor, scale, moved, shift, table.breaks, table.on(exponents))
+        curves = [(k, c) for k, pull in enumerate(self.pulls) for c in pull.curves if c.experiment == i]
+        return self._with_curves(system, i, curves) if curves else system
+
+    def _with_curves(self, system: System, i: int, curves: Sequence[tuple[int, Curve]]) -> System:
+        """The signal and backgrounds that curves act on become groups, with all that shifts them.
+
+        What is expected beside the signal, or has been subtracted from the data, holds those backgrounds: it is
+        reduced by them.
+        """
+        samples = sorted({c.sample for _, c in curves} | {0})
+        group = {sample: g for g, sample in enumerate(samples)}
+        base, shift, terms, factors = system.base.copy(), system.shift.copy(), [], []
+        for sample in samples[1:]:
+            counts = self.experiments[i].backgrounds[sample - 1].counts
+            base -= counts
+            terms.append(Term(group[sample], -1, False, counts))
+        for k, pull in enumerate(self.pulls):
+            if pull.sample(i) in group and shift[k].any():
+                terms.append(Term(group[pull.sample(i)], k, False, shift[k].copy()))
+                shift[k] = 0.0
+        for k, c in curves:
+            if c.bent is not None:
+                terms.append(Term(group[c.sample], k, True, c.bent))
+            else:
+                factors.append(Factor(group[c.sample], k, c.log_up, c.log_down, c.polynomial))
+        return system._replace(base=base, shift=shift, terms=terms, factors=factors)

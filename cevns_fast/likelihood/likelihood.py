@@ -19,6 +19,7 @@ from cevns_fast.likelihood.nuisances import Nuisance
 from cevns_fast.likelihood.of_interactions import OfInteractions
 from cevns_fast.likelihood.of_parameters import OfParameters
 from cevns_fast.likelihood.parameters import Model, Parameter, fit_model
+from cevns_fast.parallel.threads import checked, in_ranges
 
 
 class Likelihood:
@@ -281,13 +282,15 @@ class Likelihood:
             return -0.5 * self.batch(thetas)
         return -0.5 * self._of_parameters().fast().chi2(self._vector(thetas).tolist())
 
-    def batch(self, thetas: ArrayLike) -> Floats:
+    def batch(self, thetas: ArrayLike, *, threads: int = 1) -> Floats:
         """χ² of many vectors.
 
         Parameters
         ----------
         thetas : float64[n, parameters]
             Runs of one value of a parameter that is no coupling are faster.
+        threads : int
+            Results do not depend on it.
 
         Returns
         -------
@@ -297,6 +300,11 @@ class Likelihood:
         ------
         ValueError
             If the shape is wrong.
+
+        Notes
+        -----
+        Where variances are fixed and nuisances scale signals alone, points are evaluated side by side in vectors of the
+        processor.
 
         Examples
         --------
@@ -308,7 +316,16 @@ class Likelihood:
         evaluator, array = self._of_parameters().fast(), np.ascontiguousarray(validate.real("thetas", thetas))
         if array.ndim != 2 or array.shape[1] != len(self.parameters):
             raise ValueError(f"thetas: has shape {array.shape}, must be (n, {len(self.parameters)})")
-        return evaluator.batch(array)
+        n_threads = checked(threads)
+        if n_threads == 1:
+            return evaluator.batch(array)
+        found = np.empty(len(array))
+
+        def fill(start: int, stop: int) -> None:
+            found[start:stop] = evaluator.batch(array[start:stop])
+
+        in_ranges(fill, len(array), n_threads)
+        return found
 
     def gradient(self, theta: ArrayLike) -> Floats:
         """Exact derivatives of χ² with respect to the parameters, float64[parameters]; NaN out of bounds.

@@ -46,10 +46,10 @@ class Measurement:
         self.predicts_variance = experiment.variance == "prediction"
         scale_all = experiment.signal_uncertainty_on == "prediction"
         self.scale_variance = experiment.signal_uncertainty**2 if scale_all else 0.0
-        columns = [b.uncertainty * b.counts for b in experiment.backgrounds if b.uncertainty > 0]
+        columns = [b.uncertainty * b.counts for b in experiment.backgrounds if 0 < b.uncertainty < np.inf]
         if not scale_all and experiment.signal_uncertainty > 0:
             columns.append(experiment.signal_uncertainty * standard_model)
-        #: Nuisances that shift the prediction by a constant, as counts per standard deviation.
+        #: Constrained nuisances that shift the prediction by a constant, as counts per standard deviation.
         self.columns = np.array(columns).reshape(len(columns), experiment.n_bins)
         if not self.predicts_variance:
             shape = experiment.shape_uncertainty * (np.maximum(measured, 0.0) + self.steady_state)

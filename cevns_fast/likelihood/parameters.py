@@ -21,7 +21,8 @@ class Parameter:
     Attributes
     ----------
     name, description, unit : str
-        The unit is "MeV", "σ" for a nuisance in standard deviations, or "" for a pure number.
+        The unit is "MeV", "σ" for a nuisance in standard deviations, or "" for a pure number, which a nuisance is
+        that nothing constrains.
     default : float
         Where a fit may begin.
     lower, upper : float
@@ -154,7 +155,8 @@ def fit_model(
         elif name == structure:
             text, unit, default = f"{name} of {type(made).__name__}", "MeV" if name.startswith("m_") else "", middle
         elif name in nuisances:
-            text, unit, default = f"nuisance {name}", "σ", 0.0
+            is_free = next(pull.is_free for pull in pulls if pull.name == name)
+            text, unit, default = f"nuisance {name}", "" if is_free else "σ", 0.0
         else:
             text, unit, default = type(made).open_couplings[name], "", start
         if not low <= default <= high:

@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from cevns_fast.inference.limit_curve import LimitCurve
     from cevns_fast.inference.scan_result import Scan
 
 # Confidence levels of a scan's regions, for two degrees of freedom, and how they are drawn: the largest below.
 LEVELS = (0.68, 0.90, 0.95)
+# Of what is expected: green and yellow, dark and light in grey.
+_ONE_SIGMA, _TWO_SIGMA = "#2E9E4F", "#FFE34D"
 _INSIDES = ("#3B78A8", "#8DB9DB", "#D3E4F2")
 _BOUNDARIES: tuple[Look, ...] = (("#000000", "solid"), ("#000000", "dashed"), ("#000000", (0, (1, 1.2))))
 
@@ -70,6 +73,60 @@ def limit_panels(
         for label, curves in panels.items()
     )  # fmt: skip
     return shared_panels([[panel] for panel in column], title=title)
+
+
+def expected_limits(
+    masses: ArrayLike,
+    curve: "LimitCurve",
+    *,
+    x_label: str = r"$m_\chi$  [MeV]",
+    y_label: str | None = None,
+    title: str | None = None,
+) -> "Figure":
+    """A limit and what was to be expected: the figure that experiments print.
+
+    Parameters
+    ----------
+    masses : float64[n]
+    curve : LimitCurve
+        With `expected`.
+    x_label, y_label : str
+    title : str, optional
+        Of the legend.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The band of two standard deviations is yellow, that of one is green; in grey they are light and dark.
+
+    Raises
+    ------
+    ValueError
+        If nothing was expected.
+    """
+    if curve.expected is None:
+        raise ValueError("curve: has no expected limits, must be from limit_scan(..., expected=True)")
+    x, bands = np.asarray(masses, dtype=float), np.where(np.isfinite(curve.expected), curve.expected, np.nan)
+    with style():
+        figure = blank(COLUMN, 2.8)
+        axes = figure.subplots()
+        top = np.nanmax(bands) * 1.5
+        high = np.where(
+            np.isfinite(curve.expected), curve.expected, np.where(np.isfinite(curve.expected[0]), top, np.nan)
+        )
+        axes.fill_between(x, bands[0], high[4], color=_TWO_SIGMA, linewidth=0, label=r"expected $\pm 2\sigma$")
+        axes.fill_between(x, bands[1], high[3], color=_ONE_SIGMA, linewidth=0, label=r"expected $\pm 1\sigma$")
+        axes.plot(x, bands[2], color="#000000", linestyle="dashed", linewidth=0.9, label="expected")
+        observed = np.where(np.isfinite(curve.upper), curve.upper, np.nan)
+        axes.plot(x, observed, color="#000000", linewidth=1.3, label="observed")
+        symbol = coupling_symbol(curve.coupling) if y_label is None else y_label
+        axes.set(xscale="log", yscale="log", xlabel=x_label, ylabel=symbol)
+        finite = np.concatenate([bands[0], observed])
+        axes.set(xlim=(x[0], x[-1]), ylim=(0.7 * np.nanmin(finite), top))
+        log_ticks(axes.xaxis, plain=True)
+        log_ticks(axes.yaxis)
+        axes.legend(loc="upper left", title=title)
+    return figure
 
 
 def lines(

@@ -25,7 +25,7 @@ from cevns_fast.constants import KEV
 from cevns_fast.reference.rates import event_rate
 from cevns_fast.reference.responses import recoil_at
 
-__all__ = ["Minimum", "Setup", "chi2", "joint_chi2", "measured_counts", "on_off", "steady_state_counts"]
+__all__ = ["Minimum", "Setup", "chi2", "curved_chi2", "joint_chi2", "measured_counts", "on_off", "steady_state_counts"]
 
 Floats = NDArray[np.float64]
 
@@ -217,6 +217,164 @@ def joint_chi2(
         chi2, pulls = _minimum(residual, [columns[name] for name in free], [Fraction(1)] * len(free), variance)
     penalty = sum(value**2 for value in frozen.values())
     return Minimum(chi2 + penalty, dict(zip(free, pulls, strict=True)) | frozen)
+
+
+def curved_chi2(
+    setups: Sequence[Setup],
+    *,
+    statistic: str = "gaussian",
+    shared: Sequence[Any] = (),
+    frozen: Mapping[str, float] | None = None,
+    start: Mapping[str, float] | None = None,
+) -> Minimum:
+    """The same with nuisances that are free, log-normal or asymmetric, shapes of backgrounds and covariances.
+
+    The expectation is written out sample by sample and minimised numerically: by a simplex, then by Powell's method.
+
+    Parameters
+    ----------
+    setups, statistic, frozen
+        As for `joint_chi2`.
+    shared : sequence of nuisances
+        Told apart by the names of their classes; a `CovarianceMatrix` is for Gaussian counts.
+    start : mapping of str to float, optional
+        Where the search begins; zero if nothing is said.
+
+    Returns
+    -------
+    Minimum
+        Covariances are inverted, they have no pulls.
+    """
+    frozen, start = dict(frozen or {}), dict(start or {})
+    statistical = [_statistical(s) for s in setups]
+    names: dict[str, bool] = {}  # whether it is constrained
+    for i, s in enumerate(setups):
+        prefix = f"{s.experiment.name}: " if len(setups) > 1 else ""
+        for b in s.experiment.backgrounds:
+            if b.uncertainty > 0:
+                names[f"{prefix}beta: {b.name}"] = math.isfinite(b.uncertainty)
+        if s.experiment.signal_uncertainty > 0:
+            names[f"{prefix}alpha"] = True
+        names |= dict.fromkeys(setups[i].moves, True)
+    kinds = [(type(each).__name__, each) for each in shared]
+    covariances = [each for kind, each in kinds if kind == "CovarianceMatrix"]
+    for kind, each in kinds:
+        if kind != "CovarianceMatrix":
+            names[each.name] = not (kind == "ScaleNuisance" and each.constraint == "free")
+
+    def acts(each: Any, name: str) -> bool:
+        return each.experiments is None or name in each.experiments
+
+    def expected(i: int, a: Mapping[str, float]) -> Floats:
+        """Signal and beam-related backgrounds of one experiment."""
+        s, e = setups[i], setups[i].experiment
+        prefix = f"{e.name}: " if len(setups) > 1 else ""
+        samples = {"signal": np.asarray(s.counts, dtype=np.float64)}
+        added = {"signal": sum((a[name] * move for name, move in s.moves.items()), np.zeros(len(s.counts)))}
+        if e.signal_uncertainty > 0:
+            scaled = s.standard_model if e.signal_uncertainty_on == "standard_model" else s.counts
+            added["signal"] = added["signal"] + a[f"{prefix}alpha"] * e.signal_uncertainty * np.asarray(scaled)
+        for b in e.backgrounds:
+            samples[b.name], added[b.name] = np.asarray(b.counts, dtype=np.float64), np.zeros(len(s.counts))
+            if b.uncertainty > 0:
+                size = b.uncertainty if math.isfinite(b.uncertainty) else 1.0
+                added[b.name] = a[f"{prefix}beta: {b.name}"] * size * samples[b.name]
+        factors = dict.fromkeys(samples, 1.0)
+        for kind, each in kinds:
+            if kind == "BackgroundShape":
+                up = each.up.get(None, each.up.get(e.name))
+                if each.background in samples and up is not None:
+                    nominal, x = samples[each.background], a[each.name]
+                    down = 2 * nominal - up if each.down is None else each.down.get(None, each.down.get(e.name))
+                    added[each.background] = added[each.background] + _shape_moved(nominal, up, down, x)
+            elif kind in ("ScaleNuisance", "AsymmetricNuisance") and each.on in samples and acts(each, e.name):
+                x = a[each.name]
+                if kind == "AsymmetricNuisance":
+                    factors[each.on] *= _asymmetric(1 + each.up, 1 + each.down, x)
+                    continue
+                size = each.uncertainty
+                size = dict(size)[e.name] if isinstance(size, tuple) else size if math.isfinite(size) else 1.0
+                if each.constraint == "log-normal":
+                    factors[each.on] *= math.exp(size * x)
+                else:
+                    added[each.on] = added[each.on] + x * size * samples[each.on]
+        return sum((factors[name] * (samples[name] + added[name]) for name in samples), np.zeros(len(s.counts)))
+
+    def gaussian(mu: Floats) -> float:
+        measured, _, _, variance = (np.concatenate(each) for each in zip(*statistical, strict=True))
+        matrix = np.diag(variance)
+        ends = np.cumsum([0, *(len(s.counts) for s in setups)])
+        for each in sorted(covariances, key=lambda each: each.of):  # that of data first: it replaces the variance
+            mine = [np.arange(*ends[i : i + 2]) for i, s in enumerate(setups) if acts(each, s.experiment.name)]
+            at = np.ix_(np.concatenate(mine), np.concatenate(mine))
+            matrix[at] = each.matrix if each.of == "data" else matrix[at] + each.matrix
+        residual = measured - mu
+        return float(residual @ linalg.solve(matrix, residual, assume_a="pos"))
+
+    def poisson(mu: Floats) -> float:
+        total, place = 0.0, 0
+        for s, (measured, _, steady, _) in zip(setups, statistical, strict=True):
+            weight = s.experiment.steady_state_weight
+            for n, known in zip(measured + steady, steady, strict=True):
+                if weight > 1:
+                    total += on_off(n, known / (weight - 1), 1 / (weight - 1), mu[place])[0]
+                else:
+                    total += 2 * _deviance(n, mu[place] + known) if mu[place] + known >= 0 else math.inf
+                place += 1
+        return total
+
+    def value(a: Mapping[str, float]) -> float:
+        mu = np.concatenate([expected(i, a) for i in range(len(setups))])
+        penalty = sum(a[name] ** 2 for name, constrained in names.items() if constrained)
+        return penalty + (poisson(mu) if statistic == "poisson" else gaussian(mu))
+
+    free = [name for name in names if name not in frozen]
+    x = np.array([start.get(name, 0.0) for name in free])
+
+    def loss(x: Floats) -> float:
+        return value(dict(zip(free, x.tolist(), strict=True)) | frozen)
+
+    if free:
+        for _ in range(3):
+            x = optimize.minimize(
+                loss,
+                x,
+                method="Nelder-Mead",
+                options={"xatol": 1e-9, "fatol": 1e-13, "maxiter": 20000, "maxfev": 20000},
+            ).x
+            x = optimize.minimize(loss, x, method="Powell", options={"xtol": 1e-9, "ftol": 1e-15}).x
+    return Minimum(loss(x), dict(zip(free, x.tolist(), strict=True)) | frozen)
+
+
+def _shape_moved(nominal: Floats, up: Floats, down: Floats, x: float) -> Floats:
+    """What is added at x standard deviations: HistFactory's interpolation code 4p, piecewise linear but smooth."""
+    if x >= 1:
+        return x * (up - nominal)
+    if x <= -1:
+        return -x * (down - nominal)
+    S, A = 0.5 * (up - down), 0.0625 * (up + down - 2 * nominal)
+    return x * (S + x * A * (15 + x * x * (3 * x * x - 10)))
+
+
+def _asymmetric(high: float, low: float, x: float) -> float:
+    """HistFactory's interpolation code 4, with the coefficients of RooFit's FlexibleInterpVar."""
+    if x >= 1:
+        return float(high**x)
+    if x <= -1:
+        return float(low ** (-x))
+    up1, up2 = high * math.log(high), high * math.log(high) ** 2
+    down1, down2 = -low * math.log(low), low * math.log(low) ** 2
+    S0, A0, S1, A1 = 0.5 * (high + low), 0.5 * (high - low), 0.5 * (up1 + down1), 0.5 * (up1 - down1)
+    S2, A2 = 0.5 * (up2 + down2), 0.5 * (up2 - down2)
+    terms = (
+        (15 * A0 - 7 * S1 + A2) / 8,
+        (-24 + 24 * S0 - 9 * A1 + S2) / 8,
+        (-5 * A0 + 5 * S1 - A2) / 4,
+        (12 - 12 * S0 + 7 * A1 - S2) / 4,
+        (3 * A0 - 3 * S1 + A2) / 8,
+        (-8 + 8 * S0 - 5 * A1 + S2) / 8,
+    )
+    return 1 + sum(c * x**n for n, c in enumerate(terms, 1))
 
 
 def on_off(n: float, off: float, ratio: float, mu: float) -> tuple[float, float]:

@@ -47,6 +47,31 @@ def test_sensible_without_options(run, tmp_path, csi):
     assert width(tmp_path / f"{STEM}.png") >= 600
 
 
+def test_an_axis_of_masses(run, tmp_path, csi):
+    axes = ("--x", "2:45:31", "--y", "-1e-3:1e-3:41")
+    status, out, _ = run("scan", "m_chi", "a_M", *axes)
+    name = "results/scan-coherent-csi-2017-m_chi-a_M"
+    assert status == 0 and out.splitlines()[-1] == f"written: {name}.nc, {name}.png"
+    found = cf.open_scan(tmp_path / f"{name}.nc")
+    expected = cf.correlation_scan(csi, cf.SingletEFT, ("m_chi", "a_M"), *found.axes)
+    assert np.array_equal(found.chi2, expected.chi2)
+    status, _, err = run("scan", "m_chi", "a_M", "--y", "0:1e-3:5")
+    assert status != 0 and "--x: must be given, MIN:MAX[:N], where m_chi is an axis" in err
+
+
+def test_confidence_by_toys(run, tmp_path, csi):
+    given = ("--feldman-cousins", "--toys", 250, "--seed", 3, "--workers", 1, "--checkpoint", "kept")
+    status, out, _ = run(*PLANE, "--x", "-0.05:0.05:11", "--y", "-1e-3:1e-3:13", *given)
+    name = "results/feldman-cousins-coherent-csi-2017-C_S-a_M-m_chi=40"
+    assert status == 0 and out.splitlines()[-1] == f"written: {name}.nc, {name}.png"
+    found = cf.open_scan(tmp_path / f"{name}.nc")
+    fit = cf.Likelihood(csi, model=cf.SingletEFT(40.0), parameters=("C_S", "a_M"))
+    expected = cf.feldman_cousins_map(fit, ("C_S", "a_M"), *found.axes, toys=250, seed=3)
+    assert np.array_equal(found.p_value, expected.p_value)
+    status, _, err = run(*PLANE, "--feldman-cousins", "--minimum", "grid", "-o", "elsewhere")
+    assert status != 0 and "--minimum grid: must be 'anywhere' with --feldman-cousins" in err
+
+
 def test_options_reach_the_scan(run, tmp_path, csi):
     lar = cf.load("coherent-lar-610kg")
     status, out, _ = run(

@@ -312,14 +312,15 @@ def test_ultranest_agrees_with_a_grid(small, posterior):
 # -- pyhf ------------------------------------------------------------------------------------------------
 
 
-def pyhf_setup(experiments, nuisances=()):
+def pyhf_setup(experiments, nuisances=(), normsys="code4"):
     """Our Poisson likelihood with every nuisance a parameter, and pyhf's of the same experiments."""
     pyhf = package("pyhf")
     units = {"C_S": 0.01, "a_M": 1e-4, "C_T": 0.01}
     workspace = cf.pyhf_workspace(experiments, cf.SingletEFT(20.0), units, nuisances=nuisances)
     pyhf.schema.validate(workspace, "workspace.json")
     opened = pyhf.Workspace(workspace)
-    model = opened.model()
+    codes = {"normsys": {"interpcode": normsys}, "histosys": {"interpcode": "code4p"}}
+    model = opened.model(modifier_settings=codes)
     names = cf.Likelihood(experiments, nuisances=nuisances).nuisance_names
     ours = cf.Likelihood(
         experiments,
@@ -353,7 +354,8 @@ def pyhf_chi2(workspace, model, data, theta, names):
     values = dict(zip(names, theta, strict=True))
     couplings = {name: values.pop(name) for name in ("C_S", "a_M", "C_T")}
     for name, value in {**cf.pyhf_parameters(workspace, couplings), **values}.items():
-        pars[model.config.par_map[name]["slice"]] = value
+        is_free = model.config.par_map[name]["paramset"].__class__.__name__ == "unconstrained" and name in names
+        pars[model.config.par_map[name]["slice"]] = 1 + value if is_free else value
     pars = steady_state(workspace, model, data, pars)
     return -2 * float(model.logpdf(pars, data)[0]), pars
 
@@ -363,7 +365,9 @@ def shape(csi):
     return cf.ShapeNuisance("nuclear skin", up=(thick,), down=(thin,))
 
 
-@pytest.mark.parametrize("case", ["csi", "joint", "standard model", "known background", "shape"])
+@pytest.mark.parametrize(
+    "case", ["csi", "joint", "standard model", "known background", "shape", "log-normal", "background", "free"]
+)
 def test_pyhf_is_the_same_function(pair, csi, case):
     experiments, nuisances = csi, []
     if case == "joint":
@@ -374,7 +378,19 @@ def test_pyhf_is_the_same_function(pair, csi, case):
         experiments = csi.replace(steady_state_weight=1.0)
     elif case == "shape":
         nuisances = [shape(csi)]
-    workspace, model, data, ours = pyhf_setup(experiments, nuisances)
+    elif case == "log-normal":
+        nuisances = [cf.ScaleNuisance("scale", 0.3, constraint="log-normal"), shape(csi)]
+    elif case == "background":
+        b = csi.backgrounds[0]
+        nuisances = [
+            cf.AsymmetricNuisance("neutrons", 0.4, -0.2, on=b.name),
+            cf.AsymmetricNuisance("quenching", -0.1, 0.25),
+            cf.BackgroundShape("spectrum", b.name, up=1.2 * b.counts + 0.3, down=0.9 * b.counts),
+        ]
+    elif case == "free":
+        experiments = csi.replace(backgrounds=(cf.Background("n", csi.backgrounds[0].counts, float("inf")),))
+    normsys = "code1" if case == "log-normal" else "code4"
+    workspace, model, data, ours = pyhf_setup(experiments, nuisances, normsys)
     names = [p.name for p in ours.parameters]
     random = np.random.default_rng(1)
     thetas = random.normal(size=(20, len(names))) * [0.01, 1e-4, 0.01, *[0.8] * (len(names) - 3)]
@@ -411,6 +427,12 @@ def test_pyhf_refusals(csi):
     empty = csi.replace(steady_state=[0.0, *[10.0] * 11])
     with pytest.raises(ValueError, match="coherent-csi-2017: off counts of bin 0 = 0"):
         cf.pyhf_workspace(empty, cf.SingletEFT(20.0), ("C_S",))
+    with pytest.raises(ValueError, match="CovarianceMatrix 'c': a HistFactory workspace has no errors"):
+        cf.pyhf_workspace(csi, cf.SingletEFT(20.0), ("C_S",), nuisances=[cf.CovarianceMatrix("c", np.eye(12))])
+    with pytest.raises(
+        ValueError, match="ScaleNuisance 'free' is free, and the signal_uncertainty of coherent-csi-2017"
+    ):
+        cf.pyhf_workspace(csi, cf.SingletEFT(20.0), ("C_S",), nuisances=[cf.ScaleNuisance("free", float("inf"))])
     workspace = cf.pyhf_workspace(csi, cf.SingletEFT(20.0), ("C_S",))
     assert workspace["measurements"][0]["config"]["poi"] == "C_S^2"
     with pytest.raises(ValueError, match="coupling = 'C_s': did you mean 'C_S'"):

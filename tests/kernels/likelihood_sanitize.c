@@ -1,4 +1,4 @@
-/* Drives likelihood*.c and coupling_limits.c under the address and undefined-behaviour sanitizers: .ci/run and
+/* Drives likelihood*.c, coupling_limits.c and toys.c under the address and undefined-behaviour sanitizers: .ci/run and
  * tests/kernels build it.
  *
  * Each argument is a file as Likelihood.export writes it, or, after "--", a damaged one. What can be opened is
@@ -9,6 +9,7 @@
 #include "coupling_limits.h"
 #include "likelihood.h"
 #include "sanitize.h"
+#include "toys.h"
 
 enum { POINTS = 67 }; /* no multiple of what the kernel takes at a time */
 
@@ -121,6 +122,38 @@ static void limit(const cevns_fast_likelihood *l, int damaged)
     free(tables), free(unit), free(grid), free(lows), free(highs), free(summary);
 }
 
+/* Toys from somewhere inside the bounds, with none, some and all parameters fixed. */
+static void throw_toys(const cevns_fast_likelihood *l)
+{
+    enum { TOYS = 3 };
+    const size_t n = l->parameters;
+    double *theta = array(n), *mean = array(l->bins), *spread = array(l->bins), *pull = array(l->nuisances);
+    double *hidden = array(l->experiments), *signal = array(l->bins), *out = array(TOYS), *best = array(TOYS * n);
+    int *fixed = calloc(n + 1, sizeof *fixed);
+    if (!fixed)
+        exit(2);
+    choose(l, 20, theta);
+    for (size_t i = 0; i < n; i++)
+        theta[i] = fmin(fmax(theta[i], l->lower[i]), l->upper[i]);
+    cevns_fast_counts(l, theta, n, signal, mean);
+    for (size_t j = 0; j < l->bins; j++)
+        mean[j] = fabs(mean[j]) + 1, spread[j] = 3;
+    hidden[0] = 2;
+    for (size_t stays = 0; stays <= n; stays++) {
+        for (size_t i = 0; i < stays; i++)
+            fixed[i] = 1;
+        struct toys toys = {theta, fixed, mean, spread, pull, hidden, 1, 2, 8, 4};
+        toy_plan *plan = cevns_fast_toys_plan(l, &toys);
+        check(plan != NULL, "there is memory for toys");
+        cevns_fast_toys_run(plan, 0, TOYS, out, best);
+        for (int i = 0; i < TOYS; i++)
+            check(out[i] >= 0, "a toy has a chi2");
+        cevns_fast_toys_run(plan, 7, 1, out, NULL);
+        cevns_fast_toys_close(plan);
+    }
+    free(theta), free(mean), free(spread), free(pull), free(hidden), free(signal), free(out), free(best), free(fixed);
+}
+
 int main(int arguments, char **argument)
 {
     int opened = 0, damaged = 0;
@@ -139,6 +172,8 @@ int main(int arguments, char **argument)
         opened++;
         evaluate(likelihood, damaged);
         limit(likelihood, damaged);
+        if (!damaged)
+            throw_toys(likelihood);
         cevns_fast_close(likelihood);
     }
     printf("%d opened, %d failures\n", opened, failures);

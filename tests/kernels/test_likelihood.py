@@ -14,6 +14,7 @@ from cevns_fast._kernels.likelihood import FIXED_VARIANCE as FIXED
 from cevns_fast._kernels.likelihood import LONGEST_NAME, POISSON, Evaluator, Layout, System, pack
 from cevns_fast._kernels.likelihood import PREDICTED_VARIANCE as PREDICTED
 from cevns_fast.likelihood.likelihood import function_of
+from cevns_fast.likelihood.whitening import reduced
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KERNELS = ROOT / "cevns_fast" / "_kernels"
@@ -293,7 +294,8 @@ def sanitized(directory):
     program = Path(directory) / "likelihood_sanitize"
     command = [
         "gcc", "-std=c99", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined",
-        "-fno-sanitize-recover=all", f"-I{KERNELS}", *SOURCES, str(KERNELS / "coupling_limits.c"),
+        "-fno-sanitize-recover=all", f"-I{KERNELS}", *SOURCES,
+        *(str(KERNELS / name) for name in ("coupling_limits.c", "random.c", "toys.c")),
         str(Path(__file__).parent / "likelihood_sanitize.c"), "-lm", "-o", str(program),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
@@ -304,6 +306,24 @@ def sanitized(directory):
 
 
 needs_compiler = pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no gcc here")
+
+
+STATISTICS = ("gaussian", "poisson")
+
+
+def curved_likelihood(statistic):
+    """Every kind of curve, and a free nuisance."""
+    csi = cf.load("coherent-csi-2017")
+    b = csi.backgrounds[0]
+    nuisances = [
+        cf.ScaleNuisance("scale", 0.3, constraint="log-normal"),
+        cf.AsymmetricNuisance("neutrons", 0.4, -0.2, on=b.name),
+        cf.BackgroundShape("spectrum", b.name, up=1.2 * b.counts + 0.3, down=0.9 * b.counts),
+        cf.ScaleNuisance("unknown", float("inf")),
+    ]
+    return cf.Likelihood(
+        csi, statistic=statistic, nuisances=nuisances, model=cf.SingletEFT(10.0), parameters=("C_V", "scale")
+    )
 
 
 def written(path, numbers, length=None):
@@ -328,9 +348,13 @@ def test_sanitizers_find_nothing(tmp_path):
         fit = cf.Likelihood(csi, statistic=statistic, model=cf.SingletEFT(10.0), parameters=("C_V", "alpha"))
         fit.export(tmp_path / statistic)
         whole.append(str(tmp_path / statistic))
+        curved = curved_likelihood(statistic)
+        curved.export(tmp_path / f"curved {statistic}")
+        whole.append(str(tmp_path / f"curved {statistic}"))
     random = np.random.default_rng(5)
     nasty = [0.0, -1.0, 1.0, 2.0, 0.5, 1e9, 2.0**29, 2.0**31, 1e18, 1e308, np.nan, np.inf, -np.inf, -0.5, 255.0, 1e-300]
-    for name, each in blocks().items():
+    some = {statistic: pack(*reduced(*function_of(curved_likelihood(statistic)).systems())) for statistic in STATISTICS}
+    for name, each in (blocks() | some).items():
         for i in range(100):
             numbers = each.numbers.copy()
             for _ in range(1 + i % 3):

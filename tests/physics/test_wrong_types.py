@@ -26,6 +26,10 @@ WRONG = (None, True, "text", b"bytes", 1j, float("nan"), -1, 10**400, [], {}, {"
          range(0), lambda: None)  # fmt: skip
 
 
+def dsigma(E, T, nucleus, beam, p):
+    return p[0] ** 2
+
+
 @pytest.fixture(scope="module")
 def calls(csi, tmp_path_factory):
     """Name → (callable, arguments that are right, arguments for which anything may be given)."""
@@ -107,13 +111,16 @@ def calls(csi, tmp_path_factory):
         "nsi_from_wilson": None,  # of an optional package; tests/physics/test_matching.py
         "Electron": None,
         "effective_electrons": dict(element="Xe", T=0.01),
+        "NumericalInteraction": dict(dsigma=dsigma, parameters={"g": 1.0}, couplings={"g": 2}, final_mass=None,
+                                     E_breakpoints=(30.0,), T_breakpoints=(0.01,)),
         "EFTConvention": {},
         "LoopConvention": {},
         "LoopFunctions": None,
         "F_G": dict(m_chi=10.0, m_zprime=20.0, m_q=4180.0),
-        "loop_functions": dict(m_chi=10.0, m_zprime=20.0),
+        "loop_functions": dict(m_chi=10.0, m_zprime=20.0, threads=1),
         "Templates": None,
-        "event_rate": dict(experiment=csi, interaction=EFT, standard_model=True, target="nuclei", rtol=1e-9, threads=1),
+        "event_rate": dict(experiment=csi, interaction=EFT, standard_model=True, target="nuclei", method="moments",
+                           rtol=1e-9, threads=1),
         "templates": dict(experiment=csi, interaction=EFT, couplings=("C_S",), phases=None, standard_model=True,
                           target="nuclei", rtol=1e-9, threads=1),
         "differential_cross_section": dict(interaction=EFT, nuclide=ARGON, E=30.0, T=0.01, flavour="mu",
@@ -121,6 +128,9 @@ def calls(csi, tmp_path_factory):
         "recoil_spectrum": dict(experiment=csi, interaction=EFT, T=0.01, standard_model=True, target="nuclei"),
         "ScaleNuisance": dict(name="s", uncertainty=0.1, experiments=None),
         "ShapeNuisance": dict(name="s", up=(csi,), down=(csi,)),
+        "AsymmetricNuisance": dict(name="s", up=0.3, down=-0.2, experiments=None),
+        "BackgroundShape": dict(name="s", background="b", up=[1.0, 2.0], down=[1.0, 1.0]),
+        "CovarianceMatrix": dict(name="s", matrix=[[1.0, 0.0], [0.0, 2.0]], experiments=None),
         "Parameter": None,
         "Likelihood": dict(experiments=csi, standard_model=True, statistic="gaussian", nuisances=(), model=EFT,
                            parameters=("C_S",), fixed=None, phases=None, bounds={"C_S": (-1.0, 1.0)}, rtol=1e-9),
@@ -133,6 +143,11 @@ def calls(csi, tmp_path_factory):
         "best_fit": dict(fit=bounded),
         "feldman_cousins": dict(fit=bounded, points={"C_S": [0.0, 0.1]}, cl=0.9, toys=50, seed=0, executor=None,
                                 threads=1, checkpoint=None, progress=None),
+        "Discovery": None,
+        "discovery": dict(fit=bounded, couplings={"C_S": 0.02}),
+        "ConfidenceMap": None,
+        "feldman_cousins_map": dict(fit=fit, names=("C_S", "a_M"), x=[0.0, 0.1], y=[0.0, 1e-3], toys=50, seed=0, cl=0.9,
+                                    adaptive=True, executor=None, threads=1, checkpoint=None, progress=None),
         "goodness_of_fit": dict(fit=bounded, toys=50, seed=0, executor=None, threads=1, checkpoint=None, progress=None),
         "correlation_scan": dict(experiment=csi, interaction=EFT, couplings=("C_S",), axes=[0.0, 0.1],
                                  profile=(), phases=None, standard_model=True, statistic="gaussian", nuisances=(),
@@ -153,6 +168,7 @@ def calls(csi, tmp_path_factory):
         "open_scan": dict(path=scan_file),
         "open_limits": dict(path=limits_file),
         "OutOfReachWarning": None,
+        "AccuracyWarning": None,
         "Experiment.replace": (csi.replace, {}),
         "Experiment.mask": (csi.mask, dict(bins=[0])),
         "Detector.replace": (DETECTOR.replace, {}),
@@ -186,8 +202,11 @@ FINE = {
              ("Experiment", "name"), ("Experiment", "description"), ("Experiment", "citation"),
              ("Response", "observable"),
              ("FluxComponent", "name"), ("TabulatedSource", "species"), ("ScaleNuisance", "name"),
-             ("ShapeNuisance", "name"), ("write_c_interface", "directory"), ("Likelihood.export", "path"),
-             ("Scan.save", "path"), ("feldman_cousins", "checkpoint"), ("goodness_of_fit", "checkpoint"),
+             ("ShapeNuisance", "name"), ("ScaleNuisance", "on"), ("AsymmetricNuisance", "name"),
+             ("AsymmetricNuisance", "on"), ("BackgroundShape", "name"), ("BackgroundShape", "background"),
+             ("CovarianceMatrix", "name"), ("write_c_interface", "directory"), ("Likelihood.export", "path"),
+             ("Scan.save", "path"), ("feldman_cousins", "checkpoint"), ("feldman_cousins_map", "checkpoint"),
+             ("goodness_of_fit", "checkpoint"),
              ("correlation_scan", "checkpoint")},
     "function": {("Response", "quenching"), ("Response", "acceptance"), ("FluxComponent", "spectrum")},
 }  # fmt: skip
@@ -200,7 +219,9 @@ CALLED = {
     ("templates", "couplings"): "coupling", ("correlation_scan", "couplings"): "coupling",
     ("correlation_scan", "profile"): "coupling", ("pyhf_workspace", "couplings"): ("coupling", "unit of x"),
     ("Likelihood", "parameters"): "bounds", ("feldman_cousins", "points"): "C_S", ("best_fit", "fixed"): "parameter",
-    ("Templates.counts", "couplings"): "coupling", ("Likelihood", "bounds"): "bounds",
+    ("feldman_cousins_map", "x"): "C_S", ("feldman_cousins_map", "y"): "a_M",
+    ("feldman_cousins_map", "names"): "parameter", ("Templates.counts", "couplings"): "coupling",
+    ("Likelihood", "bounds"): "bounds",
 }  # fmt: skip
 
 

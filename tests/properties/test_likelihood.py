@@ -656,7 +656,7 @@ ERRORS = {
         {"experiments": CSI.replace(observed=np.zeros(12), steady_state=np.zeros(12), backgrounds=())},
         "variance of bin 0 = 0: must be > 0",
     ),
-    "no nuisance": ({"nuisances": ["flux"]}, "nuisances = 'flux': must be a ScaleNuisance or a ShapeNuisance"),
+    "no nuisance": ({"nuisances": ["flux"]}, "nuisances = 'flux': must be a ScaleNuisance, ShapeNuisance, "),
     "nuisance twice": ({"nuisances": [FLUX, FLUX], "experiments": [CSI, LAR]}, "is that of ScaleNuisance 'flux' and"),
     "nuisance of another": (
         {"nuisances": [cf.ScaleNuisance("flux", 0.1, ("coherent-csi",))]},
@@ -773,3 +773,16 @@ def test_exported_is_the_same(tmp_path):
     again = Evaluator(block._replace(numbers=numbers[1:].copy()))
     theta = typical("csi")
     assert again.chi2(theta) == function(theta)
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_batches_in_threads_have_the_same_bits(statistic):
+    fit = cf.Likelihood(CSI, statistic=statistic, model=cf.SingletEFT(10.0), parameters=("C_S", "a_M"))
+    thetas = np.random.default_rng(2).normal(size=(1001, 2)) * [0.03, 3e-4]
+    once = fit.batch(thetas)
+    assert np.array_equal(fit.batch(thetas, threads=3), once)
+    assert np.array_equal(fit.batch(thetas[:1], threads=3), once[:1])
+    with pytest.raises(ValueError, match="threads = 0"):
+        fit.batch(thetas, threads=0)
+    alone = np.array([fit(theta) for theta in thetas[:70]])
+    assert once[:70] == pytest.approx(alone, rel=1e-12)

@@ -1,0 +1,291 @@
+"""Feldman–Cousins on planes: p-values at every point of a grid, with the toys where the contour is."""
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cevns_fast import _validate as validate
+from cevns_fast._validate import Floats
+from cevns_fast.inference import regions
+from cevns_fast.inference.regions import Contours
+from cevns_fast.inference.scan_result import Minima, Scan
+from cevns_fast.inference.toys import PER_ROW, Thrower, Toys, best_fit, checked_toys, chosen, key_of, profiled
+from cevns_fast.likelihood.likelihood import Likelihood, function_of
+from cevns_fast.parallel import chunks
+from cevns_fast.parallel.chunks import check_executor
+from cevns_fast.parallel.progress import Progress
+
+if TYPE_CHECKING:
+    import xarray
+
+# Toys that every point gets, and how many standard deviations of its p-value must part a point from the contour.
+_FIRST, _CLEAR = 200, 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class ConfidenceMap(Scan):
+    """Confidence by toys on a plane of two parameters: a `Scan` whose contours are those of p-values.
+
+    Attributes
+    ----------
+    p_value : float64[nx, ny]
+        Fraction of toys of the point with at least the data's Δχ².
+    toys : float64[nx, ny]
+        How many there were.
+    cl : float
+        Whose contour the toys were spent for.
+    """
+
+    p_value: Floats
+    toys: Floats
+    cl: float
+
+    @property
+    def error(self) -> Floats:
+        """Standard deviation of each p-value, float64[nx, ny]; of one toy more and one less where it is 0 or 1."""
+        p = (self.p_value * self.toys + 1) / (self.toys + 2)
+        return np.asarray(np.sqrt(p * (1 - p) / self.toys))
+
+    def allowed(self, cl: float | None = None) -> Any:
+        """Which points are inside a region, bool[nx, ny]."""
+        return self.p_value > 1 - self._level(cl)
+
+    def contours(
+        self, cl: float | None = None, *, delta_chi2: float | None = None, interaction: int = 0, shift: float = 0.0
+    ) -> Contours:
+        """The region where the p-value is above 1 − cl.
+
+        Parameters
+        ----------
+        cl : float, optional
+            By default that of the map, where it is most precise.
+        delta_chi2 : float, optional
+            The confidence of this Δχ² in place of `cl`, by Wilks' theorem for two parameters.
+        interaction : int
+            0, there is one plane.
+        shift : float
+            Standard deviations that all p-values are raised by: contours for −1 and 1 enclose the error band.
+
+        Returns
+        -------
+        Contours
+            Its `level` is Δχ² of the confidence level: p-values are interpolated as the Δχ² that have them.
+
+        Raises
+        ------
+        ValueError
+            If an argument is refused.
+        """
+        if delta_chi2 is not None:
+            if cl is not None:
+                raise ValueError(f"cl = {cl!r}, delta_chi2 = {delta_chi2!r}: at most one must be given")
+            cl = -math.expm1(-0.5 * validate.number("delta_chi2", delta_chi2, positive=True))
+        validate.whole("interaction", interaction, minimum=0, maximum=0)
+        level = -2 * math.log1p(-self._level(cl))
+        plane = self._calibrated(validate.number("shift", shift))
+        best = np.array([self.best_fit[name][0] for name in self.couplings])
+        return regions.contours(cast("Any", self.axes), plane, level, best, None, (0, 0))
+
+    def _plane(self, interaction: int) -> Floats:
+        """Δχ² that would have the p-values, by Wilks' theorem."""
+        validate.whole("interaction", interaction, minimum=0, maximum=0)
+        return self._calibrated(0.0)
+
+    def _calibrated(self, shift: float) -> Floats:
+        """The same for p-values that are so many standard deviations higher."""
+        p = self.p_value + shift * self.error
+        return np.asarray(-2 * np.log(np.clip(p, 0.5 / self.toys, 1.0)))
+
+    def _level(self, cl: float | None) -> float:
+        """The map's confidence level, or another."""
+        level = self.cl if cl is None else validate.number("cl", cl)
+        if not 0 < level < 1:
+            raise ValueError(f"cl = {cl!r}: must be between 0 and 1")
+        return level
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """The map as a labelled dataset.
+
+        Raises
+        ------
+        ImportError
+            If xarray is missing (extra ``scan``).
+        """
+        dataset = super().to_xarray()
+        dataset["p_value"] = (self.couplings, self.p_value, {"units": "1", "long_name": "p-value by toys"})
+        dataset["toys"] = (self.couplings, self.toys, {"units": "1", "long_name": "number of toys"})
+        return dataset
+
+
+def map_of(scan: Scan, dataset: "xarray.Dataset") -> ConfidenceMap:
+    """The map that a file of one holds, beside what every scan has."""
+    return ConfidenceMap(
+        scan.couplings,
+        scan.axes,
+        scan.chi2,
+        scan.search,
+        None,
+        scan.provenance,
+        p_value=np.asarray(dataset["p_value"].values),
+        toys=np.asarray(dataset["toys"].values),
+        cl=float(scan.provenance["cl"]),
+    )
+
+
+def feldman_cousins_map(
+    fit: Likelihood,
+    names: Sequence[str],
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    toys: int = 2000,
+    seed: int = 0,
+    cl: float = 0.90,
+    adaptive: bool = True,
+    executor: Executor | None = None,
+    threads: int = 1,
+    checkpoint: str | Path | None = None,
+    progress: Progress = None,
+) -> ConfidenceMap:
+    """Confidence regions by toys on a plane of two parameters: couplings, or a mass and a coupling.
+
+    Every point gets a few toys, and all of them if its p-value might be on the other side of the contour, or that of a
+    neighbour is. Other parameters and nuisances are profiled as `feldman_cousins` does it.
+
+    Parameters
+    ----------
+    fit : Likelihood
+        With a model.
+    names : (str, str)
+        The two parameters of the plane; all others are profiled.
+    x, y : float64[nx], float64[ny]
+        A grid for each, increasing.
+    toys : int
+        For a point near the contour; a multiple of 50.
+    seed : int
+        At each point, toys are those of `feldman_cousins` with the same seed, bit by bit.
+    cl : float
+        Confidence level of the contour.
+    adaptive : bool
+        False for all toys at every point.
+    executor, threads, checkpoint, progress
+        As for `correlation_scan`.
+
+    Returns
+    -------
+    ConfidenceMap
+
+    Raises
+    ------
+    ValueError
+        If an argument is refused.
+
+    Notes
+    -----
+    G. J. Feldman and R. D. Cousins, Phys. Rev. D 57 (1998) 3873.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> fit = cf.Likelihood(csi, model=cf.SingletEFT(m_chi=10.0), parameters=("C_S", "a_M"))
+    >>> x, y = np.linspace(-0.06, 0.06, 9), np.linspace(-8e-4, 8e-4, 9)
+    >>> found = cf.feldman_cousins_map(fit, ("C_S", "a_M"), x, y, toys=400)
+    >>> bool(found.allowed()[4, 4]), bool(found.allowed()[0, 0])
+    (True, False)
+    """
+    pair = validate.names("names", names)
+    if len(pair) != 2 or pair[0] == pair[1]:
+        raise ValueError(f"names = {names!r}: must be two different parameters")
+    fixed = chosen(fit, dict.fromkeys(pair))
+    axes = validate.increasing(pair[0], x), validate.increasing(pair[1], y)
+    level = validate.number("cl", cl)
+    if not 0 < level < 1:
+        raise ValueError(f"cl = {cl!r}: must be between 0 and 1")
+    toys, seed = checked_toys(toys), validate.whole("seed", seed, minimum=0)
+    validate.flag("adaptive", adaptive)
+    threads = validate.whole("threads", threads, minimum=1)
+    check_executor(executor)
+    folder = None if checkpoint is None else validate.path("checkpoint", checkpoint)
+    order = [p.name for p in fit.parameters if p.name in pair]  # how the likelihood has them
+    grid = dict(zip(pair, (each.ravel() for each in np.meshgrid(*axes, indexing="ij")), strict=True))
+    points = np.stack([grid[name] for name in order], axis=1)
+    at, chi2 = profiled(fit, points, fixed)
+    best = best_fit(fit)
+    delta = chi2 - min(best.chi2, float(chi2.min()))
+    thrower, key = Thrower(fit, fixed), key_of(seed)
+    identity = function_of(fit).identity() | {"map of": ", ".join(pair), "seed": repr(seed)}
+
+    def exceeding(which: Any, before: int, after: int, stage: str) -> Any:
+        """How many of the toys number before … after − 1 have at least the data's Δχ²."""
+        truths = tuple(thrower.truth(at[i]) for i in which)
+        per_truth = (after - before) // PER_ROW
+        work = Toys(thrower.numbers, truths, fixed, per_truth, key, before // PER_ROW)
+        rows = np.empty((len(which) * per_truth, PER_ROW))
+        about = {"points": f"{len(which)}, sha256 {chunks.digest(at[which])}", "toys": f"{before} to {after}"}
+        chunks.run(work, rows, identity | about, executor, threads, folder and folder / stage, progress)
+        return np.sum(rows.reshape(len(which), -1) >= delta[which, None], axis=1)
+
+    first = min(_FIRST, toys) if adaptive else toys
+    number = np.full(len(points), first)
+    count = np.asarray(exceeding(np.arange(len(points)), 0, first, "first"))
+    shape = axes[0].size, axes[1].size
+    for turn in range(4 if first < toys else 0):  # points beside a contour that moves when it is known better
+        unclear = _unclear((count / number).reshape(shape), number.reshape(shape), 1 - level).ravel()
+        which = np.flatnonzero(unclear & (number < toys))
+        if not which.size:
+            break
+        count[which] += exceeding(which, first, toys, f"around {turn}")
+        number[which] = toys
+    pulls = {} if fit.nuisance_names == () else fit.pulls(list(best.theta.values()))
+    return ConfidenceMap(
+        pair,
+        axes,
+        chi2.reshape(shape),
+        Minima(
+            np.array([best.chi2]),
+            {name: np.array([value]) for name, value in best.theta.items()},
+            {name: np.array([value]) for name, value in pulls.items() if name not in best.theta},
+        ),
+        None,
+        _provenance(identity, pair, [name for name in best.theta if name not in pair], axes)
+        | {"toys": repr(toys), "cl": repr(level)},
+        p_value=(count / number).reshape(shape),
+        toys=number.astype(np.float64).reshape(shape),
+        cl=level,
+    )
+
+
+def _unclear(p: Floats, toys: Any, boundary: float) -> Any:
+    """Points whose p-value may be on either side of the boundary, and those with a neighbour on the other side."""
+    width = _CLEAR * np.sqrt(boundary * (1 - boundary) / toys)
+    found = np.abs(p - boundary) <= width
+    inside = p > boundary
+    for axis in (0, 1):
+        low = [slice(None)] * 2
+        high = [slice(None)] * 2
+        low[axis], high[axis] = slice(None, -1), slice(1, None)
+        crossed = inside[tuple(low)] != inside[tuple(high)]
+        found[tuple(low)] |= crossed
+        found[tuple(high)] |= crossed
+    return found
+
+
+def _provenance(
+    identity: dict[str, str], pair: Sequence[str], others: Sequence[str], axes: Sequence[Floats]
+) -> dict[str, str]:
+    """What a saved map says of itself: couplings and axes as every scan has them."""
+    about = {name: value for name, value in identity.items() if name != "map of"}
+    about |= {"couplings": ", ".join(pair), "profiled": ", ".join(others)}
+    for name, axis in zip(pair, axes, strict=True):
+        about[f"grid of {name}"] = (
+            f"{axis.size} from {float(axis[0])!r} to {float(axis[-1])!r}, sha256 {chunks.digest(axis)}"
+        )
+    return about
