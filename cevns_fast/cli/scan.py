@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import cevns_fast as cf
-from cevns_fast import _files
+from cevns_fast._support import files
 from cevns_fast.cli import outputs
 from cevns_fast.cli.models import fixed_fields, interaction, kind_of, mass_of
 from cevns_fast.inference.parameter_planes import parameter_among
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"written: {netcdf}; {outputs.NO_PLOT}")
         return
     try:
-        _files.write({picture: figure}, overwrite=args.force)
+        files.write({picture: figure}, overwrite=args.force)
     except OSError:
         netcdf.unlink(missing_ok=True)  # both or neither
         raise

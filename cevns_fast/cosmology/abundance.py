@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
 from cevns_fast._kernels import relic_density as kernels
-from cevns_fast._remember import Memory
+from cevns_fast._support.remember import Memory
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2, SPEED_OF_LIGHT
 from cevns_fast.cosmology.boltzmann import NOTHING_MORE, OMEGA_PER_MEV, RelicDensity, Universe, species

@@ -8,7 +8,7 @@ from scipy.special import k0e, k1e
 
 from cevns_fast import _validate as validate
 from cevns_fast._kernels import thermal_cross_section as kernels
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 
 PROCESSES: Final = {

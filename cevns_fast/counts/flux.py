@@ -6,7 +6,7 @@ import numpy as np
 
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.rates import COEFFICIENTS, Flux
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
 from cevns_fast.experiments.sources import FluxComponent, Source, kinks_of

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cevns_fast import _shown
 from cevns_fast import _validate as validate
-from cevns_fast._remember import remember
+from cevns_fast._support import shown
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.data import data_path, read_text
 from cevns_fast.experiments.backgrounds import Background, BackgroundRate, StandardModelFraction, SteadyState
@@ -155,10 +155,10 @@ class Experiment:
     def __repr__(self) -> str:
         """What it is, in one line; its fields have the rest."""
         left = f", {len(self.excluded)} left out" if self.excluded else ""
-        counted = "simulated" if self.observed is None else f"{_shown.number(self.observed.sum())} counts observed"
-        return _shown.line(
+        counted = "simulated" if self.observed is None else f"{shown.number(self.observed.sum())} counts observed"
+        return shown.line(
             f"Experiment {self.name or 'without a name'}:",
-            f"{_shown.number(self.detector.mass)} kg {self.detector.target.name}",
+            f"{shown.number(self.detector.mass)} kg {self.detector.target.name}",
             type(bare(self.source)).__name__,
             f"{self.n_bins} bins of {self.detector.response.observable}{left}",
             counted,
@@ -169,10 +169,10 @@ class Experiment:
         observable, edges = self.detector.response.observable, self.detector.bins
         rows = {
             "source": bare(self.source),
-            "detector": f"{_shown.number(self.detector.mass)} kg {self.detector.target.name}",
-            "exposure": f"{_shown.number(self.exposure)} {self.source.exposure_unit}",
-            "bins": f"{self.n_bins}, {_shown.number(edges[0])} to {_shown.number(edges[-1])} of {observable}",
-            "data": "simulated" if self.observed is None else f"{_shown.number(self.observed.sum())} counts",
+            "detector": f"{shown.number(self.detector.mass)} kg {self.detector.target.name}",
+            "exposure": f"{shown.number(self.exposure)} {self.source.exposure_unit}",
+            "bins": f"{self.n_bins}, {shown.number(edges[0])} to {shown.number(edges[-1])} of {observable}",
+            "data": "simulated" if self.observed is None else f"{shown.number(self.observed.sum())} counts",
             "backgrounds": [each.name for each in self.backgrounds] or "none",
             "σ of the normalisation": f"{100 * self.signal_uncertainty:g}%",
             "citation": self.citation or "none",
@@ -180,7 +180,7 @@ class Experiment:
         series = [] if self.observed is None else [("data", self.projection(self.observed))]
         series += [(each.name, self.projection(each.counts)) for each in self.backgrounds]
         title = f"{self.name or 'Experiment'} {self.description and '— ' + self.description}"
-        return _shown.table(title, rows, _shown.steps(edges, f"counts per unit of {observable}", *series))
+        return shown.table(title, rows, shown.steps(edges, f"counts per unit of {observable}", *series))
 
     def projection(self, counts: ArrayLike) -> Floats:
         """Counts in the detector's bins of the observable; NaN where one is left out.
@@ -225,7 +225,7 @@ class Experiment:
         >>> axes.get_ylabel()
         'counts per bin'
         """
-        found: Axes = _shown.figures().experiment(self, ax, interaction=interaction, **style)
+        found: Axes = shown.figures().experiment(self, ax, interaction=interaction, **style)
         return found
 
     @property

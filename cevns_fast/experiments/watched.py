@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from cevns_fast import _validate as validate
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.experiments.snapshots import Snapshot, is_inert, snapshot
 from cevns_fast.experiments.sources import FluxComponent, Source

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
-from cevns_fast import _shown
 from cevns_fast import _validate as validate
+from cevns_fast._support import shown
 from cevns_fast._validate import Floats
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class LimitCurve:
         finite = self.upper[np.isfinite(self.upper)]
         low, high = (self.masses.min(), self.masses.max()) if self.masses is not None else (0.0, 0.0)
         many = "limit" if self.upper.size == 1 else "limits"
-        return _shown.line(
+        return shown.line(
             f"LimitCurve of {self.coupling}:",
             " + ".join(self.experiments),
             self.level,
@@ -112,7 +112,7 @@ class LimitCurve:
             ends = f"{self.masses.min():.4g} to {self.masses.max():.4g}"
             rows[f"{self.mass} (MeV)"] = f"{ends}, {self.masses.size} values"
             order = np.argsort(self.masses)
-            picture = _shown.curves(
+            picture = shown.curves(
                 self.masses[order], f"largest |{self.coupling}| over {self.mass}, logarithmic", ("", self.upper[order]),
                 log=True,
             )  # fmt: skip
@@ -121,7 +121,7 @@ class LimitCurve:
             where = f" at {self.mass} = {self.masses[best]:.4g} MeV" if self.masses is not None else ""
             rows["strongest limit"] = f"{self.upper[best]:.4g}{where}"
         rows["interactions"] = self.provenance.get("interactions", "unknown")
-        return _shown.table(f"Limits on |{self.coupling}|", rows, picture)
+        return shown.table(f"Limits on |{self.coupling}|", rows, picture)
 
     def to_xarray(self) -> "xarray.Dataset":
         """The limits as a labelled dataset over the mass.
@@ -255,7 +255,7 @@ class LimitCurve:
         >>> axes.get_xscale(), axes.get_legend_handles_labels()[1]
         ('log', ['coherent-csi-2017, 90% CL'])
         """
-        found: Axes = _shown.figures().limit_curve(self, ax, **style)
+        found: Axes = shown.figures().limit_curve(self, ax, **style)
         return found
 
 

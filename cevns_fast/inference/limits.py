@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cevns_fast import __version__, _shown
+from cevns_fast import __version__
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import Evaluator, pack
+from cevns_fast._support import shown
 from cevns_fast._validate import Floats
 from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, checked_batch
 from cevns_fast.experiments.experiment import Experiment
@@ -155,7 +156,7 @@ def limit_scan(
             "experiments": ", ".join(like.labels),
             "interactions": spelled_out(batch[0]) if len(batch) == 1 else _ends(batch),
             "coupling": coupling,
-            "phase": _shown.number(phase, digits=17),
+            "phase": shown.number(phase, digits=17),
             "standard_model": spelled_out(like.standard_model),
             "statistic": str(like.statistic),
             "nuisances": ", ".join(like.nuisance_names),

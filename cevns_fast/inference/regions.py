@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from cevns_fast import _shown
+from cevns_fast._support import shown
 from cevns_fast._validate import Floats
 
 DeltaChi2 = Callable[[Floats], Floats]  # Δχ² at points, float64[k, 2] -> float64[k]
@@ -84,10 +84,10 @@ class Contours:
     def __repr__(self) -> str:
         """Threshold, area and pieces."""
         if not self.resolved:
-            return _shown.line("Contours:", f"delta chi2 <= {self.level:.4g}", "thinner than the grid")
+            return shown.line("Contours:", f"delta chi2 <= {self.level:.4g}", "thinner than the grid")
         pieces = sum(not ring.hole for ring in self.rings)
         edge = "clipped by the grid" if self.clipped else ""
-        return _shown.line(
+        return shown.line(
             "Contours:", f"delta chi2 <= {self.level:.4g}", f"{pieces} piece{'s' * (pieces != 1)}",
             f"area {self.area:.4g}", edge,
         )  # fmt: skip
@@ -103,7 +103,7 @@ class Contours:
         gap = np.full((1, 2), np.nan)
         lines = [np.concatenate([ring.points, ring.points[:1], gap]) for ring in self.rings]
         points = np.concatenate([gap, *lines])
-        return _shown.table("Allowed region", rows, _shown.curves(points[:, 0], "boundary", ("", points[:, 1])))
+        return shown.table("Allowed region", rows, shown.curves(points[:, 0], "boundary", ("", points[:, 1])))
 
     @property
     def area(self) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from cevns_fast import _files
+from cevns_fast._support import files
 
 if TYPE_CHECKING:
     import xarray
@@ -25,9 +25,9 @@ def save(dataset: "xarray.Dataset", path: str | Path, *, overwrite: bool) -> Pat
     """Write a scan's dataset, with its checksum."""
     target = Path(path)
     h5netcdf, xarray = _packages("save")
-    _files.refuse_existing([target], overwrite=overwrite, how="overwrite=True")
+    files.refuse_existing([target], overwrite=overwrite, how="overwrite=True")
     sealed = dataset.assign_attrs({CHECKSUM: _checksum(dataset)})
-    with _files.whole(target, overwrite=overwrite) as file:
+    with files.whole(target, overwrite=overwrite) as file:
         patient = _Patient(file)
         with h5netcdf.File(patient, "w") as opened:
             sealed.dump_to_store(xarray.backends.H5NetCDFStore(opened))

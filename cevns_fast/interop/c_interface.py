@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from cevns_fast import _files, _kernels
+from cevns_fast import _kernels
 from cevns_fast import _validate as validate
+from cevns_fast._support import files
 
 SOURCES = (
     "likelihood.c",
@@ -53,6 +54,6 @@ def write_c_interface(directory: str | Path, *, overwrite: bool = False) -> tupl
         raise ValueError(f"directory = {str(directory)!r}: is a file, must be a folder")
     source = Path(_kernels.__path__[0])
     paths = tuple(Path(directory) / name for name in FILES)
-    _files.refuse_existing(paths, overwrite=overwrite, how="overwrite=True (--force)")
-    _files.write({path: (source / path.name).read_bytes() for path in paths}, overwrite=overwrite)
+    files.refuse_existing(paths, overwrite=overwrite, how="overwrite=True (--force)")
+    files.write({path: (source / path.name).read_bytes() for path in paths}, overwrite=overwrite)
     return paths

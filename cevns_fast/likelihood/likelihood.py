@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cevns_fast import _files, _shown
 from cevns_fast import _validate as validate
+from cevns_fast._support import files, shown
 from cevns_fast._validate import Floats
 from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel
 from cevns_fast.experiments.experiment import Experiment
@@ -126,10 +126,10 @@ class Likelihood:
 
     def __repr__(self) -> str:
         """Experiments, statistic and parameters."""
-        free = f"free {_shown.number([p.name for p in self.parameters])}" if self.parameters else ""
-        return _shown.line(
+        free = f"free {shown.number([p.name for p in self.parameters])}" if self.parameters else ""
+        return shown.line(
             "Likelihood:", " + ".join(self._assembly.labels), f"{sum(e.n_bins for e in self.experiments)} bins",
-            _shown.number(self.statistic), free, f"{len(self.nuisance_names)} nuisances",
+            shown.number(self.statistic), free, f"{len(self.nuisance_names)} nuisances",
         )  # fmt: skip
 
     def _repr_html_(self) -> str:
@@ -148,11 +148,11 @@ class Likelihood:
             "": [p.description for p in self.parameters],
         }
         pictures = [
-            _shown.steps(np.arange(each.n_bins + 1.0), f"{each.name}, counts per bin", ("data", each.observed))
+            shown.steps(np.arange(each.n_bins + 1.0), f"{each.name}, counts per bin", ("data", each.observed))
             for each in self.experiments[:4]
             if each.observed is not None
         ]
-        return _shown.table("Likelihood", rows, _shown.grid(free) if self.parameters else "", *pictures)
+        return shown.table("Likelihood", rows, shown.grid(free) if self.parameters else "", *pictures)
 
     @property
     def nuisance_names(self) -> tuple[str, ...]:
@@ -372,7 +372,7 @@ class Likelihood:
         if path.is_dir():
             raise ValueError(f"path = {str(path)!r}: is a folder, must be a file")
         numbers = self._of_parameters().exported()
-        _files.write({path: np.concatenate([[float(numbers.size)], numbers]).tobytes()}, overwrite=True)
+        files.write({path: np.concatenate([[float(numbers.size)], numbers]).tobytes()}, overwrite=True)
 
     def _of_parameters(self) -> OfParameters:
         """The function of parameters, if this is one."""

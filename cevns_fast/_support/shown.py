@@ -14,18 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+_PACKAGE = __name__.partition(".")[0]
+
 _WIDTH, _HEIGHT, _MARGIN = 260, 120, 4
 _COLORS = ("currentColor", "#D55E00", "#0072B2", "#E69F00", "#AA4499")
 
 
 def figures() -> Any:
     """The top floor's figures of objects: `plot` of an object of any floor is passed on to them when it is called."""
-    return import_module(f"{__package__}.output.of_objects")
+    return import_module(f"{_PACKAGE}.output.of_objects")
 
 
 def cross_section(interaction: Any, energy: float = 30.0) -> str:
     """SVG: dσ/dT of an interaction on caesium, at a typical energy (MeV) of a spallation source."""
-    spectrum, nuclei = (import_module(f"{__package__}.{room}") for room in ("counts.spectrum", "nuclear.nuclei"))
+    spectrum, nuclei = (import_module(f"{_PACKAGE}.{room}") for room in ("counts.spectrum", "nuclear.nuclei"))
     caesium = nuclei.nuclide("Cs133")
     T = np.geomspace(1e-3, 1.0, 80) * 2 * energy**2 / (caesium.mass + 2 * energy)
     try:
