@@ -381,7 +381,7 @@ def open_scan(path: str | Path) -> Scan:
             couplings=_by_attribute(dataset, "coupling"),
             nuisances=_by_attribute(dataset, "nuisance"),
         ),
-        masses=np.asarray(dataset["m_chi"].values) if "m_chi" in dataset.coords else None,
+        masses=np.asarray(dataset["m_chi"].values) if "m_chi" in set(dataset.coords) - set(couplings) else None,
         provenance={str(key): str(value) for key, value in dataset.attrs.items()},
     )
     if "p_value" not in dataset:

@@ -302,8 +302,8 @@ class Likelihood:
 
         Notes
         -----
-        Where variances are fixed and nuisances scale signals alone, points are evaluated side by side, in vectors of
-        the processor.
+        Where variances are fixed and nuisances scale signals alone, points are evaluated side by side in vectors of the
+        processor.
 
         Examples
         --------
