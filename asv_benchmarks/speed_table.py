@@ -18,7 +18,7 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one core, for numpy as well
 
 import numpy as np
-from benchmarks import cosmology, likelihood, limits, rates, scans, start, statistics
+from benchmarks import cosmology, double_integral, likelihood, limits, rates, scans, start, statistics
 from benchmarks.timing import best_of
 
 import cevns_fast as cf
@@ -90,6 +90,36 @@ def scan_rows(repeat: int) -> Iterator[Row]:
     yield Row("peak memory of that scan beyond its result", "MB", 50, None, memory.track_peak_beyond_result())
 
 
+def jax_rows(repeat: int) -> Iterator[Row]:
+    try:
+        beside = made(scans.BesideJax)
+    except NotImplementedError:  # it is no dependency
+        return
+    plane = 1e3 * best_of(beside.scan, 3 * repeat)
+    yield Row("profiled χ² on 1000 × 1000 points", "ms", 1, 0.6, plane, "JAX, jit", 1e3 * beside.seconds_of_jax_plane())
+    batch, jax = (
+        1e9 * t / len(beside.points) for t in (beside.seconds_of_batch(repeat)[0], beside.seconds_of_jax_points())
+    )
+    yield Row("`fit.batch`, two couplings, 1e5 points, a point", "ns", 12, 5, batch, "JAX, jit and vmap", jax)
+
+
+def double_integral_rows(repeat: int) -> Iterator[Row]:
+    function = made(double_integral.Function)
+    measured = 1e6 * function.seconds(1, repeat)
+    what = "`NumericalInteraction` on CsI, per interaction of a batch, 1e-10"
+    yield Row(what, "µs", 60, 30, measured, "vectorised numpy", 1e6 * function.seconds_of_numpy(repeat))
+    yield Row(what, "µs", 60, 30, measured, "scipy's dblquad", 1e6 * function.seconds_of_dblquad())
+    two = 1e6 * function.seconds(2, repeat)
+    yield Row("the same on two threads", "µs", measured / 1.7, measured / 1.9, two, "one thread", measured)
+    yield Row("the same as a table of terms", "µs", 5, None, 1e6 * function.seconds_of_table(repeat))
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {"NUMBA_CACHE_DIR": folder}
+        absent = in_new_process(double_integral.FIRST, 1, environment)
+        present = in_new_process(double_integral.FIRST, repeat, environment)
+    yield Row("a function's first counts in a new process, kernels cached", "s", 0.6, 0.5, present)
+    yield Row("the same, cache absent", "s", 6, 4, absent)
+
+
 def likelihood_rows(repeat: int) -> Iterator[Row]:
     chi2 = made(likelihood.Chi2)
     for words, cold, goal, stretch in (("cold interaction", True, 60, 30), ("templates cached", False, 5, 3)):
@@ -152,6 +182,8 @@ def main() -> None:
         start_rows,
         template_rows,
         scan_rows,
+        jax_rows,
+        double_integral_rows,
         likelihood_rows,
         statistics_rows,
         cosmology_rows,

@@ -70,6 +70,8 @@ _HOMES = {
     "interactions.scalar_mediator": ("ScalarMediator",),
     "interactions.loop_functions": ("F_G", "LoopFunctions", "loop_functions"),
     "interactions.vector_mediator": ("LoopConvention", "VectorMediator"),
+    "interactions.numerical": ("NumericalInteraction",),
+    "counts.piecewise": ("AccuracyWarning",),
     "counts.templates": ("Templates", "event_rate", "templates"),
     "counts.spectrum": ("differential_cross_section", "recoil_spectrum"),
     "likelihood.nuisances": (

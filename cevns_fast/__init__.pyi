@@ -3,6 +3,7 @@
 from cevns_fast import constants as constants
 from cevns_fast import cosmology as cosmology
 from cevns_fast import reference as reference
+from cevns_fast.counts.piecewise import AccuracyWarning as AccuracyWarning
 from cevns_fast.counts.spectrum import differential_cross_section as differential_cross_section
 from cevns_fast.counts.spectrum import recoil_spectrum as recoil_spectrum
 from cevns_fast.counts.templates import Templates as Templates
@@ -67,6 +68,7 @@ from cevns_fast.interactions.matching import run_to_low_energy as run_to_low_ene
 from cevns_fast.interactions.matching import smeft_magnetic_moment as smeft_magnetic_moment
 from cevns_fast.interactions.matching import smeft_scalar as smeft_scalar
 from cevns_fast.interactions.nsi import NSI as NSI
+from cevns_fast.interactions.numerical import NumericalInteraction as NumericalInteraction
 from cevns_fast.interactions.scalar_mediator import ScalarMediator as ScalarMediator
 from cevns_fast.interactions.singlet_eft import EFTConvention as EFTConvention
 from cevns_fast.interactions.singlet_eft import SingletEFT as SingletEFT
@@ -113,6 +115,7 @@ __all__ = [
     "ELECTRON",
     "F_G",
     "NSI",
+    "AccuracyWarning",
     "AsymmetricNuisance",
     "Background",
     "BackgroundRate",
@@ -147,6 +150,7 @@ __all__ = [
     "Millicharge",
     "NonUnitarySource",
     "Nuclide",
+    "NumericalInteraction",
     "OscillatedSource",
     "OutOfReachWarning",
     "Parameter",

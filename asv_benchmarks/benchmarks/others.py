@@ -1,10 +1,13 @@
-"""What the library is compared with: the same numbers by vectorised numpy, and by nested scipy quadrature.
+"""What the library is compared with: the same numbers by vectorised numpy, nested scipy quadrature, and JAX.
 
 Templates are those of the EFT (the Standard Model and ten products of a_M, C_S, C_V, C_T) for detectors without
 smearing, and χ² is that of CL Eq. (13), as a careful physicist writes them; the integrals do not reach 1e-10.
 """
 
 import math
+import os
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 from scipy import integrate
@@ -182,3 +185,99 @@ class NumpyScan:
             s = (self.variance * (n @ self.data) + 1) / (self.variance * np.einsum("ij,ij->i", n, n) + 1)
             residual = self.data - s[:, None] * n
             out[i] = np.einsum("ij,ij->i", residual, residual) + (s - 1) ** 2 / self.variance
+
+
+class JaxScan:
+    """The same χ², of a point, compiled by JAX for a whole grid and for a list of points: jit, vmap, float64.
+
+    `ImportError` without JAX, which is no dependency. XLA is kept to one thread.
+    """
+
+    def __init__(self, experiment, interaction, couplings):
+        os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+        jax.config.update("jax_platforms", "cpu")
+        made = NumpyScan(experiment, interaction, couplings)
+        a, b = couplings
+        mixed = made.template.get((a, b), made.template.get((b, a)))
+        vectors = [made.data, made.constant, made.template[a, a], mixed, made.template[b, b]]
+        rows = np.linalg.qr(np.array(vectors).T, mode="r").tolist()  # as many components as vectors, whatever the bins
+        variance = made.variance
+
+        def chi2(x, y):  # component by component, which XLA fuses into one loop over points
+            n = [r[1] + x * x * r[2] + x * y * r[3] + y * y * r[4] for r in rows]
+            nd, nn = (sum(v * w for v, w in zip(n, each, strict=True)) for each in ([r[0] for r in rows], n))
+            s = (variance * nd + 1) / (variance * nn + 1)
+            return sum((r[0] - s * v) ** 2 for r, v in zip(rows, n, strict=True)) + (s - 1) ** 2 / variance
+
+        self._plane = jax.jit(jax.vmap(jax.vmap(chi2, (None, 0)), (0, None)))
+        self._points = jax.jit(jax.vmap(chi2))
+
+    def plane(self, x, y):
+        """χ²[x, y], when it is there."""
+        return self._plane(x, y).block_until_ready()
+
+    def points(self, x, y):
+        """χ² of pairs."""
+        return self._points(x, y).block_until_ready()
+
+
+class NumpyDoubleIntegral:
+    """Counts of any dσ/dT by Gauss–Legendre in T and E on arrays; it is blind to kinks of the flux."""
+
+    def __init__(self, experiment, dsigma, nodes_T=8, nodes_E=32):
+        made = VectorisedNumpy(experiment, nodes_T, nodes_E)
+        self.dsigma, self.T, self.factors = dsigma, made.T[..., None], []
+        detector = experiment.detector
+        accepted = detector.response.accept(detector.response.mean(made.T))
+        half = np.diff(made.edges)[:, None] / 2
+        _, w = np.polynomial.legendre.leggauss(nodes_T)
+        for nuclide, number in zip(detector.target.nuclides, detector.nuclei, strict=True):
+            weight = half * w * accepted * number * experiment.fluence * MEV2_CM2
+            lowest = np.asarray(cf.minimum_neutrino_energy(made.T, 0.0, nuclide.mass))
+            low = np.minimum(lowest, made.end)[..., None]
+            half_E = (made.end - low) / 2
+            E = low + half_E + half_E * made.x
+            flux = sum(half_E * made.w * spectrum(E) for _, spectrum in made.spectra)
+            F = cf.helm_form_factor(nuclide, self.T)
+            nucleus = SimpleNamespace(M=nuclide.mass, Z=float(nuclide.Z), N=float(nuclide.N), F_p=F, F_n=F)
+            lines = [(E0, intensity * (lowest < E0)) for _, E0, intensity in made.lines]
+            self.factors.append((nucleus, weight, E, flux, lines))
+
+    def __call__(self, p):
+        """float64[bins]"""
+        total = 0.0
+        for nucleus, weight, E, flux, lines in self.factors:
+            value = np.sum(flux * self.dsigma(E, self.T, nucleus, None, p), axis=-1)
+            for E0, intensity in lines:
+                value += intensity * self.dsigma(E0, self.T, nucleus, None, p)[..., 0]
+            total = total + np.sum(weight * value, axis=1)
+        return total
+
+
+def dblquad_bin(experiment, dsigma, p, b):
+    """One bin by scipy's dblquad for each nuclide and spectrum, lines by quad, to 1e-6."""
+    detector, total = experiment.detector, 0.0
+    low, high = (detector.recoil_at(edge, 1.0) for edge in detector.bins[b : b + 2])
+    for nuclide, number in zip(detector.target.nuclides, detector.nuclei, strict=True):
+
+        def rate(E, T, nuclide=nuclide):
+            F = float(cf.helm_form_factor(nuclide, T))
+            nucleus = SimpleNamespace(M=nuclide.mass, Z=nuclide.Z, N=nuclide.N, F_p=F, F_n=F)
+            return dsigma(E, T, nucleus, None, p) * acceptance(T)
+
+        def lowest(T, nuclide=nuclide):
+            return min(float(cf.minimum_neutrino_energy(T, 0.0, nuclide.mass)), END)
+
+        found = 0.0
+        for component in experiment.source.components:
+            for E0, intensity in component.lines:
+                of_line = partial(rate, E0)
+                found += intensity * integrate.quad(of_line, low, high, epsabs=0, epsrel=1e-6)[0]
+            if component.spectrum:
+                with_flux = lambda E, T, f=component.spectrum, rate=rate: float(f(np.float64(E))) * rate(E, T)  # noqa: E731
+                found += integrate.dblquad(with_flux, low, high, lowest, END, epsabs=0, epsrel=1e-6)[0]
+        total += number * experiment.fluence * MEV2_CM2 * found
+    return total

@@ -4,7 +4,7 @@ import numpy as np
 
 import cevns_fast as cf
 
-from .others import NumpyScan
+from .others import JaxScan, NumpyScan
 from .timing import REACH, axes, best_of, peak_memory
 
 
@@ -81,6 +81,45 @@ class BesideNumpy:
         return self.seconds_of_numpy() / best_of(self.scan, 7)
 
     track_speedup_over_numpy.unit = "times"
+
+
+class BesideJax:
+    """1000 × 1000 points, and 1e5 of a batched likelihood, compiled by JAX; skipped where it is not installed."""
+
+    def setup(self):
+        csi, eft = cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=40.0)
+        try:
+            self.jax = JaxScan(csi, eft, tuple(REACH))
+        except ImportError:
+            raise NotImplementedError("JAX is not installed") from None
+        self.axes, self.out = axes(1000), np.zeros((1000, 1000))
+        self.scan = lambda: cf.correlation_scan(csi, eft, tuple(REACH), *self.axes, out=self.out, threads=1)
+        self.scan()
+        np.testing.assert_allclose(self.jax.plane(*self.axes), self.out, rtol=1e-9)
+        self.fit = cf.Likelihood(csi, model=eft, parameters=tuple(REACH))
+        rng = np.random.default_rng(0)
+        self.points = rng.uniform(-1.0, 1.0, (100_000, 2)) * list(REACH.values())
+        np.testing.assert_allclose(self.seconds_of_batch(1)[1], self.jax.points(*self.points.T), rtol=1e-9)
+
+    def seconds_of_batch(self, repeat=5):
+        """And what it computes."""
+        found = self.fit.batch(self.points)
+        return best_of(lambda: self.fit.batch(self.points), repeat), found
+
+    def seconds_of_jax_plane(self, repeat=5):
+        return best_of(lambda: self.jax.plane(*self.axes), repeat)
+
+    def seconds_of_jax_points(self, repeat=5):
+        x, y = self.points.T.copy()
+        return best_of(lambda: self.jax.points(x, y), repeat)
+
+    def track_plane_speedup_over_jax(self):
+        return self.seconds_of_jax_plane() / best_of(self.scan, 7)
+
+    def track_batch_speedup_over_jax(self):
+        return self.seconds_of_jax_points() / self.seconds_of_batch()[0]
+
+    track_plane_speedup_over_jax.unit = track_batch_speedup_over_jax.unit = "times"
 
 
 class Cube:

@@ -35,6 +35,7 @@ calls = {
     "scan": lambda: cf.correlation_scan(csi, efts[1], ("C_S", "a_M"), x, x, threads=1),
     "profiled scan": lambda: cf.correlation_scan(csi, efts[1], ("C_S", "a_M"), x, x, threads=1, **profiled),
     "loop functions": lambda: cf.loop_functions(10.0, 20.0),
+    "double integral": lambda: cf.event_rate(csi, efts[1], method="double-integral"),
 }
 for name, call in calls.items():
     times = []
@@ -91,6 +92,7 @@ class Compilation:
         "scan",
         "profiled scan",
         "loop functions",
+        "double integral",
         "first limit, import included",
     )
     param_names = ("first call",)

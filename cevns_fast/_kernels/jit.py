@@ -8,22 +8,28 @@
 - ``nogil``: kernels touch no Python object, so threads run them side by side: Python threads over ranges of one
   compiled kernel give the same bits for every number of threads, and no OpenMP runtime that a fork could break. Where
   a ``prange`` is wanted, `cevns_fast._kernels.parallel` makes it safe.
+- Functions of a user's are kept under a fingerprint of all that they read, as first-class functions (`kept`, `keep`).
 - ``fastmath`` is left off: it would make ``isnan`` false. Sums may ask for ``{"contract"}``, which keeps NaN.
 """
 
+import builtins
 import hashlib
 import os
 import pickle
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import numba
+import numpy as np
+from numba.core import sigutils
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.ccallback import CFunc
 from numba.core.compiler_lock import global_compiler_lock
 
-__all__ = ["njit"]
+__all__ = ["fingerprint", "keep", "kept", "njit"]
 
 
 class _SealedFiles(IndexDataCacheFile):
@@ -50,10 +56,16 @@ class _SealedFiles(IndexDataCacheFile):
 class _Cache(FunctionCache):
     """A cache whose troubles cost a compilation, never a result."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], key: str | None = None) -> None:
         super().__init__(function)
+        self._key = key
         locator = self._impl.locator
         self._cache_file = _SealedFiles(self.cache_path, self._impl.filename_base, locator.get_source_stamp())
+
+    def _index_key(self, signature: Any, codegen: Any) -> Any:
+        if self._key is None:
+            return super()._index_key(signature, codegen)
+        return signature, codegen.magic_tuple(), self._key
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         try:
@@ -87,3 +99,98 @@ def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
         with suppress(RuntimeError):  # neither the package's folder nor the user's cache can be written
             kernel._cache = _Cache(function)
     return kernel
+
+
+def _first_class(function: Callable[..., Any], signature: Any, key: str | None) -> Any:
+    """A first-class function that is not compiled yet, with a cache if there is a key."""
+    made = CFunc(function, sigutils.normalize_signature(signature), {}, {"error_model": "numpy"})
+    if key is not None:
+        with suppress(RuntimeError):
+            setattr(made, "_cache", _Cache(function, key))  # noqa: B010 - its type knows of none
+    return made
+
+
+def kept(function: Callable[..., Any], signature: Any, key: str | None) -> Any:
+    """The first-class function that was kept under a key; None if there is none."""
+    made = _first_class(function, signature, key)
+    if made._cache.load_overload(made._sig, made._targetdescr.target_context) is None:
+        return None
+    made.compile()
+    return made
+
+
+def keep(function: Callable[..., Any], signature: Any, key: str | None) -> Any:
+    """A first-class function, compiled, and kept under a key if there is one."""
+    made = _first_class(function, signature, key)
+    made.compile()
+    return made
+
+
+_TRUSTED = {"math", "cmath", "numpy", "numba"}  # modules whose contents go with their version
+
+
+class _UnknownError(Exception):
+    """What a function reads cannot be described."""
+
+
+def fingerprint(function: Callable[..., Any]) -> str | None:
+    """A digest of a function's code and of everything it reads; None if that cannot be told."""
+    try:
+        text = "\n".join(_described(function, set()))
+    except _UnknownError:
+        return None
+    return hashlib.sha256(f"{numba.__version__} {np.__version__}\n{text}".encode()).hexdigest()
+
+
+def _described(thing: Any, seen: set[int]) -> Iterator[str]:
+    """What a thing is, in words that differ when it does."""
+    home = (getattr(thing, "__module__", None) or "").partition(".")[0]
+    if isinstance(thing, bool | int | float | complex | str | bytes | np.generic | type(None)):
+        yield f"{type(thing).__name__} {thing!r}"
+    elif isinstance(thing, tuple):
+        for each in thing:
+            yield from _described(each, seen)
+        yield f"tuple of {len(thing)}"
+    elif isinstance(thing, np.ndarray) and thing.dtype.kind in "biufc":
+        yield f"{thing.dtype} {thing.shape} {hashlib.sha256(np.ascontiguousarray(thing).tobytes()).hexdigest()}"
+    elif isinstance(thing, types.ModuleType) and thing.__name__.partition(".")[0] in _TRUSTED:
+        yield thing.__name__
+    elif hasattr(thing, "py_func") and hasattr(thing, "targetoptions"):
+        yield repr(sorted(thing.targetoptions.items()))
+        yield from _described(thing.py_func, seen)
+    elif isinstance(thing, types.FunctionType):
+        yield thing.__qualname__
+        if id(thing) not in seen:
+            seen.add(id(thing))
+            yield from _described_function(thing, seen)
+    elif home in _TRUSTED | {"builtins"} and hasattr(thing, "__name__"):
+        yield f"{thing.__module__}.{thing.__name__}"
+    elif isinstance(thing, np.ufunc):
+        yield f"ufunc {thing.__name__}"
+    else:
+        raise _UnknownError
+
+
+def _described_function(function: types.FunctionType, seen: set[int]) -> Iterator[str]:
+    """Its code, and the values of the names that this may read."""
+    names: set[str] = set()
+    yield from _described_code(function.__code__, names)
+    yield from _described(function.__defaults__ or (), seen)
+    for name in sorted(names & function.__globals__.keys()):
+        yield name
+        yield from _described(function.__globals__[name], seen)
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        yield name
+        yield from _described(cell.cell_contents, seen)
+    yield from sorted(names & vars(builtins).keys() - function.__globals__.keys())
+
+
+def _described_code(code: types.CodeType, names: set[str]) -> Iterator[str]:
+    """Instructions and constants, those of functions inside it too; names are collected."""
+    names.update(code.co_names)
+    yield f"{code.co_code.hex()} {code.co_names} {code.co_varnames} {code.co_freevars}"
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _described_code(constant, names)
+        else:
+            yield repr(sorted(constant, key=repr) if isinstance(constant, frozenset) else constant)

@@ -25,6 +25,8 @@ class FluxMoments:
     flux: Flux
     lane: tuple[int, ...]
     sign: tuple[float, ...]
+    source: Source
+    distinct: tuple[Lane, ...]  # parity and power of each lane that there is
 
 
 @remember(maxsize=128)
@@ -62,6 +64,8 @@ def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
         Flux.of(found.breaks, np.array(kinks, dtype=np.float64), found.value, found.coefficients),
         lane=tuple(distinct.index(lane) for lane in kept),
         sign=tuple(-1.0 if odd and parities == {True} else 1.0 for odd, _ in lanes),
+        source=source,
+        distinct=distinct,
     )
 
 

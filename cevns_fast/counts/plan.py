@@ -5,9 +5,11 @@ A plan depends on the source and the detector alone: one serves all interactions
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations_with_replacement, pairwise
+from typing import cast
 
 import numpy as np
 
@@ -40,7 +42,7 @@ _REFINEMENTS = (1, 2, 4, 8, 16, 32)
 # ... and where images cut, a part of one at most this factor, to the power of 2/refinement from 4 on.
 _GROWTH = 1.5
 # Differences are relative to the sum without cancellation, floored at this fraction of the largest bin, ...
-_BIN_FLOOR = 0.03
+BIN_FLOOR = 0.03
 # ... and of the largest sum of any mass: beyond that a recoil is too unlikely for its sum to be worth a digit.
 _MASS_FLOOR = 1e-10
 # A resolution below this fraction of the distance between edges blurs each alone, within so many widths of it.
@@ -73,6 +75,22 @@ class Plan:
     panels: Panels
     targets: tuple[IntegrationTarget, ...]
     reaches_zero: bool
+    refinement: int
+    build: Callable[..., "Plan"]  # another with this refinement
+
+    def finer(self, factor: int) -> "Plan":
+        """With panels that are narrower by a factor."""
+        return self if factor == 1 else self.build(factor * self.refinement)
+
+    def bare(self, cuts: tuple[float, ...]) -> "Plan":
+        """The same panels without form factors in their weights, cut at further recoil energies."""
+        return self.build(self.refinement, bare=True, further=cuts)
+
+
+@remember(maxsize=64)
+def in_parts(plan: Plan) -> Plan:
+    """A plan whose panels, as they are after images have cut them, are two unequal parts each: to judge it by."""
+    return replace(plan, panels=replace(plan.panels, split=_SPLIT))
 
 
 @remember(maxsize=64)
@@ -119,7 +137,7 @@ def _error(source: Source, probed: FluxMoments, panels: Panels, fractions: tuple
             coarse, fine = (_probe(probed, each, terms, masses, i) for each in (panels, split))
             scale = np.abs(fine[:, :, : len(_EVEN_LANES)])
             largest = np.maximum(largest, scale.max(axis=-1, keepdims=True))
-            np.maximum(scale, _BIN_FLOOR * scale.max(axis=-1, keepdims=True), out=scale)
+            np.maximum(scale, BIN_FLOOR * scale.max(axis=-1, keepdims=True), out=scale)
             np.maximum(scale, _MASS_FLOOR * largest, out=scale)
             scale[scale == 0] = 1.0
             difference = np.abs(np.subtract(coarse, fine, out=coarse), out=coarse)
@@ -258,9 +276,19 @@ def _smeared_response(detector: Detector, cuts: tuple[float, ...]) -> piecewise.
 
 
 @remember(maxsize=256)
-def _build(source: Source, detector: Detector, refinement: int, parts: tuple[Part, ...]) -> Plan:
-    """A plan whose panels span at most a factor 2^(1/refinement) in T."""
-    targets = _targets(detector, parts)
+def _build(
+    source: Source,
+    detector: Detector,
+    refinement: int,
+    parts: tuple[Part, ...],
+    bare: bool = False,
+    further: tuple[float, ...] = (),
+) -> Plan:
+    """A plan whose panels span at most a factor 2^(1/refinement) in T.
+
+    A bare one leaves form factors to who integrates; it is cut at further recoil energies.
+    """
+    targets, whole = _targets(detector, parts), cast(tuple[Part, ...] | None, parts)
     end = endpoint_of(source)
     # T_max of a massless final state bounds all others, BRX Eq. (10); the lightest nucleus recoils furthest.
     highest = max(2 * end * end / (t.nuclide.mass + 2 * end) for t in targets)
@@ -268,12 +296,13 @@ def _build(source: Source, detector: Detector, refinement: int, parts: tuple[Par
     if not cuts:  # no recoil reaches the bins: one panel that never gets weight
         cuts = (highest, 2 * highest)
     smeared = _smeared_response(detector, cuts)
+    cuts = tuple(sorted({*cuts, *(T for T in further if cuts[0] < T < cuts[-1])}))
 
     def feed(tau: Floats) -> Floats:
         """What each target brings to each bin: form factors × response."""
         T = tau * tau
         response = detector.response.accept(detector.response.mean(T))[None] if smeared is None else smeared(tau)
-        forms = np.array([_form_factors(detector, t, parts, T) for t in targets])
+        forms = np.array([np.ones_like(T) if whole is None else _form_factors(detector, t, whole, T) for t in targets])
         return np.asarray((forms[:, None] * response).reshape(-1, T.size))
 
     def fit(ends: Floats) -> piecewise.Piecewise:
@@ -286,6 +315,8 @@ def _build(source: Source, detector: Detector, refinement: int, parts: tuple[Par
         edges = np.union1d(edges, _split(fit(_distinct(np.array(cuts))).breaks, refinement) ** 2)
         edges = _panel_edges(_distinct(edges).tolist(), 2.0 ** (1 / refinement), None)
     edges = _distinct(edges)
+    if bare:  # one target for each nuclide
+        targets, whole = tuple(IntegrationTarget(i, n) for i, n in enumerate(detector.target.nuclides)), None
     fitted, taus = fit(edges), np.sqrt(edges)
     n_panels, n_fed = len(edges) - 1, 1 if smeared is None else detector.n_bins
     bins = np.zeros(n_panels, dtype=np.int64)
@@ -308,7 +339,8 @@ def _build(source: Source, detector: Detector, refinement: int, parts: tuple[Par
         feed_coefficients=fitted.coefficients,
         growth=_GROWTH ** min(1.0, 2 / refinement),
     )
-    return Plan(panels, targets, cuts[0] == 0.0 and _sees_zero(detector))
+    again = partial(_build, source, detector, parts=parts, bare=bare, further=further)
+    return Plan(panels, targets, cuts[0] == 0.0 and _sees_zero(detector), refinement, again)
 
 
 def _distinct(edges: Floats) -> Floats:

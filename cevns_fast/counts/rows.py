@@ -212,12 +212,18 @@ def _integrand(
 def integrate(plan: Plan, integrand: Integrand, process: Process, out: Floats, threads: int) -> None:
     """Add one process to out[n, rows, n_bins]."""
     n = len(out)
+    final_mass, mediator_mass = masses_of(plan, integrand, process, n)
+    flux, panels, terms = integrand.moments.flux, plan.panels, integrand.terms
+    in_ranges(lambda a, b: templates_kernel(flux, panels, terms, final_mass, mediator_mass, a, b, out), n, threads)
+
+
+def masses_of(plan: Plan, integrand: Integrand, process: Process, n: int) -> tuple[Floats, Floats]:
+    """Final and mediator masses of a batch of n; `ValueError` if its rate diverges."""
     final_mass, mediator_mass = _of_all(process.final_mass, n), _of_all(process.mediator_mass, n)
     if plan.reaches_zero:
         _refuse_infrared(integrand, final_mass, mediator_mass)
         final_mass[final_mass < LIGHTEST], mediator_mass[mediator_mass < LIGHTEST] = 0.0, 0.0
-    flux, panels, terms = integrand.moments.flux, plan.panels, integrand.terms
-    in_ranges(lambda a, b: templates_kernel(flux, panels, terms, final_mass, mediator_mass, a, b, out), n, threads)
+    return final_mass, mediator_mass
 
 
 def _of_all(mass: Batch, n: int) -> Floats:

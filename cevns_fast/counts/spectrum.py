@@ -16,9 +16,11 @@ from cevns_fast.counts.templates import (
     check_experiment,
     checked_interactions,
     chosen_model,
+    double_integral,
 )
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.sources import Source
+from cevns_fast.interactions.numerical import NumericalInteraction
 from cevns_fast.interactions.process import (
     FLAVOURS,
     Beam,
@@ -165,6 +167,13 @@ def _cross_section(
     kind, target, beam = type(interaction), collision.target, collision.beam
     assert beam is not None
     result = np.zeros(E.shape)
+    if isinstance(interaction, NumericalInteraction):
+        if not isinstance(target, Electron):
+            lowest, highest = recoil_range(E, interaction.mass_of_final_state, target.mass)
+            here = (T >= lowest) & (T <= highest)
+            found = double_integral().cross_section(interaction, target, E[here], T[here], beam, form_factor)
+            result[here] = MEV2_CM2 * found
+        return result
     safe_T, safe_E = np.where(T > 0, T, 1.0), np.where(E > 0, E, 1.0)
     parts = kind.parts([interaction], collision.standard_model)
     factors = _factors(form_factor, target, parts, T)
@@ -253,6 +262,10 @@ def _spectrum(
 ) -> Floats:
     """Σ_components ∫dE φ(E) dσ/dT for one target particle and unit fluence, MeV⁻³."""
     kind = type(interaction)
+    if isinstance(interaction, NumericalInteraction):
+        if isinstance(target, Electron):
+            return np.zeros(T.size)
+        return np.asarray(double_integral().spectrum(source, form_factor, interaction, target, T))
     factors = _factors(form_factor, target, kind.parts([interaction], model), T)
     beams: Sequence[tuple[Beam | None, Source]] = ((None, source),)
     if kind.tells_flavours([interaction], isinstance(target, Electron), model):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from cevns_fast.counts.flux import beams_of
 from cevns_fast.counts.rows import integrate, rows_of, setting_of
 from cevns_fast.experiments.experiment import Experiment, without_data
 from cevns_fast.experiments.sources import Source
+from cevns_fast.interactions.numerical import NumericalInteraction
 from cevns_fast.interactions.process import Beam, Collision, Exponents, Interaction
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.parallel.threads import checked
@@ -22,6 +24,9 @@ from cevns_fast.parallel.threads import checked
 WithStandardModel = bool | StandardModel
 TargetParticles = Literal["all", "nuclei", "electrons"]
 DEFAULT_RTOL = 1e-11
+Method = Literal["moments", "double-integral"]
+METHODS = ("moments", "double-integral")
+_NEGATIVE = -1e-9  # of the largest bin: what rounding may leave
 
 
 class CountPolynomial(NamedTuple):
@@ -122,6 +127,7 @@ def count_polynomial(
     *,
     standard_model: WithStandardModel = False,
     target: TargetParticles = "all",
+    method: Method = "moments",
     rtol: float = DEFAULT_RTOL,
     threads: int = 1,
 ) -> CountPolynomial:
@@ -131,7 +137,7 @@ def count_polynomial(
     """
     kind, model = type(batch[0]), chosen_model(standard_model)
     names = kind.check_couplings(couplings, phases or {})
-    question = batch, names, phases or {}, model, rtol, threads
+    question = batch, names, phases or {}, model, method, rtol, threads
     if target == "electrons":
         if experiment.detector.electron_response is None:
             raise ValueError(f"target = 'electrons': {experiment.name or 'the experiment'} has no electron_response")
@@ -149,11 +155,19 @@ def _of_particles(
     names: tuple[str, ...],
     phases: Mapping[str, complex],
     model: StandardModel | None,
+    method: Method,
     rtol: float,
     threads: int,
 ) -> CountPolynomial:
     """The counts of nuclei or of electrons."""
     kind = type(batch[0])
+    constant = (0,) * len(names)
+    if issubclass(kind, NumericalInteraction):
+        if electrons:  # it has none
+            values = np.zeros((len(batch), 1, experiment.n_bins))
+            return CountPolynomial(names, (constant,), values, values.copy())
+        exponents, values = double_integral().counts(experiment, batch, names, rtol, threads)
+        return CountPolynomial(names, exponents, values, np.zeros_like(values))
     setting = setting_of(experiment, rtol, kind.parts(batch, model), electrons)
     if kind.tells_flavours(batch, electrons, model):
         beams: Sequence[tuple[Beam | None, Source]] = beams_of(setting.source)
@@ -170,7 +184,7 @@ def _of_particles(
     some = found[0]
     if not some:
         nothing = np.zeros((len(batch), 1, experiment.n_bins))
-        return CountPolynomial(names, ((0,) * len(names),), nothing, nothing.copy())
+        return CountPolynomial(names, (constant,), nothing, nothing.copy())
     processes = {n: [each.process for _, each in of] for n, of in zip(setting.nuclides, found, strict=True)}
     amplitudes = {n: [each.amplitudes for _, each in of] for n, of in zip(setting.nuclides, found, strict=True)}
     sources = None if beams[0][0] is None else [source for source, _ in some]
@@ -178,14 +192,23 @@ def _of_particles(
     n = len(rows.exponents)
     out = np.zeros((len(batch), n + len(rows.complex_ones), experiment.detector.n_bins))
     for (_, each), integrand in zip(some, rows.of_process, strict=True):
-        if integrand is not None:
+        if integrand is None:
+            continue
+        if method == "moments":
             integrate(setting.plan, integrand, each.process, out, threads)
+        else:
+            double_integral().integrate(setting, integrand, each.process, out, rtol, threads)
     if experiment.excluded:  # the kernel fills all of the detector's bins
         out = out[..., list(experiment.kept)]
     imaginary = np.zeros((len(batch), n, experiment.n_bins))
     for i, place in enumerate(rows.complex_ones):
         imaginary[:, place] = out[:, n + i]
     return CountPolynomial(names, rows.exponents, out[:, :n], imaginary)
+
+
+def double_integral() -> Any:
+    """The other engine, which needs numba and is loaded when it is used."""
+    return import_module("cevns_fast.counts.double_integral")
 
 
 def _sum(one: CountPolynomial, other: CountPolynomial) -> CountPolynomial:
@@ -208,15 +231,17 @@ def total_polynomial(
     *,
     standard_model: WithStandardModel,
     target: TargetParticles = "all",
+    method: Method = "moments",
     rtol: float = DEFAULT_RTOL,
     threads: int = 1,
 ) -> CountPolynomial:
     """Counts of interactions of one kind and, unless they are it, of the Standard Model, which is constant."""
     include = False if isinstance(batch[0], StandardModel) else standard_model
-    constant = standard_model_counts(experiment, include, rtol, batch, target)
+    constant = standard_model_counts(experiment, include, rtol, batch, target, method)
     polynomial = count_polynomial(
-        experiment, batch, couplings, phases, standard_model=include, target=target, rtol=rtol, threads=threads
-    )
+        experiment, batch, couplings, phases, standard_model=include, target=target, method=method, rtol=rtol,
+        threads=threads,
+    )  # fmt: skip
     polynomial.values[:, 0] += constant
     return polynomial
 
@@ -260,6 +285,7 @@ def standard_model_counts(
     rtol: float = DEFAULT_RTOL,
     beside: Sequence[Interaction] = (),
     target: TargetParticles = "all",
+    method: Method = "moments",
 ) -> Floats:
     """Counts of the Standard Model that goes with interactions: the default one, a stated one or none."""
     chosen = chosen_model(model)
@@ -268,6 +294,8 @@ def standard_model_counts(
     if beside and type(beside[0]).check_standard_model is not Interaction.check_standard_model:
         for each in beside:
             each.check_standard_model(chosen)
+    if method != "moments":
+        return np.asarray(count_polynomial(experiment, [chosen], target=target, method=method, rtol=rtol).values[0, 0])
     return _standard_model(experiment, chosen, rtol, target)
 
 
@@ -382,6 +410,7 @@ def event_rate(
     *,
     standard_model: WithStandardModel = True,
     target: TargetParticles = "all",
+    method: Method = "moments",
     rtol: float = DEFAULT_RTOL,
     threads: int = 1,
 ) -> Floats:
@@ -396,6 +425,9 @@ def event_rate(
         Whether, and with which weak mixing angle, the Standard Model is added to new physics.
     target : {"all", "nuclei", "electrons"}
         What recoils: "all" counts electrons where the detector has a response to them.
+    method : {"moments", "double-integral"}
+        The integral over recoils of moments of the flux, or the literal double integral over energies and recoils,
+        which is slower. A `NumericalInteraction` always goes by the second.
     rtol : float
         Accuracy of the integrals, relative to the sum of the absolute values of a bin's terms.
     threads : int
@@ -423,13 +455,26 @@ def event_rate(
     """
     check_experiment(experiment)
     validate.choice("target", target, ("all", "nuclei", "electrons"))
+    validate.choice("method", method, METHODS)
     batch = checked_interactions(interaction, rtol, threads)
     result = np.empty((len(batch), experiment.n_bins))
     for kind in dict.fromkeys(map(type, batch)):
         rows = [i for i, each in enumerate(batch) if type(each) is kind]
         chosen = [batch[i] for i in rows]
         polynomial = total_polynomial(
-            experiment, chosen, standard_model=standard_model, target=target, rtol=rtol, threads=threads
+            experiment, chosen, standard_model=standard_model, target=target, method=method, rtol=rtol, threads=threads
         )
+        if issubclass(kind, NumericalInteraction) and standard_model is not False:
+            _refuse_negative(chosen, polynomial.values[:, 0])
         result[rows] = polynomial.values[:, 0]
     return result[0] if isinstance(interaction, Interaction) else result
+
+
+def _refuse_negative(batch: Sequence[Interaction], counts: Floats) -> None:
+    """Interference may be negative, but not the sum with what it interferes with."""
+    negative = counts < _NEGATIVE * np.abs(counts).max(axis=1, keepdims=True)
+    if negative.any():
+        row, b = (int(i) for i in np.argwhere(negative)[0])
+        raise ValueError(
+            f"interaction = {batch[row]!r}: bin {b} has {counts[row, b]:g} counts with the Standard Model: must be >= 0"
+        )

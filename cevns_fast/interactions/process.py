@@ -229,7 +229,10 @@ class Interaction(ABC):
     @classmethod
     def tells_flavours(cls, batch: Sequence[Self], electrons: bool, standard_model: Any) -> bool:
         """Whether `scatterings` need to know the beam; what does not is computed for all neutrinos at once."""
-        return hasattr(cls, "flavours") and any([each.flavours is not FLAVOURS for each in batch])  # type: ignore[attr-defined]
+        if not hasattr(cls, "flavours"):
+            return False
+        # By value where not by identity: an unpickled tuple is another object.
+        return any([f is not FLAVOURS and f != FLAVOURS for f in [each.flavours for each in batch]])  # type: ignore[attr-defined]
 
     @classmethod
     def parts(cls, batch: Sequence[Self], standard_model: Any) -> tuple[Part, ...]:

@@ -364,7 +364,7 @@ def _loops_per_nucleon(inputs: tuple[tuple[Any, ...], ...]) -> Floats:
     heavy = g2[:, 3:5].sum(axis=1)[:, None] * gluon  # c and b: t is neglected, CLLS below (9)
     heavy_m2 = _sum_F_G(m, np.array(zprime), np.array(masses)[:, 3:], axial[:, None] * g2_m2[:, 3:], convention)
 
-    D = loop_functions(m, np.array(zprime))
+    D = loop_functions(m, np.array(zprime), threads=1)
     kappa = np.array([KAPPA[each] for each in case])
     kappa_gluon = np.array([KAPPA_GLUON[each] for each in case])
     phi_1, phi_2, phi_3 = (axial[:, None] * [PHI_PHI_FACTORS[each.phi_phi] for each in convention]).T

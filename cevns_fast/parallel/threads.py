@@ -13,7 +13,7 @@ _chosen: int | None = None
 
 
 def set_num_threads(n: int | None) -> None:
-    """Choose how many threads `correlation_scan` uses if it is called without `threads`.
+    """Choose how many threads `correlation_scan` and `loop_functions` use if they are called without `threads`.
 
     Everything else is serial unless it is asked, and a chunk that an executor computes always is, so that workers
     of dask or MPI do not get in each other's way. Results do not depend on the number.

@@ -115,3 +115,25 @@ class TestFacade:
         masses = {"m_chi": 1.0, "m_zprime": 2.0, name: bad}
         with pytest.raises(ValueError, match=rf"^{name} = .*must be"):
             loop_functions(**masses)
+
+
+@pytest.mark.jit
+def test_many_masses_are_shared_by_threads(monkeypatch):
+    """From 1000 on, with the bits of one thread and of one pair at a time; never below."""
+    from cevns_fast.interactions import loop_functions as home
+
+    m_chi, m_zprime = np.geomspace(1e-3, 1e3, 1000), 37.0
+    alone, together = (np.array(loop_functions(m_chi, m_zprime, threads=n)) for n in (1, 2))
+    assert together.tobytes() == alone.tobytes()
+    assert kernels.many_loop_functions.parallel.signatures
+    single = loop_functions(m_chi[500], m_zprime)
+    assert tuple(alone[:, 500]) == tuple(single)
+    calls = []
+    monkeypatch.setattr(kernels, "many_loop_functions", lambda *_, threads: calls.append(threads))
+    home.loop_functions(m_chi[:999], m_zprime, threads=2)
+    home.loop_functions(m_chi, m_zprime, threads=1)
+    assert calls == []
+    home.loop_functions(m_chi, m_zprime, threads=2)
+    assert calls == [2]
+    with pytest.raises(ValueError, match="threads = 0"):
+        loop_functions(1.0, 2.0, threads=0)

@@ -26,6 +26,10 @@ WRONG = (None, True, "text", b"bytes", 1j, float("nan"), -1, 10**400, [], {}, {"
          range(0), lambda: None)  # fmt: skip
 
 
+def dsigma(E, T, nucleus, beam, p):
+    return p[0] ** 2
+
+
 @pytest.fixture(scope="module")
 def calls(csi, tmp_path_factory):
     """Name → (callable, arguments that are right, arguments for which anything may be given)."""
@@ -107,13 +111,16 @@ def calls(csi, tmp_path_factory):
         "nsi_from_wilson": None,  # of an optional package; tests/physics/test_matching.py
         "Electron": None,
         "effective_electrons": dict(element="Xe", T=0.01),
+        "NumericalInteraction": dict(dsigma=dsigma, parameters={"g": 1.0}, couplings={"g": 2}, final_mass=None,
+                                     E_breakpoints=(30.0,), T_breakpoints=(0.01,)),
         "EFTConvention": {},
         "LoopConvention": {},
         "LoopFunctions": None,
         "F_G": dict(m_chi=10.0, m_zprime=20.0, m_q=4180.0),
-        "loop_functions": dict(m_chi=10.0, m_zprime=20.0),
+        "loop_functions": dict(m_chi=10.0, m_zprime=20.0, threads=1),
         "Templates": None,
-        "event_rate": dict(experiment=csi, interaction=EFT, standard_model=True, target="nuclei", rtol=1e-9, threads=1),
+        "event_rate": dict(experiment=csi, interaction=EFT, standard_model=True, target="nuclei", method="moments",
+                           rtol=1e-9, threads=1),
         "templates": dict(experiment=csi, interaction=EFT, couplings=("C_S",), phases=None, standard_model=True,
                           target="nuclei", rtol=1e-9, threads=1),
         "differential_cross_section": dict(interaction=EFT, nuclide=ARGON, E=30.0, T=0.01, flavour="mu",
@@ -161,6 +168,7 @@ def calls(csi, tmp_path_factory):
         "open_scan": dict(path=scan_file),
         "open_limits": dict(path=limits_file),
         "OutOfReachWarning": None,
+        "AccuracyWarning": None,
         "Experiment.replace": (csi.replace, {}),
         "Experiment.mask": (csi.mask, dict(bins=[0])),
         "Detector.replace": (DETECTOR.replace, {}),
