@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     for name, grid in zip(scan.couplings, grids, strict=True):
         print(f"{name} from {grid[0]:g} to {grid[-1]:g}")
     _print_regions(scan, sum(experiment.n_bins for experiment in experiments))
-    title = _title(args, names, given) if drawing.available() else ""
+    title = _title(args, [experiment.name for experiment in experiments], given) if drawing.available() else ""
     figure = drawing.FORMATS[args.format](plotting.scan_plane(scan, title=title)) if drawing.available() else None
     scan.save(netcdf, overwrite=args.force)
     if figure is None:
@@ -160,7 +160,7 @@ def _anywhere(args: argparse.Namespace, varied: str | None) -> dict[str, float]:
     return {varied: 0.5 * (axis[0] + axis[1])}
 
 
-def _title(args: argparse.Namespace, names: str, given: Mapping[str, Any]) -> str:
+def _title(args: argparse.Namespace, names: Sequence[str], given: Mapping[str, Any]) -> str:
     """What was fixed, profiled and turned."""
     mass = mass_of(args.model)
     mass = mass if mass in given else None
@@ -169,8 +169,8 @@ def _title(args: argparse.Namespace, names: str, given: Mapping[str, Any]) -> st
         fixed.append(f"phase of {drawing.coupling_symbol(name, signed=True)} = {degrees:g}°")
     fixed += [f"{drawing.coupling_symbol(name, signed=True)} profiled" for name in args.profile]
     if mass is not None:
-        names += f", {drawing.coupling_symbol(mass, signed=True)[:-1]} = {given[mass]:g}$ MeV"
-    return names + ("\n" + ", ".join(fixed) if fixed else "")
+        fixed.insert(0, f"{drawing.coupling_symbol(mass, signed=True)[:-1]} = {given[mass]:g}$ MeV")
+    return "\n".join(filter(None, (drawing.in_lines(names, " + "), drawing.in_lines(fixed))))
 
 
 def _grids(

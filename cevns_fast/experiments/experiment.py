@@ -177,19 +177,19 @@ class Experiment:
             "σ of the normalisation": f"{100 * self.signal_uncertainty:g}%",
             "citation": self.citation or "none",
         }
-        series = [] if self.observed is None else [("data", self.everywhere(self.observed))]
-        series += [(each.name, self.everywhere(each.counts)) for each in self.backgrounds]
+        series = [] if self.observed is None else [("data", self.projection(self.observed))]
+        series += [(each.name, self.projection(each.counts)) for each in self.backgrounds]
         title = f"{self.name or 'Experiment'} {self.description and '— ' + self.description}"
         return _shown.table(title, rows, _shown.steps(edges, f"counts per unit of {observable}", *series))
 
-    def everywhere(self, counts: ArrayLike) -> Floats:
-        """Counts of all bins of the detector: NaN where one is left out.
+    def projection(self, counts: ArrayLike) -> Floats:
+        """Counts in the detector's bins of the observable; NaN where one is left out.
 
         Examples
         --------
         >>> import cevns_fast as cf
         >>> csi = cf.load("coherent-csi-2017").mask([1])
-        >>> csi.everywhere(csi.observed)[:3].tolist()
+        >>> csi.projection(csi.observed)[:3].tolist()
         [9.0, nan, 24.0]
         """
         found = np.full(self.detector.n_bins, np.nan)

@@ -160,7 +160,6 @@ def limit_scan(
             "statistic": str(like.statistic),
             "nuisances": ", ".join(like.nuisance_names),
             "delta_chi2": repr(level),
-            "method": method,
             "rtol": repr(float(rtol)),
         },
     )

@@ -192,8 +192,8 @@ def _checked(raw: "xarray.Dataset") -> "xarray.Dataset":
 
 def checked_limits(raw: "xarray.Dataset") -> "xarray.Dataset":
     """The dataset of a limit curve with its mass as the only coordinate; `ValueError` if it is none, or changed."""
-    needed = {"upper", "best_fit", "chi2_min", "allowed", "expected"}
-    if not needed <= set(raw.variables) or not {"coupling", "delta_chi2", "method"} <= set(raw.attrs):
+    needed = {"upper", "best_fit", "chi2_min", "allowed"}
+    if not needed <= set(raw.variables) or not {"coupling", "delta_chi2"} <= set(raw.attrs):
         raise ValueError("it has no limits")
     dataset = raw.set_coords([name for name in raw.variables if name not in needed])
     dataset = dataset.transpose(..., "interval", "end")

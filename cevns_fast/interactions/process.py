@@ -201,6 +201,8 @@ class Interaction(ABC):
     coupling_ranges: ClassVar[Mapping[str, tuple[float, float, float]]] = {}
     #: The couplings that `templates` opens if it is not told which.
     default_couplings: ClassVar[tuple[str, ...]] = ()
+    #: Whether a notebook shows dσ/dT; not where that takes time.
+    is_drawn: ClassVar[bool] = True
 
     @classmethod
     @abstractmethod
@@ -271,7 +273,7 @@ class Interaction(ABC):
         return f"{type(self).__name__}({', '.join(stated)})"
 
     def _repr_html_(self) -> str:
-        """A table of all fields, and of what couplings are."""
+        """A table of all fields and of what couplings are, and dσ/dT."""
         values = {f.name: _shown.plain(getattr(self, f.name)) for f in _shown_fields(self)}
         meaning = {name: words for name, words in self.open_couplings.items() if name in values}
         rows = {
@@ -279,7 +281,7 @@ class Interaction(ABC):
             + (f" — {meaning[name]}" if name in meaning else "")
             for name, value in values.items()
         }  # fmt: skip
-        return _shown.table(type(self).__name__, rows)
+        return _shown.table(type(self).__name__, rows, _shown.cross_section(self) if self.is_drawn else "")
 
     @classmethod
     def check_couplings(cls, couplings: Iterable[str], phases: Mapping[str, complex]) -> tuple[str, ...]:

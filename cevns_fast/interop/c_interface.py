@@ -14,7 +14,7 @@ SOURCES = (
     "likelihood_model.c",
     "likelihood_read.c",
 )
-FILES = ("cevns_fast.h", "likelihood.h", "machine.h", *SOURCES)
+FILES = ("cevns_fast.h", "likelihood.h", "machine.h", *SOURCES, "CMakeLists.txt")
 COMPILE = f"cc -O3 -fPIC -shared {' '.join(SOURCES)} -lm -o libcevns_fast.so"
 
 
@@ -33,7 +33,7 @@ def write_c_interface(directory: str | Path, *, overwrite: bool = False) -> tupl
     tuple of Path
         ``cevns_fast.h``, which a program includes, and what it needs: ``likelihood.h`` and ``likelihood*.c``, C99
         without dependencies, for ``cc -O3 -fPIC -shared likelihood*.c -lm -o libcevns_fast.so``, or to be compiled
-        into the program.
+        into the program. ``CMakeLists.txt`` makes and installs a CMake package and a pkg-config file of it.
 
     Raises
     ------

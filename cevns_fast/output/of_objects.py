@@ -83,34 +83,33 @@ def experiment(
     -------
     matplotlib.axes.Axes
     """
-    axes, measured = _axes(ax), measurement_of(of)
+    axes, measured, seen = _axes(ax), measurement_of(of), of.projection
     edges = np.array(of.detector.bins)
     widths = per_unit(edges)
     divisor = np.ones(edges.size - 1) if widths is None else widths
     expected = standard_model_counts(of, True)
     total = expected if interaction is None else event_rate(of, interaction)
-    error = np.sqrt(measured.variance if not measured.predicts_variance else total + measured.background_variance)
+    data = seen(measured.data)
+    error = np.sqrt(seen(total + measured.background_variance if measured.predicts_variance else measured.variance))
     points: dict[str, Any] = {"fmt": "o", "color": "black", "markersize": 3, "linewidth": 0.8, "zorder": 3} | style
     label = "simulated data" if of.observed is None else "data"
     points.setdefault("label", label if not of.backgrounds else f"{label} less backgrounds")
     centres = (edges[:-1] + edges[1:]) / 2
     if residuals:
-        pulls = np.divide(measured.data - total, error, out=np.full(of.n_bins, np.nan), where=error > 0)
+        pulls = np.divide(data - seen(total), error, out=np.full(data.size, np.nan), where=error > 0)
         axes.axhline(0.0, color="0.5", linewidth=0.8)
-        axes.errorbar(centres, of.everywhere(pulls), yerr=1.0, **points)
+        axes.errorbar(centres, pulls, yerr=1.0, **points)
         axes.set(ylabel="(data − prediction)/σ")
     else:
         axes.axhline(0.0, color="0.5", linewidth=0.5)
-        axes.errorbar(centres, of.everywhere(measured.data) / divisor, yerr=of.everywhere(error) / divisor, **points)
+        axes.errorbar(centres, data / divisor, yerr=error / divisor, **points)
         lines = {"Standard Model": expected}
         if interaction is not None and not np.array_equal(total, expected):
             lines |= {type(interaction).__name__: total - expected, f"with {type(interaction).__name__}": total}
         if backgrounds:
             lines |= background_counts(of)
         for (name, counts), (color, dashes) in zip(lines.items(), LOOKS, strict=False):
-            axes.stairs(
-                of.everywhere(counts) / divisor, edges, baseline=None, color=color, linestyle=dashes, label=name
-            )
+            axes.stairs(seen(counts) / divisor, edges, baseline=None, color=color, linestyle=dashes, label=name)
         axes.set(ylabel=counts_label(of))
         axes.legend(title=of.name or None)
     axes.set(xlabel=of.detector.response.observable, xlim=(edges[0], edges[-1]))

@@ -38,6 +38,7 @@ def every(curve, scan):
         "likelihood": cf.Likelihood(CSI, model=cf.SingletEFT, parameters=("m_chi", "C_S")),
         "curve": curve,
         "scan": scan,
+        "contours": scan.contours(0.9),
         "line": cf.correlation_scan(CSI, NEW, ("C_S",), GRIDS[0]),
         "toys": toys,
         "best fit": toys.best_fit,
@@ -54,6 +55,7 @@ KINDS = {
     "likelihood": "<Likelihood: coherent-csi-2017, 12 bins, gaussian, free m_chi, C_S, 2 nuisances>",
     "curve": "<LimitCurve of C_V: coherent-csi-2017, 90% CL, m_chi 1 to 60 MeV, 4 limits down to 0.1088>",
     "scan": "<Scan: coherent-csi-2017, C_S -0.08 to 0.08, a_M -0.001 to 0.001, 2 × 31 × 21 points, chi2 from 2.8",
+    "contours": "<Contours: delta chi2 <= 4.605, 1 piece, area ",
     "line": "31 points",
     "toys": "of 50 toys>",
     "best fit": "<BestFit: chi2 = ",
@@ -72,7 +74,7 @@ def test_notebooks_get_a_table_and_a_picture(every, kind):
     text = every[kind]._repr_html_()
     page = minidom.parseString(text)  # well-formed
     assert page.getElementsByTagName("table") and len(text) < 40_000
-    drawn = {"experiment", "templates", "likelihood", "curve", "scan", "line", "toys", "feldman-cousins"}
+    drawn = set(KINDS) - {"simulated", "best fit"}
     pictures = page.getElementsByTagName("svg")
     assert bool(pictures) == (kind in drawn)
     for each in pictures:
