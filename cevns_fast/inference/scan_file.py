@@ -195,7 +195,7 @@ def checked_limits(raw: "xarray.Dataset") -> "xarray.Dataset":
     needed = {"upper", "best_fit", "chi2_min", "allowed"}
     if not needed <= set(raw.variables) or not {"coupling", "delta_chi2"} <= set(raw.attrs):
         raise ValueError("it has no limits")
-    dataset = raw.set_coords([name for name in raw.variables if name not in needed])
+    dataset = raw.set_coords([name for name in raw.variables if name not in needed | {"expected"}])
     dataset = dataset.transpose(..., "interval", "end")
     for variable in dataset.variables.values():
         for attribute in _OF_THE_FORMAT:
