@@ -18,7 +18,7 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one core, for numpy as well
 
 import numpy as np
-from benchmarks import cosmology, double_integral, likelihood, limits, rates, scans, start
+from benchmarks import cosmology, double_integral, likelihood, limits, rates, scans, start, statistics
 from benchmarks.timing import best_of
 
 import cevns_fast as cf
@@ -136,6 +136,18 @@ def likelihood_rows(repeat: int) -> Iterator[Row]:
     yield Row("F_G, one of 1000 values in a call", "µs", 4, 2, measured)
 
 
+def statistics_rows(repeat: int) -> Iterator[Row]:
+    for statistic, goal, stretch in (("gaussian", 15, 8), ("poisson", 60, 30)):
+        toy = made(statistics.Toy, statistic)
+        yield Row(
+            f"a toy of Feldman–Cousins, two couplings, {statistic}", "µs", goal, stretch, toy.track_toy(statistic)
+        )
+    batch = made(statistics.TwoCouplings, 1)
+    yield Row("`fit.batch`, two couplings, 1e5 points, a point", "ns", 12, 5, batch.track_point(1))
+    plane = made(statistics.MassPlane)
+    yield Row("plane m_χ × coupling, 1000² points", "ms", 20, 10, 1e3 * best_of(plane.scan, repeat))
+
+
 def cosmology_rows(repeat: int) -> Iterator[Row]:
     relic = made(cosmology.RelicDensity)
     new = 1e3 * relic.seconds_of_new_masses(3 * repeat)
@@ -173,6 +185,7 @@ def main() -> None:
         jax_rows,
         double_integral_rows,
         likelihood_rows,
+        statistics_rows,
         cosmology_rows,
     ]
     begin = time.perf_counter()

@@ -6,7 +6,7 @@ A source, a detector and an interaction become templates; templates become count
 from importlib import import_module
 from typing import Any
 
-from cevns_fast import _moved
+from cevns_fast._support import moved
 
 __version__ = "0.1.0"
 
@@ -124,7 +124,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-_moved.install()
+moved.install()
 
 
 def __dir__() -> list[str]:

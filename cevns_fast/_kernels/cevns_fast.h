@@ -1,6 +1,7 @@
 /* The likelihood of a fit, in C99 without Python: see "Embedding in C, C++ and Fortran" in the documentation.
  *
- * A handle is an immutable set of numbers. Every function may be called from any number of threads at once. */
+ * A handle is an immutable set of numbers, and nothing else is kept between calls. Every function may be called from any
+ * number of threads at once, with one handle or with several; but a handle is closed once, after its last use. */
 #ifndef CEVNS_FAST_H
 #define CEVNS_FAST_H
 #include <stddef.h>

@@ -125,7 +125,8 @@ INTERNAL void cevns_fast_differentiate(const cevns_fast_likelihood *l, const dou
 INTERNAL void cevns_fast_differentiate_twice(const cevns_fast_likelihood *l, const double *theta, const point *at,
                                             double *hessian);
 
-/* likelihood_model.c: the same, and mu where the nuisances are in `solved`, all of them profiled. */
+/* likelihood_model.c: coefficients of all monomials at x, with `order` derivatives; and signal, responses and mu where the nuisances are in `solved`, all of them profiled. */
+INTERNAL void cevns_fast_tables_at(const cevns_fast_likelihood *l, double x, int order, point *at);
 INTERNAL void cevns_fast_predict(const cevns_fast_likelihood *l, const double *theta, point *at);
 
 /* likelihood_minimise.c: the downhill step of (H + damping |diag H|) for the free parameters, 0 if that is not positive

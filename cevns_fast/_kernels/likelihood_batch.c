@@ -3,12 +3,12 @@
 
 #include "machine.h"
 
-enum { BLOCK = 64, LANES = 8 };
+enum { BLOCK = 64, LANES = 8, FEW = 4 /* points of one x that are not worth a block */ };
 
-/* Whether every experiment has a fixed variance, constant tables and at most one nuisance, its own normalisation. */
+/* Whether every experiment has a fixed variance and at most one nuisance, its own normalisation. */
 int cevns_fast_is_plain(const cevns_fast_likelihood *l)
 {
-    if (l->x_at != NONE || l->poisson || l->mixed || l->curved || l->profiled < l->nuisances || l->monomials > MOST_PLAIN ||
+    if (l->poisson || l->mixed || l->curved || l->profiled < l->nuisances || l->monomials > MOST_PLAIN ||
         l->parameters > MOST_PLAIN)
         return 0;
     for (size_t i = 0; i < l->experiments; i++) {
@@ -58,7 +58,8 @@ static INLINE void monomials_of_block(const cevns_fast_likelihood *l, const doub
 
 /* chi2 of up to BLOCK points of a plain likelihood, in loops over points; the formulas are those of `profile`. Products
  * are not fused with sums, so that bits are those of any machine. */
-static INLINE void block_of_any(const cevns_fast_likelihood *l, const double *thetas, size_t points, double *chi2)
+static INLINE void block_of_any(const cevns_fast_likelihood *l, const double *table, const double *thetas,
+                                size_t points, double *chi2)
 {
     double monomial[MOST_PLAIN * BLOCK], signal[MOST_PLAIN * BLOCK], theta[MOST_PLAIN * BLOCK], total[BLOCK] = {0};
     int inside[BLOCK];
@@ -80,13 +81,15 @@ static INLINE void block_of_any(const cevns_fast_likelihood *l, const double *th
             if (e->scale[k] != 0)
                 scale = e->scale[k], offset = l->offset[k], centre = l->centre[k];
         double factor = e->factor;
+        const double *coefficients = table ? table : e->coefficients;
+        table = table ? table + l->monomials * e->bins : NULL;
         for (size_t b = 0; b < e->bins; b++) {
             double *restrict mine = signal + b * BLOCK, weight = e->weight[b], data = e->data[b];
             for (size_t p = 0; p < BLOCK; p += LANES) {
                 double sum[LANES] = {0};
                 for (size_t m = 0; m < l->monomials; m++)
                     for (size_t j = 0; j < LANES; j++)
-                        sum[j] += e->coefficients[m * e->bins + b] * monomial[m * BLOCK + p + j];
+                        sum[j] += coefficients[m * e->bins + b] * monomial[m * BLOCK + p + j];
                 for (size_t j = 0; j < LANES; j++)
                     mine[p + j] = sum[j];
             }
@@ -111,15 +114,17 @@ static INLINE void block_of_any(const cevns_fast_likelihood *l, const double *th
         chi2[p] = inside[p] && !isnan(total[p]) ? total[p] : INFINITY;
 }
 
-static void block_of_baseline(const cevns_fast_likelihood *l, const double *thetas, size_t points, double *chi2)
+static void block_of_baseline(const cevns_fast_likelihood *l, const double *table, const double *thetas,
+                              size_t points, double *chi2)
 {
-    block_of_any(l, thetas, points, chi2);
+    block_of_any(l, table, thetas, points, chi2);
 }
 
 #if defined(HAS_RECENT)
-WIDE static void block_of_recent(const cevns_fast_likelihood *l, const double *thetas, size_t points, double *chi2)
+WIDE static void block_of_recent(const cevns_fast_likelihood *l, const double *table, const double *thetas,
+                              size_t points, double *chi2)
 {
-    block_of_any(l, thetas, points, chi2);
+    block_of_any(l, table, thetas, points, chi2);
 }
 #else
 #define recent_machine() 0
@@ -133,9 +138,26 @@ void cevns_fast_chi2_batch(const cevns_fast_likelihood *l, const double *thetas,
     if (work)
         cevns_fast_place(l, work, &at);
     size_t done = 0;
-    if (l->plain && work && n == l->parameters)
-        for (; done < points; done += BLOCK)
-            (recent_machine() ? block_of_recent : block_of_baseline)(l, thetas + done * n, points - done < BLOCK ? points - done : BLOCK, chi2 + done);
+    while (l->plain && work && n == l->parameters && done < points) {
+        const double *first = thetas + done * n, *table = NULL;
+        size_t run = points - done < BLOCK ? points - done : BLOCK;
+        if (l->x_at != NONE) { /* points of one x share the tables there */
+            double x = first[l->x_at];
+            size_t same = 1;
+            while (same < run && first[same * n + l->x_at] == x)
+                same++;
+            run = same;
+            if (!(x == at.x) && x >= l->lower[l->x_at] && x <= l->upper[l->x_at])
+                cevns_fast_tables_at(l, at.x = x, 0, &at);
+            table = at.table[0];
+        }
+        if (run < FEW && l->x_at != NONE)
+            for (size_t i = 0; i < run; i++)
+                chi2[done + i] = cevns_fast_evaluate(l, first + i * n, n, 0, &at);
+        else
+            (recent_machine() ? block_of_recent : block_of_baseline)(l, table, first, run, chi2 + done);
+        done += run;
+    }
     for (size_t i = done; i < points; i++)
         chi2[i] = work ? cevns_fast_evaluate(l, thetas + i * n, n, 0, &at) : INFINITY;
     leave(work, own);

@@ -7,7 +7,7 @@ enum { NEWTON_STEPS = 100, CURVED_STEPS = 1000 };
 /* ---- the signal ------------------------------------------------------------------------------------------ */
 
 /* Coefficients of all monomials of all experiments at x, with `order` derivatives. */
-static void tables_at(const cevns_fast_likelihood *l, double x, int order, point *at)
+void cevns_fast_tables_at(const cevns_fast_likelihood *l, double x, int order, point *at)
 {
     double *out = at->table[0], *first = at->table[1], *second = at->table[2];
     for (size_t i = 0; i < l->experiments; i++) {
@@ -52,7 +52,7 @@ static void predict(const cevns_fast_likelihood *l, const double *theta, int ord
 {
     double x = l->x_at == NONE ? 0 : theta[l->x_at];
     if (!(x == at->x) || order > 0) /* neighbours in a batch often share x */
-        tables_at(l, at->x = x, order, at);
+        cevns_fast_tables_at(l, at->x = x, order, at);
     monomials(l, theta, at->monomial);
     const double *table = at->table[0];
     for (size_t i = 0; i < l->experiments; i++) {

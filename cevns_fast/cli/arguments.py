@@ -105,7 +105,9 @@ def command_line() -> argparse.ArgumentParser:
     )
 
     command = _command(commands, "scan", "chi2 on a plane of two couplings: allowed regions and best fit")
-    command.add_argument("couplings", nargs=2, metavar="NAME", help="the two, e.g. C_S a_M, or C_V_u C_V_d")
+    command.add_argument(
+        "couplings", nargs=2, metavar="NAME", help="the two, e.g. C_S a_M, or C_V_u C_V_d, or m_chi a_M"
+    )
     command.add_argument(
         "parameters", nargs="*", metavar="NAME=VALUE", type=parameter,
         help="of the interaction: masses (MeV), which must be given, and other couplings that stay fixed",

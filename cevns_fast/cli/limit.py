@@ -54,9 +54,10 @@ def run(args: argparse.Namespace) -> None:
     if args.model == "singlet" and "a_M" in found:
         _decays(masses, found["a_M"], experiments, given.get("helicity", "summed"))
     stated = f"{100 * cl:g}% CL" if cl else f"$\\Delta\\chi^2 = {delta_chi2:.2f}$"
-    title = ", ".join([*outputs.given(args), stated])
+    title = drawing.in_lines([*outputs.given(args), stated])
+    label = drawing.in_lines([experiment.name for experiment in experiments], " + ")
     curves = {
-        drawing.coupling_symbol(name): [drawing.Curve(names, masses, upper, filled=True)]
+        drawing.coupling_symbol(name): [drawing.Curve(label, masses, upper, filled=True)]
         for name, upper in found.items()
     }
     outputs.write(args, sheet, lambda: plotting.limit_panels(curves, title=title), paths)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cevns_fast import _files
+from cevns_fast._support import files
 from cevns_fast.output import drawing
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def paths(args: argparse.Namespace, stem: str, numbers: str = ".csv") -> tuple[P
     """The numbers and the figure of a command, refused before anything is computed if they exist."""
     stem = re.sub(r"[^\w.+=-]", "_", stem)
     data, figure = (Path(args.output) / f"{stem}{suffix}" for suffix in (numbers, f".{args.format}"))
-    _files.refuse_existing((data, figure), overwrite=args.force)
+    files.refuse_existing((data, figure), overwrite=args.force)
     return data, figure
 
 
@@ -30,10 +30,10 @@ def write(args: argparse.Namespace, sheet: "Sheet", draw: Callable[[], "Figure"]
     """Write numbers and figure, both or neither, and say where."""
     csv, picture = to
     if not drawing.available():
-        _files.write({csv: sheet.csv()}, overwrite=args.force)
+        files.write({csv: sheet.csv()}, overwrite=args.force)
         print(f"written: {csv}; {NO_PLOT}")
         return
-    _files.write({csv: sheet.csv(), picture: drawing.FORMATS[args.format](draw())}, overwrite=args.force)
+    files.write({csv: sheet.csv(), picture: drawing.FORMATS[args.format](draw())}, overwrite=args.force)
     print(f"written: {csv}, {picture}")
 
 

@@ -69,7 +69,7 @@ def _any_terminal() -> Iterator[None]:
     streams = [each for each in (sys.stdout, sys.stderr) if hasattr(each, "reconfigure")]
     before = [each.errors for each in streams]
     for each in streams:
-        if each.errors == "strict":
+        if each.errors in ("strict", "surrogateescape"):  # the latter is what the C locale brings
             each.reconfigure(errors="backslashreplace")
     try:
         yield

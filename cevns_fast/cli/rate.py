@@ -11,7 +11,7 @@ from cevns_fast.cli.models import all_zero, fixed_fields, interaction
 from cevns_fast.inference.mass_scan import heaviest_mass
 from cevns_fast.interactions.neutral_current import NeutralCurrent
 from cevns_fast.likelihood.measurement import background_counts, measurement_of
-from cevns_fast.output import plotting, tables
+from cevns_fast.output import drawing, plotting, tables
 from cevns_fast.output.of_objects import counts_label
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"note: no new physics: {_why(experiment, new)}")
     if paths is None:
         return
-    whole = experiment.everywhere  # with gaps for bins that are left out
+    whole = experiment.projection  # with gaps for bins that are left out
 
     def draw() -> "Figure":
         return plotting.histogram(
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
             backgrounds={name: whole(values) for name, values in backgrounds.items()},
             ratio=("S/B", whole(signal) / whole(below)) if backgrounds else None,
             data=points and (points[0], whole(points[1]), np.sqrt(whole(points[2] ** 2))),
-            title=", ".join([experiment.name, *outputs.given(args, without=())]),
+            title=drawing.in_lines([experiment.name, *outputs.given(args, without=())]),
         )
 
     outputs.write(args, sheet, draw, paths)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import cevns_fast as cf
-from cevns_fast import _files
+from cevns_fast._support import files
 from cevns_fast.cli import outputs
-from cevns_fast.cli.models import fixed_fields, interaction, mass_of
+from cevns_fast.cli.models import fixed_fields, interaction, kind_of, mass_of
+from cevns_fast.inference.parameter_planes import parameter_among
 from cevns_fast.inference.regions import UnresolvedRegionWarning
 from cevns_fast.output import drawing, plotting, tables
 
@@ -27,7 +28,8 @@ def run(args: argparse.Namespace) -> None:
     """Print the regions, save the scan, draw it."""
     _require("scan", "xarray", "h5netcdf", "h5py", "contourpy")
     given = fixed_fields(args.model, args.parameters, outputs.options(args), without=args.couplings + args.profile)
-    new, phases = interaction(args.model, given), _phases(args)
+    varied = parameter_among(kind_of(args.model), args.couplings)
+    new, phases = interaction(args.model, given | _anywhere(args, varied)), _phases(args)
     experiments = [cf.load(name) for name in args.experiment]
     names = "+".join(experiment.name for experiment in experiments)
     kind = "feldman-cousins" if args.feldman_cousins else "scan"
@@ -53,14 +55,14 @@ def run(args: argparse.Namespace) -> None:
     for name, grid in zip(scan.couplings, grids, strict=True):
         print(f"{name} from {grid[0]:g} to {grid[-1]:g}")
     _print_regions(scan, sum(experiment.n_bins for experiment in experiments))
-    title = _title(args, names, given) if drawing.available() else ""
+    title = _title(args, [experiment.name for experiment in experiments], given) if drawing.available() else ""
     figure = drawing.FORMATS[args.format](plotting.scan_plane(scan, title=title)) if drawing.available() else None
     scan.save(netcdf, overwrite=args.force)
     if figure is None:
         print(f"written: {netcdf}; {outputs.NO_PLOT}")
         return
     try:
-        _files.write({picture: figure}, overwrite=args.force)
+        files.write({picture: figure}, overwrite=args.force)
     except OSError:
         netcdf.unlink(missing_ok=True)  # both or neither
         raise
@@ -82,7 +84,10 @@ def _by_toys(
         )
     names = [*args.couplings, *args.profile]
     used = {name: phase for name, phase in phases.items() if name in names}
-    fit = cf.Likelihood(experiments, model=new, parameters=names, phases=used)
+    varied = parameter_among(new, args.couplings)
+    axis = grids[args.couplings.index(varied)] if varied else []
+    bounds = {varied: (axis[0], axis[-1])} if varied else {}
+    fit = cf.Likelihood(experiments, model=new, parameters=names, phases=used, bounds=bounds)
     threads = cf.get_num_threads() if args.workers is None else args.workers
     found: Scan = cf.feldman_cousins_map(
         fit, args.couplings, *grids, toys=args.toys, seed=args.seed, threads=threads,
@@ -138,19 +143,34 @@ def _described(region: "Contours") -> str:
 def _mass(model: str, given: Mapping[str, Any]) -> str:
     """The mass of a model that has one, by name and value."""
     name = mass_of(model)
-    return "" if name is None else f"-{name}={given[name]:g}"
+    return f"-{name}={given[name]:g}" if name is not None and name in given else ""
 
 
-def _title(args: argparse.Namespace, names: str, given: Mapping[str, Any]) -> str:
+def _anywhere(args: argparse.Namespace, varied: str | None) -> dict[str, float]:
+    """Some value of a parameter that is no coupling and is an axis; its grid must be given."""
+    if varied is None:
+        return {}
+    option, axis = ("--x", args.x) if args.couplings[0] == varied else ("--y", args.y)
+    if axis is None:
+        raise ValueError(f"{option}: must be given, MIN:MAX[:N], where {varied} is an axis")
+    if args.x is None or args.y is None:
+        raise ValueError(
+            f"{'--x' if args.x is None else '--y'}: must be given, MIN:MAX[:N], beside an axis of {varied}"
+        )
+    return {varied: 0.5 * (axis[0] + axis[1])}
+
+
+def _title(args: argparse.Namespace, names: Sequence[str], given: Mapping[str, Any]) -> str:
     """What was fixed, profiled and turned."""
     mass = mass_of(args.model)
+    mass = mass if mass in given else None
     fixed = outputs.given(args, without=() if mass is None else (mass,))
     for name, degrees in args.phase:
         fixed.append(f"phase of {drawing.coupling_symbol(name, signed=True)} = {degrees:g}°")
     fixed += [f"{drawing.coupling_symbol(name, signed=True)} profiled" for name in args.profile]
     if mass is not None:
-        names += f", {drawing.coupling_symbol(mass, signed=True)[:-1]} = {given[mass]:g}$ MeV"
-    return names + ("\n" + ", ".join(fixed) if fixed else "")
+        fixed.insert(0, f"{drawing.coupling_symbol(mass, signed=True)[:-1]} = {given[mass]:g}$ MeV")
+    return "\n".join(filter(None, (drawing.in_lines(names, " + "), drawing.in_lines(fixed))))
 
 
 def _grids(
@@ -165,7 +185,8 @@ def _grids(
         given = [each or (*around, None) for each, around in zip(given, found, strict=True)]
     grids = []
     for option, (low, high, n) in zip(("--x", "--y"), given, strict=True):
-        n = args.points or (50 if args.feldman_cousins else 401) if n is None else n
+        if n is None:
+            n = args.points if args.points is not None else 50 if args.feldman_cousins else 401
         if not low < high or n < 2 or not np.isfinite([low, high]).all():
             raise ValueError(f"{option}: {n} points from {low:g} to {high:g}: must be at least two, and rise")
         grids.append(np.linspace(low, high, n))

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
 from cevns_fast._kernels import relic_density as kernels
-from cevns_fast._remember import Memory
+from cevns_fast._support.remember import Memory
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2, SPEED_OF_LIGHT
 from cevns_fast.cosmology.boltzmann import NOTHING_MORE, OMEGA_PER_MEV, RelicDensity, Universe, species
@@ -23,6 +23,7 @@ CM3_PER_S: Final = 1 / (MEV2_CM2 * SPEED_OF_LIGHT * 100)
 MOST_Y_CHI: Final = math.sqrt(4 * math.pi)
 
 
+@np.errstate(under="ignore")  # what is negligible is zero
 def relic_density(
     m_chi: float,
     m_S: float,
@@ -89,6 +90,7 @@ def relic_density(
     return universe.evolve(couplings, threads)
 
 
+@np.errstate(under="ignore")  # what is negligible is zero
 def relic_systematics(
     m_chi: float, m_S: float, y_chi: ArrayLike, reading: str = "dirac", T_qcd: float = 200.0, x_end: float = 100.0
 ) -> dict[str, Floats]:
@@ -134,6 +136,7 @@ def relic_systematics(
     return {name: each / nominal for name, each in changed.items()}
 
 
+@np.errstate(under="ignore")  # what is negligible is zero
 def thermal_relic(m: float, sigma_v: float, g: float = 2.0, x_start: float = 1.0, x_end: float = 1e5) -> float:
     """Ω h² of a particle with a constant annihilation cross section: the standard candle of freeze-out.
 

@@ -21,6 +21,7 @@ from cevns_fast.parallel.threads import checked as checked_threads
 from cevns_fast.parallel.threads import get_num_threads
 
 
+@np.errstate(under="ignore")  # what is negligible is zero
 def relic_plane(
     m_chi: ArrayLike,
     m_S: ArrayLike,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.data import data_path
 
@@ -69,6 +69,7 @@ def checked(name: str, T: Floats) -> Floats:
     return T
 
 
+@np.errstate(under="ignore")  # what is negligible is zero
 def with_tilt(T: Floats, branch: Floats | None = None) -> tuple[Floats, Floats, Floats]:
     """g_ρ, g_s and 1 + ⅓ dln g_s/dln T; `branch` decides instead of T on which side of the seam the fit is taken."""
     high = (T if branch is None else branch) >= SEAM

@@ -8,7 +8,7 @@ from scipy.special import k0e, k1e
 
 from cevns_fast import _validate as validate
 from cevns_fast._kernels import thermal_cross_section as kernels
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 
 PROCESSES: Final = {
@@ -41,6 +41,7 @@ _W: Final = np.arange(-18.0, 3.9, _STEP)
 _GAUSS: Final = 16, 40  # nodes of the integral over t
 
 
+@np.errstate(under="ignore")  # what is negligible is zero
 def thermal_cross_section(process: str, m_chi: float, m_S: float, T: ArrayLike, reading: str = "dirac") -> Floats:
     """Thermally averaged cross section ⟨σv⟩ over y_χ⁴.
 

@@ -20,7 +20,7 @@ from cevns_fast._kernels import double_integral as kernel
 from cevns_fast._kernels import rates
 from cevns_fast._kernels.double_integral import Components, Nodes, Particles, Rows, Tasks
 from cevns_fast._kernels.rates import LOWEST_T_POWER, Flux
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
 from cevns_fast.counts import piecewise

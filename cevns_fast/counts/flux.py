@@ -6,7 +6,7 @@ import numpy as np
 
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.rates import COEFFICIENTS, Flux
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
 from cevns_fast.experiments.experiment import Experiment
@@ -31,6 +31,7 @@ class FluxMoments:
 
 
 @remember(maxsize=128)
+@np.errstate(under="ignore")  # what is negligible is zero
 def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
     """Moments of all flux components together, of these parities and powers of E."""
     components, kinks = source.components, kinks_of(source)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 
 Floats = NDArray[np.float64]
 VectorFunction = Callable[[Floats], Floats]  # float64[m] -> float64[outputs, m]

@@ -15,7 +15,7 @@ import numpy as np
 
 from cevns_fast._kernels import rates as kernel
 from cevns_fast._kernels.rates import LOWEST_T_POWER, NODES, T_POWERS, Panels, Terms
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
 from cevns_fast.counts.flux import FluxMoments, Lane, flux_moments
@@ -38,7 +38,7 @@ _MANY_MASSES = tuple((k * (5**0.5 - 1) / 2) % 1 for k in range(1, 25))
 _SPLIT = 0.382
 _PROPAGATOR_POWERS = (0, 2)
 # A panel spans at most a factor 2^(1/refinement) in T.
-_REFINEMENTS = (1, 2, 4, 8, 16, 32)
+_REFINEMENTS = (1, 2, 4, 8, 16, 32, 64, 128)
 # ... and where images cut, a part of one at most this factor, to the power of 2/refinement from 4 on.
 _GROWTH = 1.5
 # Differences are relative to the sum without cancellation, floored at this fraction of the largest bin, ...
@@ -54,6 +54,9 @@ _MOST_STEPS = 32
 _UNSEEN = 1e-30
 # Of the largest value of form factors × response: rounding of a fit.
 _FEED_FLOOR = 1e-15
+_RESPONSE = "detector response"
+# Where a panel ends that begins at the largest recoil: functions may not be valid far beyond it.
+_BEYOND = 1.001
 # Edges closer than this fraction are one but for rounding.
 _SAME_EDGE = 1e-15
 
@@ -94,6 +97,7 @@ def in_parts(plan: Plan) -> Plan:
 
 
 @remember(maxsize=64)
+@np.errstate(under="ignore")  # what is negligible is zero
 def plan_of(source: Source, detector: Detector, rtol: float, parts: tuple[Part, ...] = ()) -> Plan:
     """The coarsest plan that agrees to `rtol` with other panels, for probe masses and propagators.
 
@@ -238,16 +242,16 @@ def _cuts(detector: Detector, highest: float) -> tuple[float, ...]:
     inside = {
         *detector.response_breakpoints(highest),
         *detector.form_factor_breakpoints,
-        *_transitions(detector, highest),
+        *detector.recoils_at(_transitions(detector), highest).tolist(),
     }
     return (first, *sorted(T for T in inside if first < T < last), last)
 
 
-def _transitions(detector: Detector, highest: float) -> list[float]:
-    """Recoil energies around the images of edges that a resolution blurs which is far narrower than the bins."""
+def _transitions(detector: Detector) -> Floats:
+    """Mean observables around edges that a resolution blurs which is far narrower than the bins."""
     smearing = detector.response.smearing
     if not isinstance(smearing, GaussianSmearing | GammaSmearing):
-        return []
+        return np.empty(0)
     steps = getattr(detector.response.acceptance, "breakpoints", ())
     # Between the points of a table nothing jumps, and they may be many.
     edges = np.array(sorted({*detector.bins, *(steps if len(steps) <= _MOST_STEPS else ())}))
@@ -262,19 +266,29 @@ def _transitions(detector: Detector, highest: float) -> list[float]:
             "that; leave it out for a detector that is as good as sharp"
         )
     around = edges[narrow, None] + width[narrow, None] * np.array(_WIDTHS)
-    return [T for T in detector.recoils_at(around.ravel(), highest).tolist() if 0 < T < highest]
+    return np.asarray(around[around > 0])
 
 
 @remember(maxsize=64)
-def _smeared_response(detector: Detector, cuts: tuple[float, ...]) -> piecewise.Piecewise | None:
-    """Responses of all bins as polynomials in √T: they are slow to compute, and every plan needs them anew."""
-    if detector.response.smearing is None or isinstance(detector.response, ResponseMatrix):
+def _smeared_response(detector: Detector, cuts: tuple[float, ...]) -> piecewise.VectorFunction | None:
+    """Responses of all bins by √T: they are slow to compute, and every plan needs them anew.
+
+    They are polynomials in √x̄ of the mean observable: however many points a quenching has, what smears has none.
+    """
+    response = detector.response
+    if response.smearing is None or isinstance(response, ResponseMatrix):
         return None
-
-    def response(tau: Floats) -> Floats:
-        return detector.bin_response(tau * tau)
-
-    return piecewise.fit(response, np.sqrt(cuts).tolist(), floor=_FEED_FLOOR, name="detector response")
+    low, high = response.mean(np.array([cuts[0], cuts[-1]])).tolist()
+    around = _transitions(detector)
+    ends = [low, *np.unique(around[(around > low) & (around < high)]), high if high > low else low + 1.0]
+    fitted = piecewise.fit(
+        lambda root: detector.response_to_mean(root * root), np.sqrt(ends).tolist(), floor=_FEED_FLOOR, name=_RESPONSE
+    )
+    if callable(response.quenching):  # is looked at, as the other factor of what is smooth
+        piecewise.fit(
+            lambda tau: response.mean(tau * tau)[None], np.sqrt(cuts).tolist(), floor=_FEED_FLOOR, name="quenching"
+        )
+    return lambda tau: fitted(np.sqrt(response.mean(tau * tau)))
 
 
 @remember(maxsize=256)
@@ -299,7 +313,7 @@ def _build(
     highest = max(2 * end * end / (t.nuclide.mass + 2 * end) for t in targets)
     cuts = _cuts(detector, highest)
     if not cuts:  # no recoil reaches the bins: one panel that never gets weight
-        cuts = (highest, 2 * highest)
+        cuts = (highest, _BEYOND * highest)
     smeared = _smeared_response(detector, cuts)
     cuts = tuple(sorted({*cuts, *(T for T in further if cuts[0] < T < cuts[-1])}))
 
@@ -317,7 +331,7 @@ def _build(
 
     def fit(ends: Floats) -> piecewise.Piecewise:
         """As polynomials in τ."""
-        name = "detector response × form factor"
+        name = f"{_RESPONSE} × form factor"
         return piecewise.fit(feed, np.sqrt(ends).tolist(), floor=_FEED_FLOOR, name=name, quiet=smeared is not None)
 
     edges = _panel_edges(cuts, 2.0 ** (1 / refinement), refinement)

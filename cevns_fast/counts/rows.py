@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cevns_fast._kernels.rates import LOWEST_T_POWER, Terms
 from cevns_fast._kernels.rates import templates as templates_kernel
-from cevns_fast._remember import Memory, remember
+from cevns_fast._support.remember import Memory, remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
 from cevns_fast.counts.flux import FluxMoments, flux_moments

@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from cevns_fast import _shown
 from cevns_fast import _validate as validate
-from cevns_fast._remember import remember
+from cevns_fast._support import shown
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts.flux import beams_of, groups_of
 from cevns_fast.counts.rows import integrate, rows_of, setting_of
@@ -73,8 +73,8 @@ class Templates:
     def __repr__(self) -> str:
         """How many templates of which couplings."""
         n = f"{len(self.values)} interactions, " if self.values.ndim == 3 else ""
-        return _shown.line(
-            "Templates:", f"{n}{len(self.pairs)} products of {_shown.number(self.couplings) or 'no couplings'}",
+        return shown.line(
+            "Templates:", f"{n}{len(self.pairs)} products of {shown.number(self.couplings) or 'no couplings'}",
             f"{self.values.shape[-1]} bins",
         )  # fmt: skip
 
@@ -86,14 +86,14 @@ class Templates:
             "counts of the product at 1": [float(each.sum()) for each in first],
         }
         constant = self.standard_model.reshape(-1, self.standard_model.shape[-1])[0]
-        picture = _shown.steps(np.arange(constant.size + 1.0), "counts per bin", ("Standard Model", constant))
+        picture = shown.steps(np.arange(constant.size + 1.0), "counts per bin", ("Standard Model", constant))
         rows = {
             "couplings": self.couplings,
             "bins": int(self.values.shape[-1]),
             "interactions": len(self.values) if self.values.ndim == 3 else 1,
             "Standard Model": f"{constant.sum():.4g} counts",
         }
-        return _shown.table("Templates", rows, _shown.grid(products), picture)
+        return shown.table("Templates", rows, shown.grid(products), picture)
 
     def counts(self, couplings: Mapping[str, complex]) -> Floats:
         """Counts per bin for values of the open couplings; those not named are zero.

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from cevns_fast import _validate as validate
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.experiments.sources import FluxComponent
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from cevns_fast import _validate as validate
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import KEV
 from cevns_fast.experiments.responses import (
@@ -122,24 +122,28 @@ class Detector:
         """Number of nuclei of each nuclide of the target."""
         return self.target.nuclei_per_kg * self.mass
 
-    @np.errstate(under="ignore")  # what is negligible is zero
     def bin_response(self, T: ArrayLike) -> Floats:
         """Probability that a recoil of T (MeV) is counted in each bin, float64[n_bins, len(T)]."""
         T = validate.vector("T", np.atleast_1d(validate.real("T", T)), minimum=0.0)
         if isinstance(self.response, ResponseMatrix):
             return self.response.at(T)
-        mean = self.response.mean(T)
+        result = self.response_to_mean(self.response.mean(T))
+        return np.where(T >= self.response.recoil_threshold, result, 0.0)
+
+    @np.errstate(under="ignore")  # what is negligible is zero
+    def response_to_mean(self, mean: ArrayLike) -> Floats:
+        """Probability of being counted in each bin by the mean observable x̄ ≥ 0, float64[n_bins, len(mean)]."""
+        mean = validate.vector("mean", mean, minimum=0.0)
+        assert isinstance(self.response, Response)
         smearing = self.response.smearing
         if smearing is None:
-            result = self._sharp(mean)
-        elif isinstance(smearing, PoissonSmearing):
-            result = self._poisson(mean)
-        elif callable(self.response.acceptance) or is_narrow_gamma(smearing, self.bins[-1]):
-            result = self._smeared(mean, smearing)
-        else:
-            between = probability(smearing, np.array(self.bins)[:, None], mean)
-            result = self.response.acceptance * between
-        return np.where(T >= self.response.recoil_threshold, result, 0.0)
+            return self._sharp(mean)
+        if isinstance(smearing, PoissonSmearing):
+            return self._poisson(mean)
+        if callable(self.response.acceptance) or is_narrow_gamma(smearing, self.bins[-1]):
+            return self._smeared(mean, smearing)
+        between = probability(smearing, np.array(self.bins)[:, None], mean)
+        return np.asarray(self.response.acceptance * between)
 
     def _sharp(self, mean: Floats) -> Floats:
         """Response without smearing."""
@@ -243,7 +247,7 @@ class Detector:
     def take_snapshots(self) -> tuple[tuple[str, Snapshot], ...]:
         """What the user's own functions read now."""
         response, form_factor = self.response, self.form_factor
-        T, x = np.geomspace(1e-5, 0.02, 24), np.linspace(self.bins[0], self.bins[-1], 48)
+        T, x = _PROBE_T, self.bins[0] + (self.bins[-1] - self.bins[0]) * _PROBE_X
 
         def form_factors() -> Floats:
             found = [f(n, T) for n in self.target.nuclides[:3] for f in (form_factor.proton, form_factor.neutron)]
@@ -304,6 +308,10 @@ def _of_electrons(detector: Detector) -> Detector:
     assert detector.electron_response is not None
     target = electrons_of(detector.target)
     return Detector(target, detector.mass, detector.bins, detector.electron_response, BoundElectrons())
+
+
+# Where functions of the user's are looked at: recoil energies (MeV), and fractions of the observable's range.
+_PROBE_T, _PROBE_X = np.geomspace(1e-5, 0.02, 24), np.linspace(0.0, 1.0, 48)
 
 
 # Widths from the mean beyond which there is nothing, an exponential tail included.

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cevns_fast import _shown
 from cevns_fast import _validate as validate
-from cevns_fast._remember import remember
+from cevns_fast._support import shown
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.data import data_path, read_text
 from cevns_fast.experiments.axes import ReleaseAxis, Spread, TimeAxis, calibrated, shape_of, spread_of
@@ -230,10 +230,10 @@ class Experiment:
     def __repr__(self) -> str:
         """What it is, in one line; its fields have the rest."""
         left = f", {len(self.excluded)} left out" if self.excluded else ""
-        counted = "simulated" if self.observed is None else f"{_shown.number(self.observed.sum())} counts observed"
-        return _shown.line(
+        counted = "simulated" if self.observed is None else f"{shown.number(self.observed.sum())} counts observed"
+        return shown.line(
             f"Experiment {self.name or 'without a name'}:",
-            f"{_shown.number(self.detector.mass)} kg {self.detector.target.name}",
+            f"{shown.number(self.detector.mass)} kg {self.detector.target.name}",
             type(bare(self.source)).__name__,
             f"{self._axes} bins of {self._axis_names}{left}",
             counted,
@@ -257,10 +257,10 @@ class Experiment:
         observable, edges = self.detector.response.observable, self.detector.bins
         rows = {
             "source": bare(self.source),
-            "detector": f"{_shown.number(self.detector.mass)} kg {self.detector.target.name}",
-            "exposure": f"{_shown.number(self.exposure)} {self.source.exposure_unit}",
-            "bins": f"{self._axes}, {_shown.number(edges[0])} to {_shown.number(edges[-1])} of {self._axis_names}",
-            "data": "simulated" if self.observed is None else f"{_shown.number(self.observed.sum())} counts",
+            "detector": f"{shown.number(self.detector.mass)} kg {self.detector.target.name}",
+            "exposure": f"{shown.number(self.exposure)} {self.source.exposure_unit}",
+            "bins": f"{self._axes}, {shown.number(edges[0])} to {shown.number(edges[-1])} of {self._axis_names}",
+            "data": "simulated" if self.observed is None else f"{shown.number(self.observed.sum())} counts",
             "backgrounds": [each.name for each in self.backgrounds] or "none",
             "σ of the normalisation": f"{100 * self.signal_uncertainty:g}%",
             "nuisances": [each.name for each in self.nuisances if each.active] or "none",
@@ -268,12 +268,12 @@ class Experiment:
         }
         if self.approximate:
             rows["approximate"] = self.approximate
-        series = [] if self.observed is None else [("data", self.everywhere(self.observed))]
-        series += [(each.name, self.everywhere(each.counts)) for each in self.backgrounds]
+        series = [] if self.observed is None else [("data", self.projection(self.observed))]
+        series += [(each.name, self.projection(each.counts)) for each in self.backgrounds]
         title = f"{self.name or 'Experiment'} {self.description and '— ' + self.description}"
-        return _shown.table(title, rows, _shown.steps(edges, f"counts per unit of {observable}", *series))
+        return shown.table(title, rows, shown.steps(edges, f"counts per unit of {observable}", *series))
 
-    def everywhere(self, counts: ArrayLike) -> Floats:
+    def projection(self, counts: ArrayLike) -> Floats:
         """Counts of all bins of the observable: summed over all other axes, NaN where one is left out.
 
         Parameters
@@ -293,7 +293,7 @@ class Experiment:
         --------
         >>> import cevns_fast as cf
         >>> csi = cf.load("coherent-csi-2017").mask([1])
-        >>> csi.everywhere(csi.observed)[:3].tolist()
+        >>> csi.projection(csi.observed)[:3].tolist()
         [9.0, nan, 24.0]
         """
         found = validate.vector("counts", counts, length=self.n_bins)
@@ -329,7 +329,7 @@ class Experiment:
         >>> axes.get_ylabel()
         'counts per bin'
         """
-        found: Axes = _shown.figures().experiment(self, ax, interaction=interaction, **style)
+        found: Axes = shown.figures().experiment(self, ax, interaction=interaction, **style)
         return found
 
     @property

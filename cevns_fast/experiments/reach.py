@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.responses import (
     GammaSmearing,

@@ -8,6 +8,7 @@ everything that it can be seen to read, and of some of its values, and refuses t
 
 import functools
 import hashlib
+import math
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast._validate import Floats
+from cevns_fast.parallel.once import once
 
 # Packages whose functions do not change: their globals are not looked at.
 _TRUSTED = {"builtins", "cevns_fast", "math", "cmath", "numpy", "scipy", "numba", "functools", "operator", "itertools"}
@@ -36,8 +38,12 @@ class Snapshot:
     """
 
     read: tuple[tuple[str, str], ...]
-    rounded: tuple[str, ...]
     values: tuple[float, ...]
+
+    @once
+    def rounded(self) -> tuple[str, ...]:
+        """The values as strings of so many digits."""
+        return tuple(f"{x:.{_DIGITS}g}" for x in self.values)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Snapshot) and (self.read, self.rounded) == (other.read, other.rounded)
@@ -51,9 +57,12 @@ class Snapshot:
         for path, token in dict(self.read).items():
             if now.get(path, _MISSING) != token:
                 return path
-        with np.errstate(invalid="ignore"):
-            same = np.isclose(self.values, later.values, rtol=_RTOL, atol=0.0, equal_nan=True)
-        return None if same.all() else "what it returns"
+        if len(self.values) != len(later.values):
+            return "what it returns"
+        for x, y in zip(self.values, later.values, strict=True):
+            if x != y and not (abs(x - y) <= _RTOL * abs(y) < math.inf) and not (x != x and y != y):
+                return "what it returns"
+        return None
 
 
 def snapshot(thing: Any, sample: Callable[[], ArrayLike]) -> Snapshot | None:
@@ -65,8 +74,7 @@ def snapshot(thing: Any, sample: Callable[[], ArrayLike]) -> Snapshot | None:
             values = np.asarray(sample(), dtype=np.float64).ravel()
     except Exception:  # outside of its domain a function may do anything; where it is used, that is an error
         values = np.zeros(0)
-    rounded = tuple(f"{x:.{_DIGITS}g}" for x in values.tolist())
-    return Snapshot(tuple(_read(thing, "", {}, 0)), rounded, tuple(values.tolist()))
+    return Snapshot(tuple(_read(thing, "", {}, 0)), tuple(values.tolist()))
 
 
 def is_inert(thing: Any) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cevns_fast import _validate as validate
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import M_MUON, M_PION, SECONDS_PER_DAY, WATT_IN_MEV_PER_SECOND
 from cevns_fast.experiments import spectra

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.data import data_path, read_table
 

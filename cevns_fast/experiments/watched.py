@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from cevns_fast import _validate as validate
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.experiments.snapshots import Snapshot, is_inert, snapshot
 from cevns_fast.experiments.sources import FluxComponent, Source
@@ -22,17 +22,25 @@ class WatchedSource:
         self.taken = taken
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("bare", "taken"):  # while it is unpickled
+        if name.startswith("__") or name in ("bare", "taken"):  # while it is copied
             raise AttributeError(name)
         return getattr(self.bare, name)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The source's own, so that `isinstance` says what the user expects."""
+        return type(self.bare) if "bare" in self.__dict__ else WatchedSource
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return WatchedSource, (self.bare, self.taken)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, WatchedSource):
             return bool(self.bare == other.bare) and self.taken == other.taken
         return bool(self.bare == other)
 
-    def __hash__(self) -> int:
-        return hash((self.bare, self.taken))
+    def __hash__(self) -> int:  # that of what it equals
+        return hash(self.bare)
 
     def __repr__(self) -> str:
         return repr(self.bare)

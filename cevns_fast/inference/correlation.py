@@ -14,7 +14,7 @@ import numpy as np
 from cevns_fast import __version__
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import Evaluator, pack
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts.templates import (
     DEFAULT_RTOL,
@@ -24,6 +24,7 @@ from cevns_fast.counts.templates import (
 )
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference import minima
+from cevns_fast.inference.parameter_planes import likelihood_of, parameter_among, plane_of_parameters
 from cevns_fast.inference.planes import CACHE, EvaluatorProblem, Grid, PlaneProblem, ProfiledProblem
 from cevns_fast.inference.scan_result import Between, Minima, Scan
 from cevns_fast.interactions.process import Exponents, Interaction, spelled_out
@@ -156,9 +157,10 @@ def _triangles(
 
 def correlation_scan(
     experiment: Experiment | Sequence[Experiment],
-    interaction: Interaction | Sequence[Interaction],
+    interaction: Interaction | Sequence[Interaction] | type[Interaction],
     couplings: Sequence[str],
     *axes: Any,
+    fixed: Mapping[str, Any] | None = None,
     profile: Sequence[str] = (),
     phases: Mapping[str, complex] | None = None,
     standard_model: WithStandardModel = True,
@@ -181,9 +183,12 @@ def correlation_scan(
         The values of all couplings that are neither scanned nor profiled are taken from it. A list (of one
         kind, a scan over masses, say) adds a leading axis.
     couplings : sequence of str
-        One, two or three of the interaction's `couplings`, universal (``"C_S"``) or of one quark (``"C_S_u"``).
+        One, two or three of the interaction's `couplings`, universal (``"C_S"``) or of one quark (``"C_S_u"``). One of
+        them may be a parameter that is no coupling, such as ``"m_chi"``; the interaction may then be its kind.
     *axes : array_like
         One grid for each coupling: increasing real numbers, of both signs if wanted.
+    fixed : mapping of str to float, optional
+        Values of other fields, where the interaction is given as a kind.
     profile : sequence of str
         Further couplings over which χ² is minimised at every point.
     phases : mapping of str to complex, optional
@@ -224,8 +229,32 @@ def correlation_scan(
     >>> scan = cf.correlation_scan(cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=40.0), ("C_S", "a_M"), x, y)
     >>> scan.chi2.shape
     (101, 81)
+
+    A mass and a coupling:
+
+    >>> m_chi, a_M = np.linspace(1.0, 50.0, 50), np.linspace(0.0, 1e-3, 41)
+    >>> cf.correlation_scan(cf.load("coherent-csi-2017"), cf.SingletEFT, ("m_chi", "a_M"), m_chi, a_M).chi2.shape
+    (50, 41)
     """
     listed = experiments_of(experiment)
+    structure = parameter_among(interaction, couplings)
+    if structure is not None or isinstance(interaction, type):
+        names, free = validate.names("couplings", couplings), validate.names("profile", profile)
+        if len(axes) != len(names):
+            raise ValueError(f"axes: {len(axes)} grids are given for {len(names)} couplings {names}")
+        grids = tuple(_grid(name, axis) for name, axis in zip(names, axes, strict=True))
+        chunks.check_executor(executor)
+        return plane_of_parameters(
+            likelihood_of(
+                listed, interaction, names, free, grids, structure, fixed or {}, phases=phases,
+                standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol,
+            ),
+            names, free, grids, _target(out, tuple(grid.size for grid in grids)), executor,
+            get_num_threads() if threads is None else checked(threads),
+            None if checkpoint is None else validate.path("checkpoint", checkpoint), progress,
+        )  # fmt: skip
+    if fixed:
+        raise ValueError(f"fixed = {fixed!r}: must be empty, an interaction states its own fields")
     batch = checked_batch(interaction, rtol)
     names, free = _names(type(batch[0]), couplings, profile, phases or {})
     if len(axes) != len(names):

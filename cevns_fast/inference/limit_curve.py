@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
-from cevns_fast import _shown
 from cevns_fast import _validate as validate
+from cevns_fast._support import shown
 from cevns_fast._validate import Floats
 
 if TYPE_CHECKING:
@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
-_ADDED: dict[str, Any] = {"method": "delta_chi2", "expected": None, "masses": None, "mass": "", "provenance": {}}
-# since version 0.1.0, whose pickles lack them
+_ADDED: dict[str, Any] = {
+    "masses": None,
+    "mass": "",
+    "provenance": {},
+    "method": "delta_chi2",
+    "expected": None,
+}  # since version 0.1.0, whose pickles lack them
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,15 +42,15 @@ class LimitCurve:
     chi2_min : float64[n]
     delta_chi2 : float
         The threshold; for other methods than that of Δχ², Wilks' for their confidence level.
-    method : {"delta_chi2", "feldman-cousins", "cls"}
-    expected : float64[5, n] or None
-        If asked for, limits that data of the Standard Model alone would set, at −2, −1, 0, 1 and 2 standard deviations.
     masses : float64[n] or None
         The mass in which the interactions differ, MeV; of a single one its first mass.
     mass : str
         Its name, such as "m_chi"; "" if there is none.
     provenance : mapping of str to str
         Version, experiments, interactions and settings.
+    method : {"delta_chi2", "feldman-cousins", "cls"}
+    expected : float64[5, n] or None
+        If asked for, limits that data of the Standard Model alone would set, at −2, −1, 0, 1 and 2 standard deviations.
     """
 
     coupling: str
@@ -54,11 +59,11 @@ class LimitCurve:
     best_fit: Floats
     chi2_min: Floats
     delta_chi2: float
-    method: str = "delta_chi2"
-    expected: Floats | None = None
     masses: Floats | None = None
     mass: str = ""
     provenance: Mapping[str, str] = field(default_factory=dict)
+    method: str = "delta_chi2"
+    expected: Floats | None = None
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(_ADDED | dict(state))
@@ -88,7 +93,7 @@ class LimitCurve:
         finite = self.upper[np.isfinite(self.upper)]
         low, high = (self.masses.min(), self.masses.max()) if self.masses is not None else (0.0, 0.0)
         many = "limit" if self.upper.size == 1 else "limits"
-        return _shown.line(
+        return shown.line(
             f"LimitCurve of {self.coupling}:",
             " + ".join(self.experiments),
             self.level,
@@ -107,7 +112,7 @@ class LimitCurve:
             ends = f"{self.masses.min():.4g} to {self.masses.max():.4g}"
             rows[f"{self.mass} (MeV)"] = f"{ends}, {self.masses.size} values"
             order = np.argsort(self.masses)
-            picture = _shown.curves(
+            picture = shown.curves(
                 self.masses[order], f"largest |{self.coupling}| over {self.mass}, logarithmic", ("", self.upper[order]),
                 log=True,
             )  # fmt: skip
@@ -116,7 +121,7 @@ class LimitCurve:
             where = f" at {self.mass} = {self.masses[best]:.4g} MeV" if self.masses is not None else ""
             rows["strongest limit"] = f"{self.upper[best]:.4g}{where}"
         rows["interactions"] = self.provenance.get("interactions", "unknown")
-        return _shown.table(f"Limits on |{self.coupling}|", rows, picture)
+        return shown.table(f"Limits on |{self.coupling}|", rows, picture)
 
     def to_xarray(self) -> "xarray.Dataset":
         """The limits as a labelled dataset over the mass.
@@ -124,8 +129,8 @@ class LimitCurve:
         Returns
         -------
         xarray.Dataset
-            `upper`, `best_fit`, `chi2_min` over the mass, `expected` over line and mass (no lines unless asked for),
-            and `allowed` over mass, interval and end, NaN where an interaction has fewer intervals than another.
+            `upper`, `best_fit`, `chi2_min` over the mass, and `allowed` over mass, interval and end, NaN where an
+            interaction has fewer intervals than another.
 
         Raises
         ------
@@ -151,10 +156,13 @@ class LimitCurve:
         allowed = np.full((self.upper.size, max(map(len, self.intervals), default=0), 2), np.nan)
         for i, ranges in enumerate(self.intervals):
             allowed[i, : len(ranges)] = ranges
-        expected = np.full((0, self.upper.size), np.nan) if self.expected is None else self.expected
+        expected = {}
+        if self.expected is not None:
+            expected["expected"] = (("sigma", along), self.expected, {"units": "1", "coupling": self.coupling})
+            coordinates["sigma"] = ("sigma", np.arange(-2.0, 3.0), {"units": "1", "long_name": "standard deviations"})
         return xarray.Dataset(
             {
-                "expected": (("line", along), expected, {"units": "1", "long_name": f"expected |{self.coupling}|"}),
+                **expected,
                 "upper": (along, self.upper, {"units": "1", "long_name": f"largest allowed |{self.coupling}|"}),
                 "best_fit": (along, self.best_fit, {"units": "1", "coupling": self.coupling}),
                 "chi2_min": (along, self.chi2_min, {"units": "1"}),
@@ -163,8 +171,9 @@ class LimitCurve:
             coordinates,
             attrs={
                 "coupling": self.coupling,
-                **{"delta_chi2": repr(self.delta_chi2), "method": self.method},
+                "delta_chi2": repr(self.delta_chi2),
                 **self.provenance,
+                "method": self.method,
             },
         )
 
@@ -246,7 +255,7 @@ class LimitCurve:
         >>> axes.get_xscale(), axes.get_legend_handles_labels()[1]
         ('log', ['coherent-csi-2017, 90% CL'])
         """
-        found: Axes = _shown.figures().limit_curve(self, ax, **style)
+        found: Axes = shown.figures().limit_curve(self, ax, **style)
         return found
 
 
@@ -290,7 +299,7 @@ def open_limits(path: str | Path) -> LimitCurve:
 
     dataset = scan_file.load(validate.path("path", path), scan_file.checked_limits)
     along = str(dataset["upper"].dims[0])
-    mass = next(iter(map(str, dataset.coords)), "")
+    mass = next((str(name) for name in dataset.coords if name != "sigma"), "")
     allowed = dataset["allowed"].transpose(along, "interval", "end").values
     return LimitCurve(
         coupling=str(dataset.attrs["coupling"]),
@@ -299,9 +308,9 @@ def open_limits(path: str | Path) -> LimitCurve:
         best_fit=np.asarray(dataset["best_fit"].values),
         chi2_min=np.asarray(dataset["chi2_min"].values),
         delta_chi2=float(dataset.attrs["delta_chi2"]),
-        method=str(dataset.attrs["method"]),
-        expected=lines if len(lines := np.asarray(dataset["expected"].transpose("line", along).values)) else None,
         masses=np.asarray(dataset[mass].values) if mass else None,
         mass=mass,
-        provenance={str(key): str(value) for key, value in dataset.attrs.items()},
+        provenance={str(key): str(value) for key, value in dataset.attrs.items() if key != "method"},
+        method=str(dataset.attrs.get("method", "delta_chi2")),
+        expected=np.asarray(dataset["expected"].values) if "expected" in dataset else None,
     )

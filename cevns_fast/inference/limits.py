@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cevns_fast import __version__, _shown
+from cevns_fast import __version__
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import Evaluator, pack
+from cevns_fast._support import shown
 from cevns_fast._validate import Floats
 from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, checked_batch
 from cevns_fast.experiments.experiment import Experiment
@@ -155,12 +156,11 @@ def limit_scan(
             "experiments": ", ".join(like.described),
             "interactions": spelled_out(batch[0]) if len(batch) == 1 else _ends(batch),
             "coupling": coupling,
-            "phase": _shown.number(phase, digits=17),
+            "phase": shown.number(phase, digits=17),
             "standard_model": spelled_out(like.standard_model),
             "statistic": str(like.statistic),
             "nuisances": ", ".join(like.nuisance_names),
             "delta_chi2": repr(level),
-            "method": method,
             "rtol": repr(float(rtol)),
         },
     )

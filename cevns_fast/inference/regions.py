@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from cevns_fast._support import shown
 from cevns_fast._validate import Floats
 
 DeltaChi2 = Callable[[Floats], Floats]  # Δχ² at points, float64[k, 2] -> float64[k]
@@ -79,6 +80,30 @@ class Contours:
     correlation: float = math.nan
     finer: bool = False
     resolved: bool = True
+
+    def __repr__(self) -> str:
+        """Threshold, area and pieces."""
+        if not self.resolved:
+            return shown.line("Contours:", f"delta chi2 <= {self.level:.4g}", "thinner than the grid")
+        pieces = sum(not ring.hole for ring in self.rings)
+        edge = "clipped by the grid" if self.clipped else ""
+        return shown.line(
+            "Contours:", f"delta chi2 <= {self.level:.4g}", f"{pieces} piece{'s' * (pieces != 1)}",
+            f"area {self.area:.4g}", edge,
+        )  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        """A table, and the boundaries."""
+        rows = {
+            "Δχ²": f"up to {self.level:.4g}",
+            "area": f"{self.area:.4g}" if self.resolved else "not resolved",
+            "correlation": f"{self.correlation:.3g}",
+            "reaches the edge of the grid": "yes" if self.clipped else "no",
+        }
+        gap = np.full((1, 2), np.nan)
+        lines = [np.concatenate([ring.points, ring.points[:1], gap]) for ring in self.rings]
+        points = np.concatenate([gap, *lines])
+        return shown.table("Allowed region", rows, shown.curves(points[:, 0], "boundary", ("", points[:, 1])))
 
     @property
     def area(self) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from cevns_fast import _files
+from cevns_fast._support import files
 
 if TYPE_CHECKING:
     import xarray
@@ -25,9 +25,9 @@ def save(dataset: "xarray.Dataset", path: str | Path, *, overwrite: bool) -> Pat
     """Write a scan's dataset, with its checksum."""
     target = Path(path)
     h5netcdf, xarray = _packages("save")
-    _files.refuse_existing([target], overwrite=overwrite, how="overwrite=True")
+    files.refuse_existing([target], overwrite=overwrite, how="overwrite=True")
     sealed = dataset.assign_attrs({CHECKSUM: _checksum(dataset)})
-    with _files.whole(target, overwrite=overwrite) as file:
+    with files.whole(target, overwrite=overwrite) as file:
         patient = _Patient(file)
         with h5netcdf.File(patient, "w") as opened:
             sealed.dump_to_store(xarray.backends.H5NetCDFStore(opened))
@@ -192,10 +192,10 @@ def _checked(raw: "xarray.Dataset") -> "xarray.Dataset":
 
 def checked_limits(raw: "xarray.Dataset") -> "xarray.Dataset":
     """The dataset of a limit curve with its mass as the only coordinate; `ValueError` if it is none, or changed."""
-    needed = {"upper", "best_fit", "chi2_min", "allowed", "expected"}
-    if not needed <= set(raw.variables) or not {"coupling", "delta_chi2", "method"} <= set(raw.attrs):
+    needed = {"upper", "best_fit", "chi2_min", "allowed"}
+    if not needed <= set(raw.variables) or not {"coupling", "delta_chi2"} <= set(raw.attrs):
         raise ValueError("it has no limits")
-    dataset = raw.set_coords([name for name in raw.variables if name not in needed])
+    dataset = raw.set_coords([name for name in raw.variables if name not in needed | {"expected"}])
     dataset = dataset.transpose(..., "interval", "end")
     for variable in dataset.variables.values():
         for attribute in _OF_THE_FORMAT:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
-from cevns_fast import _shown
 from cevns_fast import _validate as validate
+from cevns_fast._support import shown
 from cevns_fast._validate import Floats
 from cevns_fast.inference import regions
 from cevns_fast.inference.confidence import threshold
@@ -263,7 +263,7 @@ class Scan:
         axes = [f"{n} {a[0]:.4g} to {a[-1]:.4g}" for n, a in zip(self.couplings, self.axes, strict=True)]
         lowest = f"chi2 from {np.min(self.chi2):.5g}" if self.chi2.size else ""
         experiments = self.provenance.get("experiments", "").replace(", ", " + ")
-        return _shown.line("Scan:", experiments, *axes, f"{size} points", lowest).replace("Scan:,", "Scan:")
+        return shown.line("Scan:", experiments, *axes, f"{size} points", lowest).replace("Scan:,", "Scan:")
 
     def _repr_html_(self) -> str:
         """A table, and the regions around the grid's lowest point: nothing is searched for it."""
@@ -277,11 +277,11 @@ class Scan:
         first = self.chi2 if self.chi2.ndim == len(self.axes) else self.chi2[0]
         above, picture = first - np.min(first), ""
         if len(self.axes) == 1:
-            picture = _shown.curves(self.axes[0], f"Δχ² over {self.couplings[0]}", ("", above))
+            picture = shown.curves(self.axes[0], f"Δχ² over {self.couplings[0]}", ("", above))
         elif len(self.axes) == 2:
             levels = [threshold(cl, None, 2) for cl in (0.68, 0.90, 0.95)]
-            picture = _shown.plane(above, levels, f"{self.couplings[1]} over {self.couplings[0]}, 68, 90, 95% CL")
-        return _shown.table("Scan", rows, picture)
+            picture = shown.plane(above, levels, f"{self.couplings[1]} over {self.couplings[0]}, 68, 90, 95% CL")
+        return shown.table("Scan", rows, picture)
 
     def plot(self, ax: "Axes | None" = None, **style: Any) -> "Axes":
         """Draw Δχ² of one coupling, or the regions of two that are allowed at 68, 90 and 95% CL.
@@ -315,7 +315,7 @@ class Scan:
         >>> axes.get_legend_handles_labels()[1]
         ['90% CL', 'best fit']
         """
-        found: Axes = _shown.figures().scan(self, ax, **style)
+        found: Axes = shown.figures().scan(self, ax, **style)
         return found
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -381,7 +381,7 @@ def open_scan(path: str | Path) -> Scan:
             couplings=_by_attribute(dataset, "coupling"),
             nuisances=_by_attribute(dataset, "nuisance"),
         ),
-        masses=np.asarray(dataset["m_chi"].values) if "m_chi" in dataset.coords else None,
+        masses=np.asarray(dataset["m_chi"].values) if "m_chi" in set(dataset.coords) - set(couplings) else None,
         provenance={str(key): str(value) for key, value in dataset.attrs.items()},
     )
     if "p_value" not in dataset:

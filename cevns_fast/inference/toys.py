@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cevns_fast import _shown
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VARIANCE, Evaluator, pack
 from cevns_fast._kernels.toys import Plan, Truth
+from cevns_fast._support import shown
 from cevns_fast._validate import Floats
 from cevns_fast.inference import minima
 from cevns_fast.likelihood.likelihood import Likelihood, function_of
@@ -50,11 +50,11 @@ class BestFit:
 
     def __repr__(self) -> str:
         """χ² and parameters, four digits."""
-        return _shown.line("BestFit:", f"chi2 = {self.chi2:.5g}", *(f"{k} = {v:.4g}" for k, v in self.theta.items()))
+        return shown.line("BestFit:", f"chi2 = {self.chi2:.5g}", *(f"{k} = {v:.4g}" for k, v in self.theta.items()))
 
     def _repr_html_(self) -> str:
         """A table of them."""
-        return _shown.table("Best fit", {"χ²": f"{self.chi2:.5g}", **self.theta})
+        return shown.table("Best fit", {"χ²": f"{self.chi2:.5g}", **self.theta})
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class GoodnessOfFit:
 
     def __repr__(self) -> str:
         """χ² and p-value."""
-        return _shown.line(
+        return shown.line(
             "GoodnessOfFit:", f"chi2 = {self.best_fit.chi2:.5g}",
             f"p = {self.p_value:.4g} ± {self.uncertainty:.2g} of {self.toy_chi2.size} toys",
         )  # fmt: skip
@@ -94,7 +94,7 @@ class GoodnessOfFit:
             "toys": self.toy_chi2.size,
             **self.best_fit.theta,
         }
-        return _shown.table("Goodness of fit", rows, _shown.steps(edges, "minimal χ²", ("toys", counts)))
+        return shown.table("Goodness of fit", rows, shown.steps(edges, "minimal χ²", ("toys", counts)))
 
     def plot(self, ax: "Axes | None" = None, **style: Any) -> "Axes":
         """Draw the distribution of the toys' minimal χ², and where the data's is.
@@ -110,7 +110,7 @@ class GoodnessOfFit:
         -------
         matplotlib.axes.Axes
         """
-        found: Axes = _shown.figures().goodness_of_fit(self, ax, **style)
+        found: Axes = shown.figures().goodness_of_fit(self, ax, **style)
         return found
 
 
@@ -145,8 +145,8 @@ class FeldmanCousins:
     def __repr__(self) -> str:
         """How many points are allowed."""
         n, toys = self.toy_delta_chi2.shape
-        return _shown.line(
-            "FeldmanCousins:", f"{n} points of {_shown.number(self.names)}",
+        return shown.line(
+            "FeldmanCousins:", f"{n} points of {shown.number(self.names)}",
             f"{int(np.sum(self.allowed))} allowed", f"{toys} toys each",
         )  # fmt: skip
 
@@ -159,9 +159,9 @@ class FeldmanCousins:
         if len(self.names) == 1:
             order = np.argsort(self.points[:, 0])
             both = ("Δχ²", self.delta_chi2[order]), ("critical", self.critical[order])
-            picture = _shown.curves(self.points[order, 0], self.names[0], *both)
+            picture = shown.curves(self.points[order, 0], self.names[0], *both)
         rows = {"toys at each point": self.toy_delta_chi2.shape[1]}
-        return _shown.table("Feldman–Cousins", rows, _shown.grid(columns), picture)
+        return shown.table("Feldman–Cousins", rows, shown.grid(columns), picture)
 
     def plot(self, ax: "Axes | None" = None, **style: Any) -> "Axes":
         """Draw Δχ² of the data and the critical one along the points; in two parameters, the allowed points.
@@ -182,7 +182,7 @@ class FeldmanCousins:
         ValueError
             If the points have more than two parameters.
         """
-        found: Axes = _shown.figures().feldman_cousins(self, ax, **style)
+        found: Axes = shown.figures().feldman_cousins(self, ax, **style)
         return found
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from cevns_fast import _validate as validate
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast.constants import ALPHA, G_FERMI, M_ELECTRON, MEV2_CM2
 from cevns_fast.interactions.neutral_current import NeutralCurrent, currents_of, hermitian, of_beam
 from cevns_fast.interactions.nsi import PLACES, check_entry, symbol

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast.constants import G_FERMI
 from cevns_fast.interactions import weak_couplings
 from cevns_fast.interactions.process import (

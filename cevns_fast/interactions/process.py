@@ -22,9 +22,9 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from cevns_fast import _shown
 from cevns_fast import _validate as validate
-from cevns_fast._remember import remember
+from cevns_fast._support import shown
+from cevns_fast._support.remember import remember
 from cevns_fast.nuclear.electrons import Electron
 from cevns_fast.nuclear.nuclei import Nuclide
 
@@ -201,6 +201,8 @@ class Interaction(ABC):
     coupling_ranges: ClassVar[Mapping[str, tuple[float, float, float]]] = {}
     #: The couplings that `templates` opens if it is not told which.
     default_couplings: ClassVar[tuple[str, ...]] = ()
+    #: Whether a notebook shows dσ/dT; not where that takes time.
+    is_drawn: ClassVar[bool] = True
 
     @classmethod
     @abstractmethod
@@ -264,22 +266,22 @@ class Interaction(ABC):
     def __repr__(self) -> str:
         """How it was made: without what is as it is by default, and with plain numbers."""
         stated = [
-            f"{f.name}={_shown.plain(getattr(self, f.name))!r}"
+            f"{f.name}={shown.plain(getattr(self, f.name))!r}"
             for f in _shown_fields(self)
             if not _is_default(getattr(self, f.name), f.default)
         ]
         return f"{type(self).__name__}({', '.join(stated)})"
 
     def _repr_html_(self) -> str:
-        """A table of all fields, and of what couplings are."""
-        values = {f.name: _shown.plain(getattr(self, f.name)) for f in _shown_fields(self)}
+        """A table of all fields and of what couplings are, and dσ/dT."""
+        values = {f.name: shown.plain(getattr(self, f.name)) for f in _shown_fields(self)}
         meaning = {name: words for name, words in self.open_couplings.items() if name in values}
         rows = {
-            name + (" (MeV)" if name.startswith("m_") else ""): _shown.number(value)
+            name + (" (MeV)" if name.startswith("m_") else ""): shown.number(value)
             + (f" — {meaning[name]}" if name in meaning else "")
             for name, value in values.items()
         }  # fmt: skip
-        return _shown.table(type(self).__name__, rows)
+        return shown.table(type(self).__name__, rows, shown.cross_section(self) if self.is_drawn else "")
 
     @classmethod
     def check_couplings(cls, couplings: Iterable[str], phases: Mapping[str, complex]) -> tuple[str, ...]:
@@ -352,7 +354,7 @@ def spelled_out(value: Any) -> str:
     """An interaction with every field, for provenance: defaults may change, what was computed does not."""
     if not isinstance(value, Interaction):
         return repr(value)
-    stated = (f"{f.name}={_shown.plain(getattr(value, f.name))!r}" for f in _shown_fields(value))
+    stated = (f"{f.name}={shown.plain(getattr(value, f.name))!r}" for f in _shown_fields(value))
     return f"{type(value).__name__}({', '.join(stated)})"
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from cevns_fast import _validate as validate
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast.interactions.process import (
     FLAVOURS,
     AmplitudePolynomial,

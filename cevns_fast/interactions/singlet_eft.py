@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from cevns_fast import _validate as validate
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast.constants import ALPHA, G_FERMI, M_W, SIN2_THETA_W
 from cevns_fast.interactions.process import (
     FLAVOURS,

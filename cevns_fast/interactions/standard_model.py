@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from cevns_fast import _validate as validate
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast.constants import G_FERMI, SIN2_THETA_W, SIN2_THETA_W_LOW_ENERGY
 from cevns_fast.data import data_path, read_table
 from cevns_fast.interactions import weak_couplings

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self, cast
 import numpy as np
 
 from cevns_fast import _validate as validate
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast.constants import G_FERMI, M_NEUTRON, M_PROTON, SIN2_THETA_W
 from cevns_fast.interactions.loop_functions import F_G, loop_functions
 from cevns_fast.interactions.process import (

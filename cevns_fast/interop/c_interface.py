@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from cevns_fast import _files, _kernels
+from cevns_fast import _kernels
 from cevns_fast import _validate as validate
+from cevns_fast._support import files
 
 SOURCES = (
     "likelihood.c",
@@ -14,7 +15,7 @@ SOURCES = (
     "likelihood_model.c",
     "likelihood_read.c",
 )
-FILES = ("cevns_fast.h", "likelihood.h", "machine.h", *SOURCES)
+FILES = ("cevns_fast.h", "likelihood.h", "machine.h", *SOURCES, "CMakeLists.txt")
 COMPILE = f"cc -O3 -fPIC -shared {' '.join(SOURCES)} -lm -o libcevns_fast.so"
 
 
@@ -33,7 +34,7 @@ def write_c_interface(directory: str | Path, *, overwrite: bool = False) -> tupl
     tuple of Path
         ``cevns_fast.h``, which a program includes, and what it needs: ``likelihood.h`` and ``likelihood*.c``, C99
         without dependencies, for ``cc -O3 -fPIC -shared likelihood*.c -lm -o libcevns_fast.so``, or to be compiled
-        into the program.
+        into the program. ``CMakeLists.txt`` makes and installs a CMake package and a pkg-config file of it.
 
     Raises
     ------
@@ -46,13 +47,13 @@ def write_c_interface(directory: str | Path, *, overwrite: bool = False) -> tupl
     >>> import cevns_fast as cf
     >>> with tempfile.TemporaryDirectory() as directory:
     ...     [path.name for path in cf.write_c_interface(directory)][:3]
-    ['cevns_fast.h', 'likelihood.h', 'likelihood.c']
+    ['cevns_fast.h', 'likelihood.h', 'machine.h']
     """
     directory, overwrite = validate.path("directory", directory), validate.flag("overwrite", overwrite)
     if directory.exists() and not directory.is_dir():
         raise ValueError(f"directory = {str(directory)!r}: is a file, must be a folder")
     source = Path(_kernels.__path__[0])
     paths = tuple(Path(directory) / name for name in FILES)
-    _files.refuse_existing(paths, overwrite=overwrite, how="overwrite=True (--force)")
-    _files.write({path: (source / path.name).read_bytes() for path in paths}, overwrite=overwrite)
+    files.refuse_existing(paths, overwrite=overwrite, how="overwrite=True (--force)")
+    files.write({path: (source / path.name).read_bytes() for path in paths}, overwrite=overwrite)
     return paths

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cevns_fast._moved import public
+from cevns_fast._support.moved import public
 
 
 def __getattr__(name: str) -> Any:

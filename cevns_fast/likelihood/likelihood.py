@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cevns_fast import _files, _shown
 from cevns_fast import _validate as validate
+from cevns_fast._support import files, shown
 from cevns_fast._validate import Floats
 from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel
 from cevns_fast.experiments.experiment import Experiment
@@ -127,10 +127,10 @@ class Likelihood:
 
     def __repr__(self) -> str:
         """Experiments, statistic and parameters."""
-        free = f"free {_shown.number([p.name for p in self.parameters])}" if self.parameters else ""
-        return _shown.line(
+        free = f"free {shown.number([p.name for p in self.parameters])}" if self.parameters else ""
+        return shown.line(
             "Likelihood:", " + ".join(self._assembly.described), f"{sum(e.n_bins for e in self.experiments)} bins",
-            _shown.number(self.statistic), free, f"{len(self.nuisance_names)} nuisances",
+            shown.number(self.statistic), free, f"{len(self.nuisance_names)} nuisances",
         )  # fmt: skip
 
     def _repr_html_(self) -> str:
@@ -149,11 +149,11 @@ class Likelihood:
             "": [p.description for p in self.parameters],
         }
         pictures = [
-            _shown.steps(np.arange(each.n_bins + 1.0), f"{each.name}, counts per bin", ("data", each.observed))
+            shown.steps(np.arange(each.n_bins + 1.0), f"{each.name}, counts per bin", ("data", each.observed))
             for each in self.experiments[:4]
             if each.observed is not None
         ]
-        return _shown.table("Likelihood", rows, _shown.grid(free) if self.parameters else "", *pictures)
+        return shown.table("Likelihood", rows, shown.grid(free) if self.parameters else "", *pictures)
 
     @property
     def nuisance_names(self) -> tuple[str, ...]:
@@ -234,7 +234,8 @@ class Likelihood:
         ValueError
             If the number of arrays or bins is wrong, or a count is not finite.
         """
-        arrays = [validate.array("counts", each) for each in counts]
+        given = validate.sequence("counts", counts, object, "arrays, one for each experiment")
+        arrays = [validate.array("counts", each) for each in given]
         if [each.shape for each in arrays] != [(e.n_bins,) for e in self.experiments]:
             raise ValueError(f"counts: have shapes {[each.shape for each in arrays]}, must be bins of each experiment")
         return self._assembly.named(self._interactions.of_counts(np.concatenate(arrays)[None])[1][0])
@@ -303,8 +304,8 @@ class Likelihood:
 
         Notes
         -----
-        Where variances are fixed and nuisances scale signals alone, points are evaluated side by side, in vectors of
-        the processor.
+        Where variances are fixed and nuisances scale signals alone, points are evaluated side by side in vectors of the
+        processor.
 
         Examples
         --------
@@ -372,7 +373,7 @@ class Likelihood:
         if path.is_dir():
             raise ValueError(f"path = {str(path)!r}: is a folder, must be a file")
         numbers = self._of_parameters().exported()
-        _files.write({path: np.concatenate([[float(numbers.size)], numbers]).tobytes()}, overwrite=True)
+        files.write({path: np.concatenate([[float(numbers.size)], numbers]).tobytes()}, overwrite=True)
 
     def _of_parameters(self) -> OfParameters:
         """The function of parameters, if this is one."""
@@ -389,7 +390,8 @@ class Likelihood:
 
     def _split(self, counts: Any) -> list[Floats]:
         """Counts for each experiment."""
-        given = [counts] if len(self.experiments) == 1 else list(counts)
+        several = len(self.experiments) > 1
+        given = validate.sequence("counts", counts, object, "arrays, one for each experiment") if several else [counts]
         if len(given) != len(self.experiments):
             raise ValueError(f"counts: has {len(given)} entries, must have one for each experiment")
         arrays = []

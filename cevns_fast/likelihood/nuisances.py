@@ -167,7 +167,7 @@ class BackgroundShape:
     """What changes the shape of a background.
 
     Counts B of the background become B + a (up − down)/2 + g(a) ((up + down)/2 − B) for a of unit variance, with
-    g = |a| beyond ±1 and a polynomial of degree 6 between, which joins with two derivatives.
+    g = ``|a|`` beyond ±1 and a polynomial of degree 6 between, which joins with two derivatives.
 
     Attributes
     ----------

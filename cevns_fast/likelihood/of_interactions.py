@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cevns_fast._kernels.likelihood import Block, Evaluator, pack
-from cevns_fast._remember import Memory, remember
+from cevns_fast._support.remember import Memory, remember
 from cevns_fast._validate import Floats
 from cevns_fast.interactions.process import Interaction
 from cevns_fast.likelihood.assembly import Assembly

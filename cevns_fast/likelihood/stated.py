@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.shared import BackgroundVariation, SharedNuisance, SharedScale, SignalVariation
 from cevns_fast.likelihood.nuisances import (

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cevns_fast import _validate as validate
-from cevns_fast._remember import remember
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import ATOMIC_MASS_UNIT, AVOGADRO, M_ELECTRON
 from cevns_fast.data import data_path, read_table

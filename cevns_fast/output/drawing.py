@@ -67,6 +67,10 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+# Letters of a title that fit above a column.
+_LINE = 52
+
+
 @dataclass(frozen=True, eq=False)
 class Curve:
     """A line of a figure.
@@ -261,6 +265,20 @@ def _saved(figure: "Figure", kind: str, metadata: dict[str, Any]) -> bytes:
     with style():
         figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()
+
+
+def in_lines(parts: Sequence[str], separator: str = ", ") -> str:
+    """Parts of a title, as many in a line as fit above a column; formulas are about half as long as their source."""
+    lines: list[str] = []
+    for part in parts:
+        longer = separator.join([*lines[-1:], part])
+        if lines and len(longer) - longer.count("$") - longer.count("\\") * 3 <= _LINE:
+            lines[-1] = longer
+        else:
+            if lines:
+                lines[-1] += separator.rstrip()
+            lines.append(part)
+    return "\n".join(lines)
 
 
 def coupling_symbol(name: str, *, signed: bool = False) -> str:

@@ -83,20 +83,20 @@ def experiment(
     -------
     matplotlib.axes.Axes
     """
-    axes, measured = _axes(ax), measurement_of(of)
+    axes, measured, seen = _axes(ax), measurement_of(of), of.projection
     edges = np.array(of.detector.bins)
     widths = per_unit(edges)
     divisor = np.ones(edges.size - 1) if widths is None else widths
     expected = standard_model_counts(of, True)
     total = expected if interaction is None else event_rate(of, interaction)
     variance = measured.variance if not measured.predicts_variance else total + measured.background_variance
-    data, error = of.everywhere(measured.data), np.sqrt(of.everywhere(variance))
+    data, error = seen(measured.data), np.sqrt(seen(variance))
     points: dict[str, Any] = {"fmt": "o", "color": "black", "markersize": 3, "linewidth": 0.8, "zorder": 3} | style
     label = "simulated data" if of.observed is None else "data"
     points.setdefault("label", label if not of.backgrounds else f"{label} less backgrounds")
     centres = (edges[:-1] + edges[1:]) / 2
     if residuals:
-        pulls = np.divide(data - of.everywhere(total), error, out=np.full(data.size, np.nan), where=error > 0)
+        pulls = np.divide(data - seen(total), error, out=np.full(data.size, np.nan), where=error > 0)
         axes.axhline(0.0, color="0.5", linewidth=0.8)
         axes.errorbar(centres, pulls, yerr=1.0, **points)
         axes.set(ylabel="(data − prediction)/σ")
@@ -109,9 +109,7 @@ def experiment(
         if backgrounds:
             lines |= background_counts(of)
         for (name, counts), (color, dashes) in zip(lines.items(), LOOKS, strict=False):
-            axes.stairs(
-                of.everywhere(counts) / divisor, edges, baseline=None, color=color, linestyle=dashes, label=name
-            )
+            axes.stairs(seen(counts) / divisor, edges, baseline=None, color=color, linestyle=dashes, label=name)
         axes.set(ylabel=counts_label(of))
         axes.legend(title=f"{of.name} (approximate)" if of.approximate else of.name or None)
     axes.set(xlabel=of.detector.response.observable, xlim=(edges[0], edges[-1]))
@@ -121,7 +119,7 @@ def experiment(
 
 
 def limit_curve(of: LimitCurve, ax: "Axes | None" = None, *, filled: bool = False, **style: Any) -> "Axes":
-    """The largest allowed coupling over the mass; where there is no bound, no line."""
+    """The largest allowed coupling over the mass; where there is no bound, no line. Expected limits are bands."""
     if of.masses is None:
         raise ValueError("masses = None: a curve needs interactions that differ in a mass")
     axes, order = _axes(ax), np.argsort(of.masses)
@@ -132,6 +130,11 @@ def limit_curve(of: LimitCurve, ax: "Axes | None" = None, *, filled: bool = Fals
         style.setdefault("marker", "o")
     (line,) = axes.plot(x, y, **style)
     axes.set(xscale="log", yscale="log")
+    if of.expected is not None:
+        bands = np.where(np.isfinite(of.expected), of.expected, np.nan)[:, order]
+        for lower, upper, opacity in ((0, 4, 0.15), (1, 3, 0.25)):
+            axes.fill_between(x, bands[lower], bands[upper], color=line.get_color(), alpha=opacity, linewidth=0)
+        axes.plot(x, bands[2], color=line.get_color(), linestyle="dashed", linewidth=0.8, label="expected, 1σ and 2σ")
     if filled:
         low, high = axes.get_ylim()
         axes.fill_between(x, y, high, color=line.get_color(), alpha=0.15, linewidth=0)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cevns_fast import _files
+from cevns_fast._support import files
 from cevns_fast.papers import PAPERS, page, paper
 from cevns_fast.papers.page import Chapter
 
@@ -25,10 +25,10 @@ def write(directory: Path, *, overwrite: bool = False) -> tuple[Chapter, ...]:
         If a file exists and may not be overwritten; nothing is written then.
     """
     found = {name: paper(name) for name in PAPERS}
-    files = [path for name, each in found.items() for path in each.files(directory / name)]
-    _files.refuse_existing([*files, *(directory / name for name in REPORTS)], overwrite=overwrite)
+    figures = [path for name, each in found.items() for path in each.files(directory / name)]
+    files.refuse_existing([*figures, *(directory / name for name in REPORTS)], overwrite=overwrite)
     chapters = tuple(
         Chapter(name, each, tuple(each.write(directory / name, overwrite=overwrite))) for name, each in found.items()
     )
-    _files.write({directory / name: render(chapters) for name, render in REPORTS.items()}, overwrite=overwrite)
+    files.write({directory / name: render(chapters) for name, render in REPORTS.items()}, overwrite=overwrite)
     return chapters

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from cevns_fast import _files
+from cevns_fast._support import files
 from cevns_fast.output import drawing
 from cevns_fast.output.tables import Sheet
 
@@ -224,7 +224,7 @@ class Paper:
         FileExistsError
             If a file exists and may not be overwritten; nothing is written then.
         """
-        _files.refuse_existing(self.files(directory), overwrite=overwrite)
+        files.refuse_existing(self.files(directory), overwrite=overwrite)
         return [_write(part, directory, overwrite) for part in self._parts()]
 
     def _parts(self) -> tuple[PaperFigure | PaperTable, ...]:
@@ -241,7 +241,7 @@ def _write(part: PaperFigure | PaperTable, directory: Path, overwrite: bool) -> 
             contents[directory / f"{part.name}{suffix}"] = content
     except Exception as error:
         failure = error
-    _files.write(contents, overwrite=overwrite)
+    files.write(contents, overwrite=overwrite)
     return Made(part, data, tuple(contents), failure)
 
 

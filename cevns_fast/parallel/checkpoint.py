@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cevns_fast import _files
+from cevns_fast._support import files
 
 MANIFEST = "manifest.json"
 _OURS = rf"{re.escape(MANIFEST)}|chunk-\d{{6,}}\.bin"
@@ -37,15 +37,15 @@ class Checkpoint:
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / MANIFEST
         if not path.exists():
-            if not all(_files.is_aside(each, _OURS) or each == path for each in directory.iterdir()):
+            if not all(files.is_aside(each, _OURS) or each == path for each in directory.iterdir()):
                 raise ValueError(f"checkpoint = {str(directory)!r}: is not empty and holds no {MANIFEST}")
             try:
-                _files.write_part(path, json.dumps(manifest, indent=1).encode(), overwrite=False)
+                files.write_part(path, json.dumps(manifest, indent=1).encode(), overwrite=False)
             except FileExistsError:  # by another process, in this moment: it may not be of this scan
                 pass
         self._compare(path, manifest)
         for each in directory.glob("*.tmp"):
-            if _files.is_left_over(each, _OURS):
+            if files.is_left_over(each, _OURS):
                 each.unlink(missing_ok=True)
 
     @staticmethod
@@ -82,4 +82,4 @@ class Checkpoint:
 
     def write(self, index: int, values: NDArray[np.float64]) -> None:
         """Write a chunk of C-contiguous values."""
-        _files.write_part(self._path(index), hashlib.sha256(values.data).digest(), values.data)
+        files.write_part(self._path(index), hashlib.sha256(values.data).digest(), values.data)

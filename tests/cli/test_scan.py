@@ -47,6 +47,18 @@ def test_sensible_without_options(run, tmp_path, csi):
     assert width(tmp_path / f"{STEM}.png") >= 600
 
 
+def test_an_axis_of_masses(run, tmp_path, csi):
+    axes = ("--x", "2:45:31", "--y", "-1e-3:1e-3:41")
+    status, out, _ = run("scan", "m_chi", "a_M", *axes)
+    name = "results/scan-coherent-csi-2017-m_chi-a_M"
+    assert status == 0 and out.splitlines()[-1] == f"written: {name}.nc, {name}.png"
+    found = cf.open_scan(tmp_path / f"{name}.nc")
+    expected = cf.correlation_scan(csi, cf.SingletEFT, ("m_chi", "a_M"), *found.axes)
+    assert np.array_equal(found.chi2, expected.chi2)
+    status, _, err = run("scan", "m_chi", "a_M", "--y", "0:1e-3:5")
+    assert status != 0 and "--x: must be given, MIN:MAX[:N], where m_chi is an axis" in err
+
+
 def test_confidence_by_toys(run, tmp_path, csi):
     given = ("--feldman-cousins", "--toys", 250, "--seed", 3, "--workers", 1, "--checkpoint", "kept")
     status, out, _ = run(*PLANE, "--x", "-0.05:0.05:11", "--y", "-1e-3:1e-3:13", *given)

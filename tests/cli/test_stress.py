@@ -207,6 +207,10 @@ theta = np.array([0.1, 0.05])
 print(status, repr(fit(theta)), cf.best_fit(fit).chi2, cf.feldman_cousins(fit, {"C_V": 0.05}, toys=50, seed=1).p_value)
 print(cf.limit_scan(csi, [cf.ScalarMediator(m, 1.0) for m in (1.0, 30.0, 60.0)], "y_bar").upper.tolist())
 print(cf.event_rate(cf.load("conus-4kg"), cf.VectorMediator(2.0, 100.0, 1e-6, case="A")).sum())
+for smearing in (cf.GaussianSmearing(0.3), cf.GammaSmearing(0.7), cf.PoissonSmearing()):
+    response = cf.Response(1.17, smearing=smearing, acceptance=cf.Table((0.0, 9.0, 30.0), (0.0, 0.5, 1.0)))
+    print(cf.event_rate(csi.replace(response=response), cf.SingletEFT(1.0, a_M=1e-4)).sum())
+print(cf.cosmology.relic_density(m_chi=1e-3, m_S=1e3, y_chi=0.5).omega_h2, cf.cosmology.degrees_of_freedom(1e-9))
 print(cf.F_G(10.0, 100.0, 5.0), cf.open_scan("out/" + "scan-coherent-csi-2017-C_S-a_M-m_chi=40.nc").area(0.9))
 """
 
@@ -239,6 +243,17 @@ def test_the_walk_is_the_same_everywhere(usual, tmp_path):
     assert text.isascii()
     assert text.encode().decode("unicode_escape") == usual[0]
     assert files == usual[1]
+
+
+def test_the_c_locale(tmp_path):
+    """Its output is ASCII, with errors handled in a way of its own that writes no χ."""
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "cevns_fast", "rate", "m_chi=90", "C_V=0.1"],
+        cwd=tmp_path, capture_output=True, timeout=300, env={**os.environ, **locale},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"m_chi = 90: \\u03c7 is too heavy" in done.stdout
 
 
 def test_latex_is_not_needed(tmp_path):

@@ -1,5 +1,6 @@
 """The C interface from C, C++, Fortran and threads: the example programs find the bits that Python finds."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -136,10 +137,53 @@ def test_programs_agree_with_python(home, fits, language):
             assert np.abs(fit.gradient(at)[1]) < 1e-2 * np.abs(fit.gradient(theta)[1])
 
 
-def test_threads_share_a_handle(home, fits):
+@pytest.mark.parametrize("handles", [[], ["own"]], ids=["one for all", "one each"])
+def test_sixteen_threads(home, fits, handles):
     program = build_c(home, Path(__file__).with_name("threads.c"), linked="source")
     for name in fits:
-        assert np.isfinite(float(run(program, home / f"{name}.cevns", cwd=home)))
+        assert np.isfinite(float(run(program, home / f"{name}.cevns", *handles, cwd=home)))
+
+
+CONSUMER = """\
+cmake_minimum_required(VERSION 3.15)
+project(consumer LANGUAGES C)
+find_package(cevns_fast 0.1 REQUIRED)
+add_executable(program "{source}")
+target_link_libraries(program PRIVATE cevns_fast::cevns_fast)
+"""
+
+
+def test_cmake_package_and_pkg_config(home, fits, tmp_path):
+    cmake = compiler("cmake")
+    interface, prefix = tmp_path / "c", tmp_path / "installed"
+    cf.write_c_interface(interface)
+    quiet = ["-Wno-dev", f"-DCMAKE_INSTALL_PREFIX={prefix}", "-DCMAKE_BUILD_TYPE=Release", "--no-warn-unused-cli"]
+    for source, build in ((interface, "built"), (tmp_path / "consumer", "consumed")):
+        if build == "consumed":
+            source.mkdir()
+            (source / "CMakeLists.txt").write_text(CONSUMER.format(source=EXAMPLES / "fit.c"))
+        run(cmake, "-S", source, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}", *quiet, cwd=tmp_path)
+        run(cmake, "--build", build, cwd=tmp_path)
+        if build == "built":
+            run(cmake, "--install", build, cwd=tmp_path)
+    theta = POINTS["gaussian"]
+    programs = [tmp_path / "consumed" / "program"]
+    if shutil.which("pkg-config"):
+        flags = subprocess.run(
+            ["pkg-config", "--cflags", "--libs", "cevns_fast"], check=True, capture_output=True, text=True,
+            env={**os.environ, "PKG_CONFIG_PATH": str(next(prefix.glob("**/pkgconfig")))},
+        ).stdout.split()  # fmt: skip
+        run(compiler("cc"), "-std=c99", EXAMPLES / "fit.c", *flags, "-o", "program", cwd=tmp_path)
+        programs.append(tmp_path / "program")
+    for program in programs:
+        out = run(program, home / "gaussian.cevns", *map(repr, theta), cwd=home)
+        (chi2,) = (float(line.split("\t")[-1]) for line in out.splitlines() if line.startswith("chi2\t"))
+        assert chi2 == fits["gaussian"](theta)
+
+
+def test_the_cmake_version_is_the_packages():
+    text = (Path(cf.__file__).parent / "_kernels" / "CMakeLists.txt").read_text("utf-8")
+    assert f"project(cevns_fast VERSION {cf.__version__} " in text
 
 
 def test_other_files_are_refused(home):

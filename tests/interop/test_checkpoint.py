@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast import _files
+from cevns_fast._support import files
 from cevns_fast.inference import planes
 from cevns_fast.parallel.checkpoint import CheckpointWarning
 
@@ -24,7 +24,7 @@ CHILD = """
 import os, signal, sys, time
 import numpy as np
 import cevns_fast as cf
-from cevns_fast import _files
+from cevns_fast._support import files
 from cevns_fast.inference import planes
 planes.PlaneProblem.points_per_chunk = 1000
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
@@ -42,7 +42,7 @@ def progress(done, total):
         while True:  # until the signal comes, however long that takes
             time.sleep(0.05)
 
-publish = _files.publish
+publish = files.publish
 if event == "kill before rename":
     def killed(aside, target, *, overwrite):
         global finished
@@ -50,7 +50,7 @@ if event == "kill before rename":
         if finished == when:
             os.kill(os.getpid(), signal.SIGKILL)
         publish(aside, target, overwrite=overwrite)
-    _files.publish = killed
+    files.publish = killed
 
 cf.correlation_scan(cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=40.0), ("C_S", "a_M"),
                     np.linspace(-0.05, 0.05, 90), np.linspace(-1e-3, 1e-3, 100),
@@ -284,14 +284,14 @@ def test_several_processes_with_one_checkpoint(csi, expected, tmp_path):
 
 def test_another_scan_that_begins_in_this_moment_is_refused(csi, tmp_path, monkeypatch):
     """The folder was empty when it was looked at, and then another process writes its manifest."""
-    publish = _files.publish
+    publish = files.publish
 
     def overtaken(aside, target, *, overwrite):
-        monkeypatch.setattr(_files, "publish", publish)
+        monkeypatch.setattr(files, "publish", publish)
         MISMATCHES["couplings"](csi, checkpoint=tmp_path)
         publish(aside, target, overwrite=overwrite)
 
-    monkeypatch.setattr(_files, "publish", overtaken)
+    monkeypatch.setattr(files, "publish", overtaken)
     with pytest.raises(ValueError, match="belongs to another scan: couplings is 'C_V, a_M' there"):
         scan(csi, checkpoint=tmp_path)
 
@@ -306,7 +306,7 @@ def test_full_disk(csi, expected, tmp_path, monkeypatch):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fsync(descriptor)
 
-    monkeypatch.setattr(_files.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(OSError, match="No space left") as caught:
         scan(csi, checkpoint=tmp_path)
     assert caught.value.errno == errno.ENOSPC

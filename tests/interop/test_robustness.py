@@ -13,7 +13,7 @@ import pytest
 
 import cevns_fast as cf
 from cevns_fast._kernels.loop_functions import loop_functions
-from cevns_fast._remember import Memory
+from cevns_fast._support.remember import Memory
 from cevns_fast.counts import rows
 from cevns_fast.likelihood import of_interactions
 

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from xml.dom import minidom
 
 import numpy as np
@@ -38,6 +39,7 @@ def every(curve, scan):
         "likelihood": cf.Likelihood(CSI, model=cf.SingletEFT, parameters=("m_chi", "C_S")),
         "curve": curve,
         "scan": scan,
+        "contours": scan.contours(0.9),
         "line": cf.correlation_scan(CSI, NEW, ("C_S",), GRIDS[0]),
         "toys": toys,
         "best fit": toys.best_fit,
@@ -54,6 +56,7 @@ KINDS = {
     "likelihood": "<Likelihood: coherent-csi-2017, 12 bins, gaussian, free m_chi, C_S, 2 nuisances>",
     "curve": "<LimitCurve of C_V: coherent-csi-2017, 90% CL, m_chi 1 to 60 MeV, 4 limits down to 0.1088>",
     "scan": "<Scan: coherent-csi-2017, C_S -0.08 to 0.08, a_M -0.001 to 0.001, 2 × 31 × 21 points, chi2 from 2.8",
+    "contours": "<Contours: delta chi2 <= 4.605, 1 piece, area ",
     "line": "31 points",
     "toys": "of 50 toys>",
     "best fit": "<BestFit: chi2 = ",
@@ -72,7 +75,7 @@ def test_notebooks_get_a_table_and_a_picture(every, kind):
     text = every[kind]._repr_html_()
     page = minidom.parseString(text)  # well-formed
     assert page.getElementsByTagName("table") and len(text) < 40_000
-    drawn = {"experiment", "templates", "likelihood", "curve", "scan", "line", "toys", "feldman-cousins"}
+    drawn = set(KINDS) - {"simulated", "best fit"}
     pictures = page.getElementsByTagName("svg")
     assert bool(pictures) == (kind in drawn)
     for each in pictures:
@@ -218,6 +221,17 @@ def test_a_curve_is_drawn(axes, curve):
     assert axes.get_legend_handles_labels()[1] == ["mine", "coherent-csi-2017, 90% CL"]
     with pytest.raises(ValueError, match="masses"):
         cf.limit_scan(CSI, cf.NSI(), "eps_ee_u").plot(axes)
+
+
+def test_expected_limits_are_bands(axes, curve):
+    factors = np.array([0.6, 0.8, 1.0, 1.3, 1.7])[:, None]
+    replace(curve, expected=curve.upper * factors).plot(axes)
+    assert axes.get_legend_handles_labels()[1][-1] == "expected, 1σ and 2σ"
+    outer = axes.collections[0].get_paths()[0].vertices[:, 1]
+    finite = curve.upper[np.isfinite(curve.upper)]
+    assert np.nanmin(outer) == pytest.approx(0.6 * finite.min()) and np.nanmax(outer) == pytest.approx(
+        1.7 * finite.max()
+    )
 
 
 def test_a_scan_is_drawn(axes, scan, every):

@@ -228,9 +228,9 @@ def test_kinematic_images_of_the_flux(m):
 def test_compilers_without_vectors_get_the_same_numbers(tmp_path):
     """Compiled for any processor with and without the compiler's vectors, and as it is here."""
     cc, driver = shutil.which("cc"), Path(__file__).parent / "rates_sanitize.c"
-    if cc is None or not driver.exists():
+    if cc is None:
         pytest.skip("no C compiler")
-    folder = Path(kernel.__file__).parent
+    folder = Path(__file__).parents[2] / "cevns_fast" / "_kernels"
     found = []
     for options in ([], ["-DANY_MACHINE"], ["-DANY_MACHINE", "-DNO_VECTORS"]):
         program = tmp_path / f"rates{len(found)}"

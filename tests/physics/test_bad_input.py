@@ -164,6 +164,9 @@ def test_counts(csi, counts, message):
 def test_counts_of_a_joint_fit(csi):
     like = cf.Likelihood([csi, csi])
     refused(lambda: like.chi2_of_counts([np.ones(12)]), "counts", "one for each experiment")
+    for counts in (1.0, None, "ab", {"a": 1.0}):
+        refused(lambda counts=counts: like.chi2_of_counts(counts), "counts", "one for each experiment")
+        refused(lambda counts=counts: like.nuisances_of_counts(counts), "counts", "one for each experiment")
 
 
 def test_likelihoods(csi):

@@ -64,8 +64,13 @@ def test_acceptance_of_a_thousand_points(smearing):
         np.testing.assert_allclose(made.bin_response(T[i])[:, 0], expected, rtol=2e-11, atol=1e-15)
 
 
+POINTS_OF_T = np.linspace(1e-4, 0.05, 1000)
+QUENCHING = cf.Table(tuple(POINTS_OF_T.tolist()), tuple((0.9 + 2.0 * POINTS_OF_T).tolist()))
+
+
+@pytest.mark.parametrize("quenching", [1.0, QUENCHING], ids=["unquenched", "quenched"])
 @pytest.mark.parametrize("smearing", [cf.GaussianSmearing(1.0), cf.GammaSmearing(0.7)], ids=["gaussian", "gamma"])
-def test_a_thousand_points_cost_little(smearing, monkeypatch):
+def test_a_thousand_points_cost_little(smearing, quenching, monkeypatch):
     """It was 9 to 399 s for two thousand million densities: they are counted, on a machine of any speed."""
     evaluated, density = [], detectors.density
 
@@ -75,7 +80,9 @@ def test_a_thousand_points_cost_little(smearing, monkeypatch):
         return found
 
     monkeypatch.setattr(detectors, "density", counted)
-    counts = cf.event_rate(experiment(np.arange(0, 61, 2), smearing, TABLE), SM)
+    plain = experiment(np.arange(0, 61, 2), smearing, TABLE)
+    response = cf.Response(light_yield=1.2, smearing=smearing, acceptance=TABLE, quenching=quenching)
+    counts = cf.event_rate(plain.replace(response=response), SM)
     assert 1e4 < sum(evaluated) < 3e7
     assert np.all(counts > 0)
 

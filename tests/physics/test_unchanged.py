@@ -1,7 +1,9 @@
 """What a user's function reads must not change once it is compiled: noticed, and refused with its name."""
 
+import copy
 import functools
 import math
+import pickle
 import sys
 import types
 from dataclasses import dataclass, field
@@ -256,3 +258,51 @@ def test_what_cannot_change_is_not_looked_at(csi):
     assert is_inert(table) and snapshot(table, list) is None
     assert not csi.replace(response=cf.Response(1.17, quenching=table)).can_change
     assert csi.replace(response=cf.Response(1.17, quenching=lambda T: 1.0 + 0 * T)).can_change
+
+
+class WithState:
+    """A source of the user's own, with a state and a method that nobody here knows of."""
+
+    exposure_unit = "days"
+    fluence_per_exposure = 1e18
+
+    def __init__(self):
+        self.strength = 1.0
+
+    @property
+    def components(self):
+        return (cf.FluxComponent("own", False, self.spectrum, (1.0, 8.0)),)
+
+    def spectrum(self, E):
+        return self.strength * np.exp(-E)
+
+    def about(self):
+        return "mine"
+
+
+def test_a_source_stays_what_the_user_gave():
+    """It is wrapped, to be told from what it was before: nothing shows it."""
+    own = WithState()
+    detector = cf.Detector(cf.Target.of("Ge", {"Ge": 1}), 1.0, (0.1, 0.5))
+    experiment = cf.Experiment("own", own, detector, 1.0, None, np.zeros(1))
+    source = experiment.source
+    assert isinstance(source, WithState) and source.about() == "mine"
+    assert source == own and own == source and hash(source) == hash(own)
+    for again in (pickle.loads(pickle.dumps(experiment)), copy.deepcopy(experiment)):
+        assert isinstance(again.source, WithState) and again.source.about() == "mine"
+        np.testing.assert_array_equal(cf.event_rate(again, SM), cf.event_rate(experiment, SM))
+    own.strength = 2.0
+    with pytest.raises(ValueError, match=r"source: .* has changed"):
+        cf.event_rate(experiment, SM)
+
+
+def test_what_cannot_be_sampled_any_more_has_changed():
+    """A function that raises has no values."""
+    fails = []
+
+    def function(T):
+        return 1.0 / T if not fails else fails[0](T)
+
+    before = snapshot(function, lambda: function(np.ones(3)))
+    fails.append(None)
+    assert before.difference(snapshot(function, lambda: function(np.ones(3)))) is not None

@@ -187,6 +187,7 @@ def calls(csi, tmp_path_factory):
         "Experiment.mask": (csi.mask, dict(bins=[0])),
         "Detector.replace": (DETECTOR.replace, {}),
         "Detector.bin_response": (DETECTOR.bin_response, dict(T=0.01)),
+        "Detector.response_to_mean": (DETECTOR.response_to_mean, dict(mean=[1.0])),
         "Target.of": (cf.Target.of, dict(name="x", composition={"Ar": 1}, nuclides=())),
         "EFT.replace": (EFT.replace, {}),
         "Templates.counts": (cf.templates(csi, EFT).counts, dict(couplings={"C_S": 0.1})),

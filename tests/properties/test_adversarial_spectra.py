@@ -52,6 +52,7 @@ tables = st.lists(st.tuples(st.floats(0.05, 1.0), st.floats(-6.0, 6.0)), min_siz
     smeared=st.booleans(),
 )
 @example(table=[(1.0, 0.0), (1.0, 0.0), (0.0625, 2.0)], start=1.0, fraction=0.0, edge=0.25, smeared=False)
+@example(table=[(1.0, -3.0), (0.25, 5.0), (1.0, 0.0)], start=4.0, fraction=0.0, edge=1.0, smeared=True)
 def test_any_peaks(table, start, fraction, edge, smeared):
     steps, logs = np.array(table).T
     E = start + np.cumsum(steps)

@@ -76,7 +76,7 @@ def test_the_bounded_gaussian_of_feldman_and_cousins(x, upper):
 
 
 @pytest.mark.parametrize("method", ["delta_chi2", "cls", "feldman-cousins"])
-def test_what_is_expected_is_what_toys_find(method):
+def test_what_is_expected_is_what_toys_find(method, tmp_path):
     big = cf.load("coherent-csi-x100")
     given = dict(method=method, expected=True)
     curve = cf.limit_scan(big, [LIGHT, cf.SingletEFT(60.0)], "C_S", **given)
@@ -84,6 +84,10 @@ def test_what_is_expected_is_what_toys_find(method):
     assert curve.expected.shape == (5, 2) and np.all(np.diff(curve.expected[:, 0]) > 0)
     assert np.all(np.isinf(curve.expected[:, 1]))  # too heavy
     assert by_toys.expected[1:4, 0] == pytest.approx(curve.expected[1:4, 0], rel=0.06)
+    xarray = pytest.importorskip("xarray")
+    again = cf.open_limits(curve.save(tmp_path / "limits.nc"))
+    assert np.array_equal(again.expected, curve.expected) and again.method == method and again.mass == "m_chi"
+    assert isinstance(curve.to_xarray(), xarray.Dataset)
     # the data are what is expected
     assert curve.upper[0] == pytest.approx(curve.expected[2, 0], rel=0.03)
 

@@ -4,8 +4,8 @@ import gc
 
 import pytest
 
-from cevns_fast import _remember
-from cevns_fast._remember import Memory, forget, remember
+from cevns_fast._support import remember as memories
+from cevns_fast._support.remember import Memory, forget, remember
 
 
 def test_a_function_is_asked_once_until_all_is_forgotten():
@@ -36,12 +36,12 @@ def test_a_memory_is_bounded_and_forgotten():
 
 
 def test_a_memory_dies_with_its_owner():
-    before = len(_remember._memories)
+    before = len(memories._memories)
     memory = Memory(maxsize=1)
-    assert len(_remember._memories) == before + 1
+    assert len(memories._memories) == before + 1
     del memory
     gc.collect()
-    assert len(_remember._memories) == before
+    assert len(memories._memories) == before
 
 
 @pytest.mark.parametrize("n", [1, 5])

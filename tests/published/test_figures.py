@@ -122,3 +122,11 @@ def test_a_best_fit_beyond_the_figure_is_not_in_its_legend(csi):
     scan = cf.correlation_scan(csi, eft, ("C_S", "a_M"), np.linspace(0.02, 0.04, 21), np.linspace(1e-4, 8e-4, 21))
     text = everything(plotting.scan_plane(scan, title="csi")).splitlines()
     assert "lowest point" in text and "the best fit is outside" in text and "best fit" not in text
+
+
+def test_titles_fit_above_a_column():
+    names = ["coherent-csi-2017", "conus-4kg", "coherent-lar-610kg", "coherent-csi-x100", "conus-100kg"]
+    lines = drawing.in_lines(names, " + ").split("\n")
+    assert len(lines) == 2 and " ".join(lines) == " + ".join(names)
+    assert drawing.in_lines(names[:2]) == "coherent-csi-2017, conus-4kg"
+    assert drawing.in_lines([]) == ""

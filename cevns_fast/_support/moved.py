@@ -12,6 +12,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+_PACKAGE = __name__.partition(".")[0]
+
 HOMES = {
     "kinematics": "nuclear.kinematics",
     "nuclei": "nuclear.nuclei",
@@ -41,7 +43,7 @@ HOMES = {
 
 def public(module: str, name: str) -> Any:
     """The façade's class of this name, asked for in a module where it once was."""
-    package = import_module(__package__)
+    package = import_module(_PACKAGE)
     if name not in package.__all__:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
     return getattr(package, name)
@@ -56,7 +58,7 @@ class _Shell(ModuleType):
         except AttributeError:
             if name.startswith("__"):
                 raise
-        return getattr(import_module(f"{__package__}.{HOMES[self.__name__.rpartition('.')[2]]}"), name)
+        return getattr(import_module(f"{_PACKAGE}.{HOMES[self.__name__.rpartition('.')[2]]}"), name)
 
 
 class _Finder:
@@ -66,13 +68,13 @@ class _Finder:
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         """A shell, if the name is an old one."""
         package, _, module = name.rpartition(".")
-        known = package == __package__ and module in HOMES
+        known = package == _PACKAGE and module in HOMES
         return ModuleSpec(name, _Finder, origin=HOMES[module]) if known else None  # type: ignore[arg-type]
 
     @staticmethod
     def create_module(spec: ModuleSpec) -> ModuleType:
         """An empty one."""
-        return _Shell(spec.name, f"Now {__package__}.{spec.origin}: unpickling looks here.")
+        return _Shell(spec.name, f"Now {_PACKAGE}.{spec.origin}: unpickling looks here.")
 
     @staticmethod
     def exec_module(module: ModuleType) -> None:

@@ -1,0 +1,1 @@
+"""What every room uses: files written whole, what is remembered, how objects show themselves, old pickles."""
