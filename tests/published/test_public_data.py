@@ -9,7 +9,9 @@ from scipy import optimize
 
 import cevns_fast as cf
 from cevns_fast.experiments.experiment import without_data
+from cevns_fast.likelihood.measurement import measurement_of
 from cevns_fast.likelihood.stated import stated_nuisances
+from cevns_fast.papers import public_data
 from cevns_fast.reference.likelihood import Setup, curved_chi2
 
 SM = cf.StandardModel(sin2_theta_w=0.23857)
@@ -233,3 +235,49 @@ def test_chi2_is_that_of_the_slow_twin(name):
 def test_fast_equals_slow_without_short_cuts(name):
     for interaction in INTERACTIONS:
         assert error(cf.load(name), interaction, standard_model=False) < 1
+
+
+# --- what `cevns-fast reproduce data` makes -------------------------------------------------------------------
+
+
+def test_printed_numbers():
+    """Two differ by more than their reasons allow to call it reproduced; all that differ say why."""
+    numbers = public_data.numbers()
+    assert [(n.setup, n.what) for n in numbers if n.verdict != "reproduced"] == [
+        ("CONUS+ 2025", "strength"),
+        ("PandaX-4T 2024", "no signal, σ"),
+    ]
+    assert all(n.reason for n in numbers if abs(n.ratio - 1) > 0.02)
+
+
+@pytest.mark.parametrize("name", public_data.SETS)
+def test_spectra_hold_all_counts(name):
+    experiment, sheet = cf.load(name), public_data.spectrum(name)
+    column = {key: np.array(values, dtype=object) for key, values in sheet.columns.items()}
+    counted = measurement_of(experiment).steady_state + experiment.observed
+    if experiment.release is not None and experiment.release.name == "beam":
+        counted = experiment.reshape(counted)[..., 0]
+    for axis in dict.fromkeys(column["axis"]):
+        rows = column["axis"] == axis
+        assert column["counts"][rows].sum() == pytest.approx(np.sum(counted), rel=1e-12)
+        assert column["Standard Model"][rows].sum() == pytest.approx(cf.event_rate(experiment, SM).sum(), rel=1e-12)
+
+
+def test_bounds_are_those_of_limit_scan():
+    csi = cf.load("coherent-csi-2021")
+    found = public_data.bound([csi], cf.SingletEFT(10.0), "C_S")
+    exact = cf.limit_scan(csi, cf.SingletEFT(10.0), "C_S", delta_chi2=public_data.LEVEL, standard_model=SM).upper
+    assert found == pytest.approx(float(np.ravel(exact)[0]), rel=1e-3)
+
+
+def test_figures_are_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    for name in ("coherent-csi-2021", "pandax-4t-2024"):
+        figure = public_data.draw_spectrum(name, public_data.spectrum(name))
+        assert len(figure.axes) == 2 * len(cf.load(name).shape)
+
+
+@pytest.mark.slow
+def test_everything_is_made(tmp_path):
+    made = public_data.PAPER.write(tmp_path)
+    assert [each.part.name for each in made if each.failure is not None] == []
