@@ -241,7 +241,7 @@ static double expect(const cevns_fast_likelihood *l, double t, int all_profiled,
             continue;
         double c = at->solved[k] + t * at->step[k];
         const double *restrict response = at->response + k * l->bins;
-        for (size_t b = 0; b < l->bins; b++)
+        for (size_t b = l->reach[2 * k], end = l->reach[2 * k + 1]; b < end; b++)
             at->mu[b] += c * response[b];
     }
     return penalty;
@@ -256,6 +256,16 @@ double cevns_fast_tension(const cevns_fast_likelihood *l, size_t k, const point 
     return sum;
 }
 
+static size_t max_of(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t min_of(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Half the curvature in the profiled nuisances, and the step that a quadratic loss wants. */
 static double newton(const cevns_fast_likelihood *l, int all_profiled, const point *at)
 {
@@ -265,19 +275,26 @@ static double newton(const cevns_fast_likelihood *l, int all_profiled, const poi
         if (!is_profiled(l, k, all_profiled))
             continue;
         const double *restrict mine = at->response + k * l->bins;
-        at->step[n++] = -cevns_fast_tension(l, k, at) - 0.5 * dot(l->bins, at->slope, mine);
+        size_t from = l->reach[2 * k], to = l->reach[2 * k + 1];
+        double slope = from < to ? dot(to - from, at->slope + from, mine + from) : 0;
+        at->step[n++] = -cevns_fast_tension(l, k, at) - 0.5 * slope;
     }
     for (size_t k = 0, row = 0; k < l->nuisances; k++) {
         if (!is_profiled(l, k, all_profiled))
             continue;
         const double *restrict mine = at->response + k * l->bins;
         double *restrict weighted = at->rest + l->nuisances;
-        for (size_t b = 0; b < l->bins; b++)
+        for (size_t b = l->reach[2 * k]; b < l->reach[2 * k + 1]; b++)
             weighted[b] = at->weight[b] * mine[b];
-        for (size_t j = 0, column = 0; j <= k; j++)
-            if (is_profiled(l, j, all_profiled))
-                at->gram[row * n + column++] =
-                    l->prior[k * l->nuisances + j] + dot(l->bins, weighted, at->response + j * l->bins);
+        for (size_t j = 0, column = 0; j <= k; j++) {
+            if (!is_profiled(l, j, all_profiled))
+                continue;
+            size_t from = max_of(l->reach[2 * j], l->reach[2 * k]);
+            size_t to = min_of(l->reach[2 * j + 1], l->reach[2 * k + 1]);
+            at->gram[row * n + column++] =
+                l->prior[k * l->nuisances + j] +
+                (from < to ? dot(to - from, weighted + from, at->response + j * l->bins + from) : 0);
+        }
         row++;
     }
     double *half = at->rest;

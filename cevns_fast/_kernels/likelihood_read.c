@@ -111,6 +111,28 @@ static void read_indices(reader *r, size_t n, double lowest, size_t limit, size_
     }
 }
 
+/* From the first experiment that a nuisance acts on to the last, in fours as `dot` sums. */
+static void find_reach(cevns_fast_likelihood *l)
+{
+    for (size_t k = 0; k < l->nuisances; k++) {
+        size_t from = l->bins, to = 0;
+        for (size_t i = 0; i < l->experiments; i++) {
+            const experiment *e = l->experiment + i;
+            int acts = e->scale[k] != 0 || e->morph[k] > 0;
+            for (size_t b = 0; b < e->bins && !acts; b++)
+                acts = e->shift[k * e->bins + b] != 0;
+            if (acts) {
+                from = e->first_bin < from ? e->first_bin : from;
+                to = e->first_bin + e->bins;
+            }
+        }
+        from -= from % 4;
+        to += (4 - to % 4) % 4;
+        l->reach[2 * k] = from;
+        l->reach[2 * k + 1] = to < l->bins ? to : l->bins;
+    }
+}
+
 static void read_all(cevns_fast_likelihood *l, reader *r)
 {
     double magic = number(r);
@@ -131,7 +153,8 @@ static void read_all(cevns_fast_likelihood *l, reader *r)
     size_t sizes[] = {l->couplings, 1, l->monomials + 1, factors, factors, l->nuisances}, total = 0;
     for (int i = 0; i < 6; i++)
         total += sizes[i];
-    if (r->failed || total > r->left || !(l->indices = malloc((total + 1) * sizeof(size_t)))) {
+    if (r->failed || total > r->left || l->nuisances > r->left ||
+        !(l->indices = malloc((total + 2 * l->nuisances + 1) * sizeof(size_t)))) {
         r->failed = 1;
         return;
     }
@@ -165,6 +188,7 @@ static void read_all(cevns_fast_likelihood *l, reader *r)
             for (size_t i = 0; i < n; i++)
                 l->prior[k * n + j] += l->strength[i] * (l->mix[i * n + k] * l->mix[i * n + j]);
         }
+    l->reach = l->indices + total;
     l->coupling_at = next[0], l->x_at = next[1][0], l->first_factor = next[2];
     l->factor = next[3], l->power = next[4], l->nuisance_at = next[5];
     r->failed |= l->first_factor[0] != 0 || l->first_factor[l->monomials] != factors;
@@ -178,6 +202,8 @@ static void read_all(cevns_fast_likelihood *l, reader *r)
         l->profiled += l->nuisance_at[k] == NONE;
     for (size_t i = 0; i < l->experiments && !r->failed; i++)
         read_experiment(l, r, l->experiment + i);
+    if (!r->failed)
+        find_reach(l);
     double work = r->failed ? 0 : cevns_fast_work_of(l);
     r->failed |= work >= (double)(SIZE_MAX / sizeof(double));
     l->workspace = r->failed ? 0 : (size_t)work;

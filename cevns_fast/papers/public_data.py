@@ -74,7 +74,7 @@ def spectrum(name: str) -> Sheet:
     samples = {"Standard Model": expected, **{b.name: b.counts for b in experiment.backgrounds}}
     if measured.steady_state.any():
         samples["steady state"] = measured.steady_state
-    free = {b.name: b for b in experiment.backgrounds if np.isinf(b.uncertainty)}
+    free = {b.name: b for b in experiment.backgrounds if b.uncertainty > 100}
     if free:  # their size is known from the fit alone
         found = Likelihood(experiment).nuisances(MODEL)
         samples |= {n: b.counts * (1 + found[f"beta: {n}"]) for n, b in free.items()}
