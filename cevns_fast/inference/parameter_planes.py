@@ -27,7 +27,7 @@ def parameter_among(interaction: Any, names: Any) -> str | None:
     if not issubclass(kind, Interaction) or not isinstance(names, Sequence) or isinstance(names, str):
         return None
     known = {f.name for f in fields(kind)} - set(kind.couplings)  # type: ignore[arg-type]
-    return next((name for name in names if name in known), None)
+    return next((name for name in names if isinstance(name, str) and name in known), None)
 
 
 def plane_of_parameters(

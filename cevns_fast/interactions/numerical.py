@@ -112,6 +112,7 @@ class NumericalInteraction(Interaction, metaclass=_Kinds):
     #: Numba's form of dσ/dT.
     compiled: ClassVar[Any]
     degrees: ClassVar[Mapping[str, int]]
+    is_drawn: ClassVar[bool] = False  # in a notebook: the first double integral takes a second
 
     def __post_init__(self) -> None:
         for name, value in self._values():

@@ -47,7 +47,7 @@ def write_c_interface(directory: str | Path, *, overwrite: bool = False) -> tupl
     >>> import cevns_fast as cf
     >>> with tempfile.TemporaryDirectory() as directory:
     ...     [path.name for path in cf.write_c_interface(directory)][:3]
-    ['cevns_fast.h', 'likelihood.h', 'likelihood.c']
+    ['cevns_fast.h', 'likelihood.h', 'machine.h']
     """
     directory, overwrite = validate.path("directory", directory), validate.flag("overwrite", overwrite)
     if directory.exists() and not directory.is_dir():

@@ -119,7 +119,7 @@ def experiment(
 
 
 def limit_curve(of: LimitCurve, ax: "Axes | None" = None, *, filled: bool = False, **style: Any) -> "Axes":
-    """The largest allowed coupling over the mass; where there is no bound, no line."""
+    """The largest allowed coupling over the mass; where there is no bound, no line. Expected limits are bands."""
     if of.masses is None:
         raise ValueError("masses = None: a curve needs interactions that differ in a mass")
     axes, order = _axes(ax), np.argsort(of.masses)
@@ -130,6 +130,11 @@ def limit_curve(of: LimitCurve, ax: "Axes | None" = None, *, filled: bool = Fals
         style.setdefault("marker", "o")
     (line,) = axes.plot(x, y, **style)
     axes.set(xscale="log", yscale="log")
+    if of.expected is not None:
+        bands = np.where(np.isfinite(of.expected), of.expected, np.nan)[:, order]
+        for lower, upper, opacity in ((0, 4, 0.15), (1, 3, 0.25)):
+            axes.fill_between(x, bands[lower], bands[upper], color=line.get_color(), alpha=opacity, linewidth=0)
+        axes.plot(x, bands[2], color=line.get_color(), linestyle="dashed", linewidth=0.8, label="expected, 1σ and 2σ")
     if filled:
         low, high = axes.get_ylim()
         axes.fill_between(x, y, high, color=line.get_color(), alpha=0.15, linewidth=0)

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from xml.dom import minidom
 
 import numpy as np
@@ -220,6 +221,17 @@ def test_a_curve_is_drawn(axes, curve):
     assert axes.get_legend_handles_labels()[1] == ["mine", "coherent-csi-2017, 90% CL"]
     with pytest.raises(ValueError, match="masses"):
         cf.limit_scan(CSI, cf.NSI(), "eps_ee_u").plot(axes)
+
+
+def test_expected_limits_are_bands(axes, curve):
+    factors = np.array([0.6, 0.8, 1.0, 1.3, 1.7])[:, None]
+    replace(curve, expected=curve.upper * factors).plot(axes)
+    assert axes.get_legend_handles_labels()[1][-1] == "expected, 1σ and 2σ"
+    outer = axes.collections[0].get_paths()[0].vertices[:, 1]
+    finite = curve.upper[np.isfinite(curve.upper)]
+    assert np.nanmin(outer) == pytest.approx(0.6 * finite.min()) and np.nanmax(outer) == pytest.approx(
+        1.7 * finite.max()
+    )
 
 
 def test_a_scan_is_drawn(axes, scan, every):

@@ -302,7 +302,7 @@ def test_round_trip(csi, tmp_path):
 
 def test_dataset(csi):
     dataset = cf.correlation_scan(csi, [EFT], ("C_S", "a_M"), grid("C_S", 4), grid("a_M", 5)).to_xarray()
-    assert dataset["chi2"].dims == ("interaction", "C_S", "a_M") and dataset["m_chi"].attrs["units"] == "MeV"
+    assert dataset["chi2"].dims == ("m_chi", "C_S", "a_M") and dataset["m_chi"].attrs["units"] == "MeV"
     for name in dataset.variables:
         assert "units" in dataset[name].attrs
     attributes = dataset.attrs
