@@ -52,8 +52,12 @@ def run(args: argparse.Namespace) -> None:
         about["data"] = "less steady-state and beam-related backgrounds"
         if not statistic.predicts_variance:
             points = ("data less backgrounds", statistic.data, np.sqrt(statistic.variance))
+    if experiment.approximate:
+        about["approximate"] = experiment.approximate
     sheet = tables.Sheet(columns, {**outputs.provenance([experiment]), **about})
     print(f"{experiment.name}: counts per bin of {observable}")
+    if experiment.approximate:
+        print(f"approximate: {experiment.approximate}")
     print(sheet.text())
     sums = {name: float(np.sum(values)) for name, values in columns.items() if name not in ("low", "high")}
     if backgrounds:
