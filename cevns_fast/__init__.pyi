@@ -9,6 +9,10 @@ from cevns_fast.counts.spectrum import recoil_spectrum as recoil_spectrum
 from cevns_fast.counts.templates import Templates as Templates
 from cevns_fast.counts.templates import event_rate as event_rate
 from cevns_fast.counts.templates import templates as templates
+from cevns_fast.experiments.axes import ExponentialEfficiency as ExponentialEfficiency
+from cevns_fast.experiments.axes import ProtonPulse as ProtonPulse
+from cevns_fast.experiments.axes import ReleaseAxis as ReleaseAxis
+from cevns_fast.experiments.axes import TimeAxis as TimeAxis
 from cevns_fast.experiments.backgrounds import Background as Background
 from cevns_fast.experiments.backgrounds import BackgroundRate as BackgroundRate
 from cevns_fast.experiments.backgrounds import StandardModelFraction as StandardModelFraction
@@ -24,10 +28,16 @@ from cevns_fast.experiments.responses import GaussianSmearing as GaussianSmearin
 from cevns_fast.experiments.responses import LindhardQuenching as LindhardQuenching
 from cevns_fast.experiments.responses import LinearQuenching as LinearQuenching
 from cevns_fast.experiments.responses import LogisticAcceptance as LogisticAcceptance
+from cevns_fast.experiments.responses import OffsetLogisticAcceptance as OffsetLogisticAcceptance
 from cevns_fast.experiments.responses import PoissonSmearing as PoissonSmearing
 from cevns_fast.experiments.responses import PolynomialQuenching as PolynomialQuenching
 from cevns_fast.experiments.responses import Response as Response
+from cevns_fast.experiments.responses import ResponseMatrix as ResponseMatrix
 from cevns_fast.experiments.responses import Table as Table
+from cevns_fast.experiments.shared import BackgroundVariation as BackgroundVariation
+from cevns_fast.experiments.shared import SharedScale as SharedScale
+from cevns_fast.experiments.shared import SignalVariation as SignalVariation
+from cevns_fast.experiments.solar import Solar as Solar
 from cevns_fast.experiments.sources import FluxComponent as FluxComponent
 from cevns_fast.experiments.sources import PionDecayAtRest as PionDecayAtRest
 from cevns_fast.experiments.sources import Reactor as Reactor
@@ -120,6 +130,7 @@ __all__ = [
     "Background",
     "BackgroundRate",
     "BackgroundShape",
+    "BackgroundVariation",
     "BestFit",
     "ChargeRadius",
     "ConfidenceMap",
@@ -131,6 +142,7 @@ __all__ = [
     "Electron",
     "ElectronEFT",
     "Experiment",
+    "ExponentialEfficiency",
     "FeldmanCousins",
     "FluxComponent",
     "GammaSmearing",
@@ -151,6 +163,7 @@ __all__ = [
     "NonUnitarySource",
     "Nuclide",
     "NumericalInteraction",
+    "OffsetLogisticAcceptance",
     "OscillatedSource",
     "OutOfReachWarning",
     "Parameter",
@@ -159,13 +172,19 @@ __all__ = [
     "PoissonSmearing",
     "PolynomialQuenching",
     "PriorTransform",
+    "ProtonPulse",
     "Reactor",
+    "ReleaseAxis",
     "Response",
+    "ResponseMatrix",
     "ScalarMediator",
     "ScaleNuisance",
     "Scan",
     "ShapeNuisance",
+    "SharedScale",
+    "SignalVariation",
     "SingletEFT",
+    "Solar",
     "StandardModel",
     "StandardModelFraction",
     "SymmetrisedFermi",
@@ -174,6 +193,7 @@ __all__ = [
     "TabulatedSpectrum",
     "Target",
     "Templates",
+    "TimeAxis",
     "VectorMediator",
     "__version__",
     "available_experiments",

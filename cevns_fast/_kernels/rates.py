@@ -115,7 +115,7 @@ class Panels:
     ) -> "Panels":
         """The same panels for every target.
 
-        edges[panels + 1] in T, the first of the bins that each feeds, recoil[panels, NODES],
+        edges[panels + 1] in T, the first of the bins that each feeds (or those of each target), recoil[panels, NODES],
         massless_energy[targets, panels, NODES], weight[targets, fed, panels, NODES] for the bins that each panel feeds,
         the feed's coefficients[pieces, powers, targets x fed] of u^d, and the factor in T that a part of a panel spans.
         """
@@ -128,7 +128,7 @@ class Panels:
             first_panel=np.arange(targets + 1) * panels,
             low=np.tile(edges[:-1], targets),
             high=np.tile(edges[1:], targets),
-            first_bin=np.tile(bins, targets),
+            first_bin=np.array(np.broadcast_to(bins, (targets, panels))).ravel(),
             bin_count=np.full(targets * panels, fed),
             recoil=np.tile(recoil.ravel(), targets),
             massless_energy=massless_energy.ravel(),

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import cevns_fast as cf
 from cevns_fast.cli.models import MODELS, parameter
-from cevns_fast.papers import PAPERS
+from cevns_fast.papers import PAPERS, PUBLIC_DATA
 
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -56,7 +56,8 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"cevns-fast {cf.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
 
-    command = _command(commands, "experiments", "list the built-in experiments")
+    command = _command(commands, "experiments", "the built-in experiments, and what is found in them")
+    command.add_argument("--brief", action="store_true", help="names and descriptions alone")
 
     command = _command(commands, "rate", "counts per bin: Standard Model, new physics and their sum")
     command.add_argument(
@@ -172,7 +173,10 @@ def command_line() -> argparse.ArgumentParser:
     )
 
     command = _command(commands, "reproduce", "draw a paper's figures and compare its numbers with ours")
-    command.add_argument("paper", nargs="?", choices=PAPERS, metavar="PAPER", help=", ".join(PAPERS))
+    choices = (*PAPERS, PUBLIC_DATA)
+    command.add_argument(
+        "paper", nargs="?", choices=choices, metavar="PAPER", help=f"{', '.join(PAPERS)}, or data: all public data"
+    )
     command.add_argument("--all", action="store_true", help="all papers, with report.html and report.md")
     _output_options(command, default=None, what="where figures and tables go; default results/PAPER, results for all")
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from cevns_fast import papers
 from cevns_fast.cli.outputs import NO_PLOT
 from cevns_fast.output import drawing
-from cevns_fast.papers import PAPERS, gallery, page, report
+from cevns_fast.papers import PAPERS, PUBLIC_DATA, gallery, page, report
 
 
 def run(args: argparse.Namespace) -> None:
     """Write as much as goes, and name what does not."""
     if args.all == (args.paper is not None):
-        raise ValueError(f"reproduce: name one paper ({', '.join(PAPERS)}), or all with --all")
+        raise ValueError(f"reproduce: name one paper ({', '.join((*PAPERS, PUBLIC_DATA))}), or all with --all")
     if args.all:
         directory = Path(args.output or "results")
         chapters = gallery.write(directory, overwrite=args.force)

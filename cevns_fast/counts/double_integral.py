@@ -24,9 +24,10 @@ from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
 from cevns_fast.counts import piecewise
-from cevns_fast.counts.flux import FluxMoments, flux_moments
+from cevns_fast.counts.flux import FluxMoments, flux_moments, groups_of
 from cevns_fast.counts.plan import BIN_FLOOR, Plan, in_parts, plan_of
-from cevns_fast.counts.rows import Integrand, Setting, masses_of
+from cevns_fast.counts.rows import Integrand, Setting, masses_of, sampled
+from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.sources import FluxComponent, Source
 from cevns_fast.interactions.numerical import NumericalInteraction
@@ -437,13 +438,36 @@ def _of_function(
     """Counts of a user's dσ/dT for vectors of parameters, each of one of the batch, float64[vectors, bins]."""
     kind = type(batch[0])
     definition = kind.definition
-    source, detector = experiment.source, experiment.detector
-    plan = plan_of(source, detector, rtol).bare(definition.T_breakpoints)
+    detector, matrix = sampled(experiment.detector)
+    plan = plan_of(experiment.source, detector, rtol).bare(definition.T_breakpoints)
+    groups = groups_of(experiment) if experiment.has_axes else (experiment.source,)
+    question = experiment, batch, vectors, owner, detector, plan, rtol, threads
+    found = np.stack([_of_source(source, *question) for source in groups])
+    if matrix is not None:
+        found = found @ matrix
+    counts = experiment.spread.of(found) if experiment.has_axes else found[0]
+    return counts[:, list(experiment.kept)] if experiment.excluded else counts
+
+
+def _of_source(
+    source: Source,
+    experiment: Experiment,
+    batch: Sequence[NumericalInteraction],
+    vectors: Floats,
+    owner: Integers,
+    detector: Detector,
+    plan: Plan,
+    rtol: float,
+    threads: int,
+) -> Floats:
+    """Of a part of the source, in all bins that are integrated."""
+    kind = type(batch[0])
+    definition = kind.definition
     walk = _walk_of(flux_moments(source, ((False, 0),)), definition.E_breakpoints)
     parameters = np.ascontiguousarray(vectors)
     parameters.setflags(write=False)
     masses = np.array([each.mass_of_final_state for each in batch])
-    nuclei = detector.nuclei * (experiment.fluence * MEV2_CM2)
+    nuclei = detector.nuclei[[t.index for t in plan.targets]] * (experiment.fluence * MEV2_CM2)
     problem = _Problem(
         kind.compiled,
         parameters,
@@ -461,7 +485,9 @@ def _of_function(
         _refuse_point(problem, row, level, definition.parameters, vectors[row])
 
     found = _accurate(problem, rtol, threads, f"the counts of {experiment.name or 'the experiment'}", refuse)
-    return found[:, list(experiment.kept)] if experiment.excluded else found
+    wide = np.zeros((len(vectors), detector.n_bins))  # bins that no recoil reaches are none of the plan's
+    wide[:, : found.shape[1]] = found
+    return wide
 
 
 @remember(maxsize=64)

@@ -9,6 +9,7 @@ from cevns_fast._kernels.rates import COEFFICIENTS, Flux
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
+from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.sources import FluxComponent, Source, kinks_of
 from cevns_fast.interactions.process import Beam
 
@@ -108,6 +109,15 @@ def beams_of(source: Source) -> tuple[tuple[Beam, Source], ...]:
         (Beam(state, antineutrino), PartOfSource(tuple(parts), source.fluence_per_exposure, source.exposure_unit))  # type: ignore[arg-type]
         for (state, antineutrino), parts in found.items()
     )
+
+
+@remember(maxsize=128)
+def groups_of(experiment: Experiment) -> tuple[Source, ...]:
+    """The parts of an experiment's source that are spread alike along its axes beside the observable."""
+    source, spread = experiment.source, experiment.spread
+    if len(spread.groups) == 1:
+        return (source,)
+    return tuple(PartOfSource(each, source.fluence_per_exposure, source.exposure_unit) for each in spread.groups)
 
 
 def _ends(kinks: tuple[float, ...], density: piecewise.VectorFunction) -> list[float]:

@@ -20,7 +20,7 @@ from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
 from cevns_fast.counts.flux import FluxMoments, Lane, flux_moments
 from cevns_fast.experiments.detectors import Detector
-from cevns_fast.experiments.responses import GammaSmearing, GaussianSmearing
+from cevns_fast.experiments.responses import GammaSmearing, GaussianSmearing, ResponseMatrix
 from cevns_fast.experiments.sources import Source, endpoint_of
 from cevns_fast.interactions.process import Part
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
@@ -222,7 +222,9 @@ def _sees_zero(detector: Detector) -> bool:
 def _cuts(detector: Detector, highest: float) -> tuple[float, ...]:
     """Recoil energies between which every response is smooth, from the lowest to the highest that matter."""
     response = detector.response
-    if response.smearing is None:
+    if isinstance(response, ResponseMatrix):
+        first, last = response.energies[0], response.energies[-1]
+    elif response.smearing is None:
         first = detector.recoil_at(detector.bins[0], highest)
         last = detector.recoil_at(detector.bins[-1], highest)
     else:
@@ -274,7 +276,7 @@ def _smeared_response(detector: Detector, cuts: tuple[float, ...]) -> piecewise.
     They are polynomials in √x̄ of the mean observable: however many points a quenching has, what smears has none.
     """
     response = detector.response
-    if response.smearing is None:
+    if response.smearing is None or isinstance(response, ResponseMatrix):
         return None
     low, high = response.mean(np.array([cuts[0], cuts[-1]])).tolist()
     around = _transitions(detector)
@@ -303,6 +305,9 @@ def _build(
     A bare one leaves form factors to who integrates; it is cut at further recoil energies.
     """
     targets, whole = _targets(detector, parts), cast(tuple[Part, ...] | None, parts)
+    matrix = detector.response
+    if isinstance(matrix, ResponseMatrix):  # a recoil between two energies is shared: a target of its own for each side
+        targets = tuple(t for t in targets for _ in range(2))
     end = endpoint_of(source)
     # T_max of a massless final state bounds all others, BRX Eq. (10); the lightest nucleus recoils furthest.
     highest = max(2 * end * end / (t.nuclide.mass + 2 * end) for t in targets)
@@ -315,8 +320,13 @@ def _build(
     def feed(tau: Floats) -> Floats:
         """What each target brings to each bin: form factors × response."""
         T = tau * tau
-        response = detector.response.accept(detector.response.mean(T))[None] if smeared is None else smeared(tau)
-        forms = np.array([np.ones_like(T) if whole is None else _form_factors(detector, t, whole, T) for t in targets])
+        if isinstance(matrix, ResponseMatrix):
+            _, share = matrix.between(T)
+            response, every = np.array([1 - share, share]), targets[::2]
+        else:
+            response = detector.response.accept(detector.response.mean(T))[None] if smeared is None else smeared(tau)
+            every = targets
+        forms = np.array([np.ones_like(T) if whole is None else _form_factors(detector, t, whole, T) for t in every])
         return np.asarray((forms[:, None] * response).reshape(-1, T.size))
 
     def fit(ends: Floats) -> piecewise.Piecewise:
@@ -331,10 +341,14 @@ def _build(
     edges = _distinct(edges)
     if bare:  # one target for each nuclide
         targets, whole = tuple(IntegrationTarget(i, n) for i, n in enumerate(detector.target.nuclides)), None
+        targets = tuple(t for t in targets for _ in range(2)) if isinstance(matrix, ResponseMatrix) else targets
     fitted, taus = fit(edges), np.sqrt(edges)
     n_panels, n_fed = len(edges) - 1, 1 if smeared is None else detector.n_bins
     bins = np.zeros(n_panels, dtype=np.int64)
-    if smeared is None:
+    if isinstance(matrix, ResponseMatrix):
+        lower, _ = matrix.between(0.5 * (edges[:-1] + edges[1:]))
+        bins = np.tile([lower, lower + 1], (len(targets) // 2, 1))
+    elif smeared is None:
         observable = detector.response.mean(0.5 * (edges[:-1] + edges[1:]))
         bins = np.clip(np.searchsorted(detector.bins, observable, side="right") - 1, 0, detector.n_bins - 1)
     x, w = np.polynomial.legendre.leggauss(NODES)

@@ -19,7 +19,9 @@ from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
 from cevns_fast.counts.flux import FluxMoments, flux_moments
 from cevns_fast.counts.plan import IntegrationTarget, Plan, plan_of
+from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.experiments.responses import ResponseMatrix
 from cevns_fast.experiments.sources import Source
 from cevns_fast.interactions.process import (
     AmplitudePolynomial,
@@ -48,16 +50,28 @@ class Setting:
     plan: Plan
     nuclides: tuple[Nuclide, ...]
     factor: Floats  # [targets]: nuclei × neutrinos per area
+    matrix: Floats | None = None  # [kernel's bins, bins]: what makes counts of all bins from what is integrated
 
 
 @remember(maxsize=128)
 def setting_of(experiment: Experiment, rtol: float, parts: tuple[Part, ...] = (), electrons: bool = False) -> Setting:
     """What an experiment brings to all interactions, remembered."""
     detector = experiment.detector.of_electrons if electrons else experiment.detector
+    detector, matrix = sampled(detector)
     plan = plan_of(experiment.source, detector, rtol, parts)
     nuclei = detector.nuclei[[t.index for t in plan.targets]]
     nuclides = tuple(dict.fromkeys(t.nuclide for t in plan.targets))
-    return Setting(experiment.source, plan, nuclides, nuclei * (experiment.fluence * MEV2_CM2))
+    return Setting(experiment.source, plan, nuclides, nuclei * (experiment.fluence * MEV2_CM2), matrix)
+
+
+def sampled(detector: Detector) -> tuple[Detector, Floats | None]:
+    """What is integrated, and the matrix that makes counts of all bins of it.
+
+    A detector with a response matrix is integrated with bins that are the matrix's energies: once for all variants.
+    """
+    if not isinstance(detector.response, ResponseMatrix):
+        return detector, None
+    return detector.replace(response=detector.response.sampled, bins=()), detector.response.table
 
 
 class _TermLayout(NamedTuple):

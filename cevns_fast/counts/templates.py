@@ -12,7 +12,7 @@ from cevns_fast import _validate as validate
 from cevns_fast._support import shown
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
-from cevns_fast.counts.flux import beams_of
+from cevns_fast.counts.flux import beams_of, groups_of
 from cevns_fast.counts.rows import integrate, rows_of, setting_of
 from cevns_fast.experiments.experiment import Experiment, without_data
 from cevns_fast.experiments.sources import Source
@@ -169,14 +169,15 @@ def _of_particles(
         exponents, values = double_integral().counts(experiment, batch, names, rtol, threads)
         return CountPolynomial(names, exponents, values, np.zeros_like(values))
     setting = setting_of(experiment, rtol, kind.parts(batch, model), electrons)
-    if kind.tells_flavours(batch, electrons, model):
-        beams: Sequence[tuple[Beam | None, Source]] = beams_of(setting.source)
-    else:
-        beams = ((None, setting.source),)
+    tells = kind.tells_flavours(batch, electrons, model)
+    groups = groups_of(experiment) if experiment.has_axes else (setting.source,)
+    beams: list[tuple[int, Beam | None, Source]] = []
+    for g, group in enumerate(groups):
+        beams += [(g, *pair) for pair in beams_of(group)] if tells else [(g, None, group)]
     found = [
         [
-            (source, each)
-            for beam, source in beams
+            (g, source, each)
+            for g, beam, source in beams
             for each in kind.scatterings(batch, Collision(n, beam, model), names, phases)
         ]
         for n in setting.nuclides
@@ -185,19 +186,24 @@ def _of_particles(
     if not some:
         nothing = np.zeros((len(batch), 1, experiment.n_bins))
         return CountPolynomial(names, (constant,), nothing, nothing.copy())
-    processes = {n: [each.process for _, each in of] for n, of in zip(setting.nuclides, found, strict=True)}
-    amplitudes = {n: [each.amplitudes for _, each in of] for n, of in zip(setting.nuclides, found, strict=True)}
-    sources = None if beams[0][0] is None else [source for source, _ in some]
+    processes = {n: [each.process for *_, each in of] for n, of in zip(setting.nuclides, found, strict=True)}
+    amplitudes = {n: [each.amplitudes for *_, each in of] for n, of in zip(setting.nuclides, found, strict=True)}
+    whole = not tells and len(groups) == 1
+    sources = None if whole else [source for _, source, _ in some]
     rows = rows_of(setting, processes, amplitudes, sources)
     n = len(rows.exponents)
-    out = np.zeros((len(batch), n + len(rows.complex_ones), experiment.detector.n_bins))
-    for (_, each), integrand in zip(some, rows.of_process, strict=True):
+    n_seen = experiment.detector.n_bins if setting.matrix is None else len(setting.matrix)
+    seen = np.zeros((len(groups), len(batch), n + len(rows.complex_ones), n_seen))
+    for (g, _, each), integrand in zip(some, rows.of_process, strict=True):
         if integrand is None:
             continue
         if method == "moments":
-            integrate(setting.plan, integrand, each.process, out, threads)
+            integrate(setting.plan, integrand, each.process, seen[g], threads)
         else:
-            double_integral().integrate(setting, integrand, each.process, out, rtol, threads)
+            double_integral().integrate(setting, integrand, each.process, seen[g], rtol, threads)
+    if setting.matrix is not None:
+        seen = seen @ setting.matrix
+    out = experiment.spread.of(seen) if experiment.has_axes else seen[0]
     if experiment.excluded:  # the kernel fills all of the detector's bins
         out = out[..., list(experiment.kept)]
     imaginary = np.zeros((len(batch), n, experiment.n_bins))
@@ -261,6 +267,10 @@ _DEFAULT_MODEL = StandardModel()
 @remember(maxsize=256)
 def _standard_model(experiment: Experiment, model: StandardModel, rtol: float, target: TargetParticles) -> Floats:
     """Counts of the Standard Model, remembered for this object and for all that differ in data only."""
+    if experiment.has_axes:
+        own: Floats = count_polynomial(experiment, [model], target=target, rtol=rtol).values[0, 0].copy()
+        own.setflags(write=False)
+        return own
     counts = _of_detector(experiment.source, experiment.detector, experiment.exposure, model, rtol, target)
     if experiment.excluded:
         counts = counts[list(experiment.kept)]

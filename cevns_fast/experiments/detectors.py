@@ -21,6 +21,7 @@ from cevns_fast.experiments.responses import (
     GaussianSmearing,
     PoissonSmearing,
     Response,
+    ResponseMatrix,
     Table,
     breakpoints_of,
     density,
@@ -44,13 +45,14 @@ class Detector:
     mass : float
         Fiducial mass, kg.
     bins : tuple of float
-        Increasing edges of the observable; bin i is [bins[i], bins[i+1]).
-    response : Response
+        Increasing edges of the observable; bin i is [bins[i], bins[i+1]). A `ResponseMatrix` has bins of its own: edges
+        are then names for them, 0, 1, 2, … unless given.
+    response : Response or ResponseMatrix
         To the recoil of a nucleus.
     form_factor : HelmFormFactor, KleinNystrand, SymmetrisedFermi or PointNucleus
         Or an object with `proton` and `neutron`, functions of a nuclide and recoil energies (MeV, array). They are
         compiled once: what they read must not change while an experiment with them is in use.
-    electron_response : Response or None
+    electron_response : Response, ResponseMatrix or None
         To the recoil of an electron, in the same observable; its energy is not quenched. None: electrons are not
         counted.
 
@@ -70,16 +72,22 @@ class Detector:
 
     target: Target
     mass: float
-    bins: tuple[float, ...]
-    response: Response = field(default_factory=Response)
+    bins: tuple[float, ...] = ()
+    response: Response | ResponseMatrix = field(default_factory=Response)
     form_factor: FormFactor = field(default_factory=HelmFormFactor)
-    electron_response: Response | None = None
+    electron_response: Response | ResponseMatrix | None = None
     #: What the user's own functions read when the detector was made: another makes it another detector.
     snapshots: tuple[tuple[str, Snapshot], ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
         validate.instance("target", self.target, Target, "a Target, e.g. cevns_fast.Target.of('Ge', {'Ge': 1})")
-        validate.instance("response", self.response, Response, "a Response, e.g. cevns_fast.Response(light_yield=1.0)")
+        kinds = (Response, ResponseMatrix)
+        validate.instance("response", self.response, kinds, "a Response, e.g. cevns_fast.Response(light_yield=1.0)")
+        if isinstance(self.response, ResponseMatrix):
+            if not len(self.bins):
+                object.__setattr__(self, "bins", tuple(range(self.response.n_bins + 1)))
+            if len(self.bins) != self.response.n_bins + 1:
+                raise ValueError(f"bins: has {len(self.bins)} edges, must have {self.response.n_bins + 1}")
         validate.number("mass", self.mass, positive=True)
         check = getattr(self.form_factor, "check", None)
         if check is not None:
@@ -87,7 +95,11 @@ class Detector:
         elif not all(callable(getattr(self.form_factor, name, None)) for name in ("proton", "neutron")):
             raise ValueError(f"form_factor = {self.form_factor!r}: must be a HelmFormFactor or PointNucleus")
         if self.electron_response is not None:
-            validate.instance("electron_response", self.electron_response, Response, "a Response or None")
+            validate.instance("electron_response", self.electron_response, kinds, "a Response or None")
+            if isinstance(self.electron_response, ResponseMatrix) and self.electron_response.n_bins != self.n_bins:
+                raise ValueError(
+                    f"electron_response: has {self.electron_response.n_bins} bins, must have {self.n_bins}"
+                )
         edges = validate.increasing("bins", self.bins, minimum=0.0)
         object.__setattr__(self, "bins", tuple(edges.tolist()))
         if isinstance(self.response.smearing, PoissonSmearing) and np.any(edges != np.round(edges)):
@@ -113,6 +125,8 @@ class Detector:
     def bin_response(self, T: ArrayLike) -> Floats:
         """Probability that a recoil of T (MeV) is counted in each bin, float64[n_bins, len(T)]."""
         T = validate.vector("T", np.atleast_1d(validate.real("T", T)), minimum=0.0)
+        if isinstance(self.response, ResponseMatrix):
+            return self.response.at(T)
         result = self.response_to_mean(self.response.mean(T))
         return np.where(T >= self.response.recoil_threshold, result, 0.0)
 
@@ -120,6 +134,7 @@ class Detector:
     def response_to_mean(self, mean: ArrayLike) -> Floats:
         """Probability of being counted in each bin by the mean observable x̄ ≥ 0, float64[n_bins, len(mean)]."""
         mean = validate.vector("mean", mean, minimum=0.0)
+        assert isinstance(self.response, Response)
         smearing = self.response.smearing
         if smearing is None:
             return self._sharp(mean)
@@ -215,7 +230,7 @@ class Detector:
 
     def check_quenching(self, maximum: float) -> None:
         """`ValueError` unless the mean observable is finite, >= 0 and does not fall up to a recoil of `maximum` MeV."""
-        if not callable(self.response.quenching):
+        if isinstance(self.response, ResponseMatrix) or not callable(self.response.quenching):
             return
         grid = np.geomspace(1e-9 * maximum, maximum, 2000)
         try:
@@ -317,6 +332,8 @@ def _gauss(n: int) -> tuple[Floats, Floats]:
 def _response_breakpoints(detector: Detector, maximum: float) -> tuple[float, ...]:
     """Breakpoints of quenching, and images of bin edges and acceptance breakpoints if nothing smears."""
     response = detector.response
+    if isinstance(response, ResponseMatrix):
+        return tuple(T for T in response.energies if 0 < T < maximum)
     found = {*breakpoints_of(response.quenching), response.recoil_threshold}
     if response.smearing is None:
         observables = np.array([*detector.bins, *breakpoints_of(response.acceptance)])

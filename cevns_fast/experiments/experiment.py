@@ -17,9 +17,11 @@ from cevns_fast._support import shown
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.data import data_path, read_text
+from cevns_fast.experiments.axes import ReleaseAxis, Spread, TimeAxis, calibrated, shape_of, spread_of
 from cevns_fast.experiments.backgrounds import Background, BackgroundRate, StandardModelFraction, SteadyState
 from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.reach import OutOfReachWarning, out_of_reach
+from cevns_fast.experiments.shared import SharedNuisance, SignalVariation, kept_bins
 from cevns_fast.experiments.sources import Source, endpoint_of
 from cevns_fast.experiments.toml_file import experiment_file
 from cevns_fast.experiments.watched import WatchedSource, bare, watched
@@ -60,8 +62,26 @@ class Experiment:
     simulated_truth : StandardModel
         The truth behind simulated data.
     excluded : tuple of int
-        The detector's bins that are left out, counted from 0; see `mask`. Arrays of counts may be given for all bins
+        The bins that are left out, counted from 0; see `mask`. Arrays of counts may be given for all bins
         or for those that are left.
+    time : TimeAxis or None
+        Bins of time beside those of the observable, for each of them.
+    release : ReleaseAxis or None
+        A further axis, for each bin of the observable and of time.
+    calibration : ndarray or None
+        What the counts of each bin are multiplied by; of observable × time, or of these × the release axis.
+    sigma : ndarray or None
+        Standard deviations of `observed` where the data state them: a measured excess. They are the whole variance.
+    statistic : {"gaussian", "poisson"}
+        What a `Likelihood` makes of the data unless it is told otherwise.
+    nuisances : tuple of SharedScale, SignalVariation or BackgroundVariation
+        Nuisances with names; those of several experiments that have the same name are one.
+    data_set, contains : str, tuple of str
+        Which data these are, and which others are among them: experiments that share data are refused together.
+    approximate : str
+        Why a result is approximate: a digitised figure, say. Results repeat it.
+    published : str
+        What the collaboration found, in words.
 
     Raises
     ------
@@ -90,6 +110,16 @@ class Experiment:
     description: str = ""
     citation: str = ""
     excluded: tuple[int, ...] = ()
+    time: TimeAxis | None = None
+    release: ReleaseAxis | None = None
+    calibration: Any = None
+    sigma: Floats | None = None
+    statistic: Literal["gaussian", "poisson"] = "gaussian"
+    nuisances: tuple[SharedNuisance, ...] = ()
+    data_set: str = ""
+    contains: tuple[str, ...] = ()
+    approximate: str = ""
+    published: str = ""
 
     def __post_init__(self) -> None:
         validate.text("name", self.name, empty=True)
@@ -104,9 +134,14 @@ class Experiment:
         validate.number("shape_uncertainty", self.shape_uncertainty, minimum=0.0)
         validate.choice("signal_uncertainty_on", self.signal_uncertainty_on, ("prediction", "standard_model"))
         validate.choice("variance", self.variance, ("observed", "prediction"))
-        excluded = bins_of("excluded", self.excluded, self.detector.n_bins)
+        validate.choice("statistic", self.statistic, ("gaussian", "poisson"))
+        for name in ("data_set", "approximate", "published"):
+            validate.text(name, getattr(self, name), empty=True)
+        object.__setattr__(self, "contains", tuple(validate.names("contains", self.contains)) if self.contains else ())
+        self._check_axes()
+        excluded = bins_of("excluded", self.excluded, math.prod(self.shape))
         object.__setattr__(self, "excluded", excluded)
-        if len(excluded) == self.detector.n_bins:
+        if len(excluded) == math.prod(self.shape):
             raise ValueError(f"excluded = {excluded}: at least one bin must be left")
         self._check_data()
         largest = self.largest_recoil
@@ -114,10 +149,33 @@ class Experiment:
         for message in out_of_reach(self.detector, largest):
             warnings.warn(f"{self.name}: {message}", OutOfReachWarning, stacklevel=3)
 
+    def _check_axes(self) -> None:
+        """The axes beside the observable go with the source and the detector."""
+        for name, kind in (("time", TimeAxis), ("release", ReleaseAxis)):
+            if getattr(self, name) is not None:
+                validate.instance(name, getattr(self, name), kind, f"a {kind.__name__} or None")
+        if self.release is not None and self.release.probabilities.shape[:-1] not in ((), (self.detector.n_bins,)):
+            found = self.release.probabilities.shape
+            raise ValueError(f"release: has probabilities of shape {found}, must be for {self.detector.n_bins} bins")
+        if self.calibration is not None:
+            factors = calibrated("calibration", self.calibration, self.shape, self.release is not None)
+            object.__setattr__(self, "calibration", factors)
+        if self.has_axes:
+            if isinstance(self.steady_state, BackgroundRate | StandardModelFraction):
+                raise ValueError("steady_state: must be counts per bin where there are axes beside the observable")
+            self.spread  # noqa: B018 - a component that the time axis does not know is refused
+
     def _check_data(self) -> None:
         """Counts per bin: as many as bins, or as bins that are not left out."""
         if self.observed is not None:
             object.__setattr__(self, "observed", self._kept("observed", self.observed))
+        if self.sigma is not None:
+            sigma = self._kept("sigma", self.sigma, minimum=0.0)
+            if self.observed is None or np.any(sigma <= 0):
+                raise ValueError("sigma: must be > 0, and come with observed")
+            if self.statistic == "poisson":
+                raise ValueError("statistic = 'poisson': must be 'gaussian' for an excess with sigma")
+            object.__setattr__(self, "sigma", sigma)
         if not isinstance(self.steady_state, BackgroundRate | StandardModelFraction):
             counts = self._kept("steady_state", self.steady_state, minimum=0.0)
             object.__setattr__(self, "steady_state", counts)
@@ -142,11 +200,28 @@ class Experiment:
             counts = self._kept(f"background {each.name!r}", each.counts, minimum=0.0)
             kept.append(each if counts.size == each.counts.size else replace(each, counts=counts))
         object.__setattr__(self, "backgrounds", tuple(kept))
+        self._check_nuisances()
+
+    def _check_nuisances(self) -> None:
+        """Nuisances are about what there is."""
+        given = validate.sequence("nuisances", self.nuisances, SharedNuisance, "a SharedScale, for example")
+        validate.unique((each.name, f"nuisance {i} of {self.name}") for i, each in enumerate(given))
+        known, kept = [b.name for b in self.backgrounds], []
+        for each in given:
+            if each.on != "signal":
+                validate.choice(f"background of nuisance {each.name!r}", each.on, ["signal", *known])
+            kept.append(kept_bins(each, lambda name, counts: self._kept(name, counts)))
+            if isinstance(each, SignalVariation):
+                own = [f.name for f in fields(self)]
+                parts = (f.name for part in (self.detector, bare(self.source)) if is_dataclass(part)
+                         for f in fields(part) if f.init)  # fmt: skip
+                validate.unknown_fields(f"nuisance {each.name!r}", {**each.up, **each.down}, [*own, *parts])
+        object.__setattr__(self, "nuisances", tuple(kept))
 
     def _kept(self, name: str, counts: Any, minimum: float = -math.inf) -> Floats:
         """Counts of the bins that are not left out."""
         found = validate.vector(name, counts, minimum=minimum)
-        if found.size == self.detector.n_bins and self.excluded:
+        if found.size == math.prod(self.shape) and self.excluded:
             return validate.vector(name, found[list(self.kept)])
         if found.size != self.n_bins:
             raise ValueError(f"{name}: has {found.size} entries, must have {self.n_bins}")
@@ -160,9 +235,22 @@ class Experiment:
             f"Experiment {self.name or 'without a name'}:",
             f"{shown.number(self.detector.mass)} kg {self.detector.target.name}",
             type(bare(self.source)).__name__,
-            f"{self.n_bins} bins of {self.detector.response.observable}{left}",
+            f"{self._axes} bins of {self._axis_names}{left}",
             counted,
+            f"approximate: {self.approximate}" if self.approximate else "",
         )
+
+    @property
+    def _axes(self) -> str:
+        """Numbers of bins along the axes."""
+        return str(self.n_bins) if len(self.shape) == 1 else " × ".join(map(str, self.shape))
+
+    @property
+    def _axis_names(self) -> str:
+        """What the axes are."""
+        names = [self.detector.response.observable]
+        names += ["time"] if self.time is not None else []
+        return " × ".join([*names, self.release.name] if self.release is not None else names)
 
     def _repr_html_(self) -> str:
         """A table of what it is, and its data."""
@@ -171,19 +259,35 @@ class Experiment:
             "source": bare(self.source),
             "detector": f"{shown.number(self.detector.mass)} kg {self.detector.target.name}",
             "exposure": f"{shown.number(self.exposure)} {self.source.exposure_unit}",
-            "bins": f"{self.n_bins}, {shown.number(edges[0])} to {shown.number(edges[-1])} of {observable}",
+            "bins": f"{self._axes}, {shown.number(edges[0])} to {shown.number(edges[-1])} of {self._axis_names}",
             "data": "simulated" if self.observed is None else f"{shown.number(self.observed.sum())} counts",
             "backgrounds": [each.name for each in self.backgrounds] or "none",
             "σ of the normalisation": f"{100 * self.signal_uncertainty:g}%",
+            "nuisances": [each.name for each in self.nuisances if each.active] or "none",
             "citation": self.citation or "none",
         }
+        if self.approximate:
+            rows["approximate"] = self.approximate
         series = [] if self.observed is None else [("data", self.projection(self.observed))]
         series += [(each.name, self.projection(each.counts)) for each in self.backgrounds]
         title = f"{self.name or 'Experiment'} {self.description and '— ' + self.description}"
         return shown.table(title, rows, shown.steps(edges, f"counts per unit of {observable}", *series))
 
     def projection(self, counts: ArrayLike) -> Floats:
-        """Counts in the detector's bins of the observable; NaN where one is left out.
+        """Counts of all bins of the observable: summed over all other axes, NaN where one is left out.
+
+        Parameters
+        ----------
+        counts : float64[n_bins]
+
+        Returns
+        -------
+        float64[detector.n_bins]
+
+        Raises
+        ------
+        ValueError
+            If the number of bins is wrong.
 
         Examples
         --------
@@ -192,9 +296,9 @@ class Experiment:
         >>> csi.projection(csi.observed)[:3].tolist()
         [9.0, nan, 24.0]
         """
-        found = np.full(self.detector.n_bins, np.nan)
-        found[list(self.kept)] = validate.vector("counts", counts, length=self.n_bins)
-        return found
+        found = validate.vector("counts", counts, length=self.n_bins)
+        by_bin = self.reshape(found).reshape(self.detector.n_bins, -1)
+        return np.where(np.isnan(by_bin).all(axis=1), np.nan, np.nansum(by_bin, axis=1))
 
     def plot(self, ax: "Axes | None" = None, *, interaction: Any = None, **style: Any) -> "Axes":
         """Draw the data, the Standard Model, new physics and the backgrounds.
@@ -230,19 +334,75 @@ class Experiment:
 
     @property
     def n_bins(self) -> int:
-        """Number of bins that are not left out."""
-        return self.detector.n_bins - len(self.excluded)
+        """Number of bins that are not left out, along all axes."""
+        return math.prod(self.shape) - len(self.excluded)
 
     @property
     def kept(self) -> tuple[int, ...]:
-        """The detector's bins that are not left out, counted from 0."""
-        return tuple(i for i in range(self.detector.n_bins) if i not in self.excluded)
+        """The bins that are not left out, counted from 0."""
+        excluded = set(self.excluded)
+        return tuple(i for i in range(math.prod(self.shape)) if i not in excluded)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Numbers of bins: of the observable, of time and of the release axis, as far as there are any.
+
+        Bins that are left out are among them.
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> cf.load("coherent-csi-2017").shape, cf.load("coherent-csi-2021").shape
+        ((12,), (8, 11))
+        """
+        return shape_of(self.detector.n_bins, self.time, self.release)
+
+    def reshape(self, counts: ArrayLike) -> Floats:
+        """Counts per bin as an array of the experiment's `shape`; NaN for bins that are left out.
+
+        Parameters
+        ----------
+        counts : float64[..., n_bins]
+
+        Returns
+        -------
+        float64[..., *shape]
+
+        Raises
+        ------
+        ValueError
+            If the number of bins is wrong.
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> csi = cf.load("coherent-csi-2021")
+        >>> csi.reshape(csi.observed).sum(axis=1).astype(int).tolist()  # in 8 bins of photoelectrons
+        [147, 224, 177, 144, 237, 210, 231, 197]
+        """
+        given = validate.array("counts", counts)
+        if given.ndim == 0 or given.shape[-1] != self.n_bins:
+            raise ValueError(f"counts: has shape {given.shape}, must have {self.n_bins} bins along the last axis")
+        found = np.full((*given.shape[:-1], math.prod(self.shape)), np.nan)
+        found[..., list(self.kept)] = given
+        return found.reshape(*given.shape[:-1], *self.shape)
+
+    @property
+    def has_axes(self) -> bool:
+        """Whether there is more than bins of the observable and the counts that the detector sees there."""
+        return self.time is not None or self.release is not None or self.calibration is not None
+
+    @property
+    def spread(self) -> Spread:
+        """How counts of the observable's bins are spread along the other axes."""
+        return _spread(self.source, self.detector.n_bins, self.time, self.release, Same(self.calibration))
 
     @property
     def bin_edges(self) -> tuple[Floats, Floats]:
-        """Lower and upper edges of the bins that are not left out."""
+        """Lower and upper edges, in the observable, of the bins that are not left out."""
         edges, kept = np.array(self.detector.bins), list(self.kept)
-        return edges[:-1][kept], edges[1:][kept]
+        others = math.prod(self.shape) // self.detector.n_bins
+        return np.repeat(edges[:-1], others)[kept], np.repeat(edges[1:], others)[kept]
 
     @property
     def fluence(self) -> float:
@@ -286,7 +446,7 @@ class Experiment:
     @property
     def whole(self) -> "Experiment":
         """The same source and detector with all bins, and without data and backgrounds."""
-        return without_data(self.source, self.detector, self.exposure)
+        return without_data(self.source, self.detector, self.exposure, self.time, self.release, self.calibration)
 
     def mask(self, bins: ArrayLike) -> "Experiment":
         """A copy that leaves bins out, of counts, data and backgrounds.
@@ -324,10 +484,48 @@ class Experiment:
         changes: dict[str, Any] = {"excluded": (*self.excluded, *(kept[i] for i in dropped))}
         if self.observed is not None:
             changes["observed"] = self.observed[left]
+        if self.sigma is not None:
+            changes["sigma"] = self.sigma[left]
+        changes["nuisances"] = tuple(kept_bins(each, lambda _, counts: counts[left]) for each in self.nuisances)
         if isinstance(self.steady_state, np.ndarray):
             changes["steady_state"] = self.steady_state[left]
         changes["backgrounds"] = tuple(replace(each, counts=each.counts[left]) for each in self.backgrounds)
         return replace(self, **changes)
+
+    def activate(self, *names: str) -> "Experiment":
+        """A copy whose likelihoods have these nuisances too, of those that the experiment states.
+
+        Raises
+        ------
+        ValueError
+            If the experiment does not state one.
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> csi = cf.load("coherent-csi-2021").activate("CsI onset of the pulse")
+        >>> cf.Likelihood(csi).nuisance_names[-1]
+        'CsI onset of the pulse'
+        """
+        return self._switched(names, True)
+
+    def deactivate(self, *names: str) -> "Experiment":
+        """A copy whose likelihoods do not have these nuisances.
+
+        Raises
+        ------
+        ValueError
+            If the experiment does not state one.
+        """
+        return self._switched(names, False)
+
+    def _switched(self, names: tuple[str, ...], active: bool) -> "Experiment":
+        """With some nuisances on or off."""
+        known = [each.name for each in self.nuisances]
+        for name in names:
+            validate.choice("nuisance", name, known)
+        changed = tuple(replace(each, active=active) if each.name in names else each for each in self.nuisances)
+        return replace(self, nuisances=changed)
 
     @property
     def can_change(self) -> bool:
@@ -409,16 +607,45 @@ def _largest_recoil(source: Source, target: Target) -> float:
     return max(2 * E * E / (n.mass + 2 * E) for n in target.nuclides)
 
 
-def without_data(source: Source, detector: Detector, exposure: float) -> Experiment:
+class Same:
+    """An array that is found again as the object that it is, or as None."""
+
+    def __init__(self, array: Floats | None) -> None:
+        self.array = array
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.array is other.array
+
+    def __hash__(self) -> int:
+        return id(self.array)
+
+
+@remember(maxsize=256)
+def _spread(
+    source: Source, n_observable: int, time: TimeAxis | None, release: ReleaseAxis | None, calibration: Same
+) -> Spread:
+    """Remembered, so that parts of a source are the same objects."""
+    return spread_of(source.components, n_observable, time, release, calibration.array)
+
+
+def without_data(
+    source: Source,
+    detector: Detector,
+    exposure: float,
+    time: TimeAxis | None = None,
+    release: ReleaseAxis | None = None,
+    calibration: Floats | None = None,
+) -> Experiment:
     """An experiment for rates alone, of parts of another that have been checked: nothing is checked again."""
     parts = {"source": source, "detector": detector, "exposure": exposure, "observed": None, "name": ""}
+    parts |= {"time": time, "release": release, "calibration": calibration}
     found = object.__new__(Experiment)
     for each in fields(Experiment):
         value = parts.get(each.name, each.default)
         if each.name == "simulated_truth":
             value = StandardModel()
         elif each.name == "steady_state":
-            value = np.zeros(detector.n_bins)
+            value = np.zeros(math.prod(shape_of(detector.n_bins, time, release)))
         object.__setattr__(found, each.name, value)
     return found
 
@@ -456,7 +683,7 @@ def available_experiments() -> dict[str, str]:
     True
     """
     found = {}
-    for path in sorted(_directory().glob("*.toml")):
+    for path in sorted(_directory().glob("*.toml"), key=lambda path: path.stem):
         found[path.stem] = experiment_file(read_text(path)).description
     return found
 
@@ -494,7 +721,7 @@ def load(name: str | Path) -> Experiment:
     if str(name).endswith(".toml"):
         path = Path(name)
     else:
-        known = [p.stem for p in sorted(_directory().glob("*.toml"))]
+        known = sorted(p.stem for p in _directory().glob("*.toml"))
         path = _directory() / f"{validate.choice('experiment', name, known)}.toml"
     try:
         text = read_text(path)

@@ -6,7 +6,14 @@ import numpy as np
 
 from cevns_fast._support.remember import remember
 from cevns_fast.experiments.detectors import Detector
-from cevns_fast.experiments.responses import GammaSmearing, GaussianSmearing, PoissonSmearing, Table, breakpoints_of
+from cevns_fast.experiments.responses import (
+    GammaSmearing,
+    GaussianSmearing,
+    PoissonSmearing,
+    ResponseMatrix,
+    Table,
+    breakpoints_of,
+)
 
 
 class OutOfReachWarning(UserWarning):
@@ -25,6 +32,11 @@ def out_of_reach(detector: Detector, largest_recoil: float) -> tuple[str, ...]:
     if response.recoil_threshold >= largest_recoil:
         threshold = f"recoil_threshold = {response.recoil_threshold:g} MeV"
         return (f"{threshold}: {reaches}: nothing will be seen; is the threshold in MeV?",)
+    if isinstance(response, ResponseMatrix):
+        first = response.energies[0]
+        if first < largest_recoil:
+            return ()
+        return (f"energies: begin at {1e3 * first:.4g} keV, but {reaches}: nothing will be seen; are they in MeV?",)
     points = np.array(breakpoints_of(response.quenching))
     beyond = int(np.count_nonzero(points > largest_recoil))
     if beyond and 2 * beyond > points.size:

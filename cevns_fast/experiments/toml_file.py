@@ -4,10 +4,11 @@
 unless it is that of the observable. `docs/toml.md` is the reference page; a test compares the two.
 """
 
+import math
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from cevns_fast._validate import Floats, unknown
 from cevns_fast.constants import KEV, SIN2_THETA_W
 from cevns_fast.data import beside, read_table
-from cevns_fast.experiments import detectors, responses, sources, spectra
+from cevns_fast.experiments import axes, detectors, responses, shared, solar, sources, spectra
 from cevns_fast.experiments.backgrounds import Background, BackgroundRate, StandardModelFraction
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.nuclear.form_factors import FormFactor, HelmFormFactor, KleinNystrand, PointNucleus, SymmetrisedFermi
@@ -24,6 +25,7 @@ from cevns_fast.nuclear.nuclei import Nuclide, Target
 EnergyUnit = Literal["eV", "keV", "MeV", "GeV"]
 _MEV = {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0, "GeV": 1e3}
 T = TypeVar("T")
+Part = TypeVar("Part", covariant=True)
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -65,6 +67,16 @@ class ReactorTable(_Strict, tag="reactor", tag_field="type"):
             energy_per_fission=self.energy_per_fission_MeV,
             endpoint=self.endpoint_MeV,
         )
+
+
+class SolarTable(_Strict, tag="solar", tag_field="type"):
+    """[source] of a detector of solar neutrinos."""
+
+    fluxes_per_cm2_s: dict[str, float] = msgspec.field(default_factory=lambda: dict(solar.FLUXES))
+
+    def build(self, folder: Path) -> solar.Solar:
+        """The source."""
+        return solar.Solar(self.fluxes_per_cm2_s)
 
 
 class TabulatedTable(_Strict, tag="tabulated", tag_field="type"):
@@ -118,6 +130,19 @@ class LogisticTable(_Strict, tag="logistic", tag_field="type"):
     def build(self, folder: Path) -> responses.LogisticAcceptance:
         """The acceptance."""
         return responses.LogisticAcceptance(self.plateau, self.steepness, self.midpoint, self.threshold)
+
+
+class OffsetLogisticTable(_Strict, tag="offset-logistic", tag_field="type"):
+    """A logistic function and a constant, where positive."""
+
+    amplitude: float
+    steepness: float
+    midpoint: float
+    offset: float
+
+    def build(self, folder: Path) -> responses.OffsetLogisticAcceptance:
+        """The acceptance."""
+        return responses.OffsetLogisticAcceptance(self.amplitude, self.steepness, self.midpoint, self.offset)
 
 
 class AcceptanceTable(_Strict, tag="table", tag_field="type"):
@@ -186,7 +211,7 @@ class LinearTable(_Strict, tag="linear", tag_field="type"):
 class PoissonTable(_Strict, tag="poisson", tag_field="type"):
     """Counting photoelectrons."""
 
-    def build(self) -> responses.Smearing:
+    def build(self, light_yield: float) -> responses.Smearing:
         """The smearing."""
         return responses.PoissonSmearing()
 
@@ -198,7 +223,7 @@ class GaussianTable(_Strict, tag="gaussian", tag_field="type"):
     constant: float = 0.0
     linear: float = 0.0
 
-    def build(self) -> responses.Smearing:
+    def build(self, light_yield: float) -> responses.Smearing:
         """The smearing."""
         return responses.GaussianSmearing(self.statistical, self.constant, self.linear)
 
@@ -206,11 +231,47 @@ class GaussianTable(_Strict, tag="gaussian", tag_field="type"):
 class GammaTable(_Strict, tag="gamma", tag_field="type"):
     """COHERENT's resolution of 2021."""
 
-    shape_per_unit: float
+    shape_per_unit: float | None = None
+    shape_per_keVee: float | None = None
 
-    def build(self) -> responses.Smearing:
+    def build(self, light_yield: float) -> responses.Smearing:
         """The smearing."""
-        return responses.GammaSmearing(self.shape_per_unit)
+        if self.shape_per_unit is not None and self.shape_per_keVee is None:
+            return responses.GammaSmearing(self.shape_per_unit)
+        if self.shape_per_keVee is None or self.shape_per_unit is not None:
+            raise ValueError("shape_per_unit, shape_per_keVee: must be exactly one of them")
+        return responses.GammaSmearing(self.shape_per_keVee / light_yield)
+
+
+class MatrixTable(_Strict):
+    """[detector.response.matrix]: probabilities as a CSV file, a row for each recoil energy.
+
+    Its columns but those that are named here are the bins. With `variant_column` only the rows of one variant count.
+    """
+
+    file: str
+    energy_column: str
+    energy_unit: EnergyUnit
+    variant_column: str | None = None
+    variant: str | None = None
+    scale: float = 1.0
+
+    def build(self, folder: Path, observable: str) -> responses.ResponseMatrix:
+        """The matrix."""
+        if (self.variant_column is None) != (self.variant is None):
+            raise ValueError("variant_column, variant: must be both there, or none")
+        columns = _columns(folder, "response.matrix.file", self.file)
+        energies = _column(columns, self.file, self.energy_column)
+        rows = np.ones(energies.size, dtype=bool)
+        if self.variant_column is not None:
+            if self.variant_column not in columns:
+                raise ValueError(f"{self.file}: no column {self.variant_column!r}")
+            rows = np.array([cell == self.variant for cell in columns[self.variant_column]])
+            if not rows.any():
+                raise ValueError(f"{self.file}: no rows of variant {self.variant!r}")
+        bins = [name for name in columns if name not in (self.energy_column, self.variant_column)]
+        table = self.scale * np.array([_column(columns, self.file, name)[rows] for name in bins]).T
+        return responses.ResponseMatrix(tuple((energies[rows] * _MEV[self.energy_unit]).tolist()), table, observable)
 
 
 class ResponseTable(_Strict):
@@ -219,13 +280,19 @@ class ResponseTable(_Strict):
     observable: str = "recoil energy [keV]"
     light_yield_per_keV: float = 1.0
     quenching: float | QuenchingTable | LindhardTable | PolynomialTable | LinearTable = 1.0
-    acceptance: float | LogisticTable | AcceptanceTable = 1.0
+    acceptance: float | LogisticTable | OffsetLogisticTable | AcceptanceTable = 1.0
     smearing: PoissonTable | GaussianTable | GammaTable | None = None
     recoil_threshold_keV: float = 0.0
+    matrix: MatrixTable | None = None
 
-    def build(self, folder: Path) -> responses.Response:
+    def build(self, folder: Path) -> responses.Response | responses.ResponseMatrix:
         """The response."""
         quenching, acceptance = self.quenching, self.acceptance
+        if self.matrix is not None:
+            alone = ResponseTable(matrix=self.matrix, observable=self.observable)
+            if self != alone:
+                raise ValueError("matrix: must come with `observable` at most, it holds everything else")
+            return self.matrix.build(folder, self.observable)
         return responses.Response(
             light_yield=self.light_yield_per_keV,
             quenching=quenching
@@ -234,7 +301,7 @@ class ResponseTable(_Strict):
             acceptance=acceptance
             if isinstance(acceptance, float | int)
             else _named("acceptance", lambda: acceptance.build(folder)),
-            smearing=self.smearing.build() if self.smearing else None,
+            smearing=self.smearing.build(self.light_yield_per_keV) if self.smearing else None,
             observable=self.observable,
             recoil_threshold=self.recoil_threshold_keV * KEV,
         )
@@ -304,7 +371,7 @@ class DetectorTable(_Strict):
     material: str
     composition: dict[str, float]
     mass_kg: float
-    bins: list[float]
+    bins: list[float] = []
     nuclide: list[NuclideTable] = []
     response: ResponseTable = msgspec.field(default_factory=ResponseTable)
     form_factor: HelmTable | KleinNystrandTable | SymmetrisedFermiTable | PointTable = msgspec.field(
@@ -327,12 +394,199 @@ class DetectorTable(_Strict):
         )
 
 
+class EfficiencyTable(_Strict, tag="exponential", tag_field="type"):
+    """An efficiency in time."""
+
+    start_us: float
+    rate_per_us: float
+
+    def build(self) -> axes.ExponentialEfficiency:
+        """The efficiency."""
+        return axes.ExponentialEfficiency(self.start_us, self.rate_per_us)
+
+
+class PulseTable(_Strict):
+    """[time.pulse]: a Gaussian pulse of protons."""
+
+    mean_us: float
+    width_us: float
+    pion_lifetime_us: float = axes.PION_LIFETIME
+    muon_lifetime_us: float = axes.MUON_LIFETIME
+    efficiency: float | EfficiencyTable = 1.0
+
+    def build(self) -> axes.ProtonPulse:
+        """The pulse."""
+        return axes.ProtonPulse(
+            self.mean_us,
+            self.width_us,
+            self.pion_lifetime_us,
+            self.muon_lifetime_us,
+            self.efficiency if isinstance(self.efficiency, float | int) else self.efficiency.build(),
+        )
+
+
+class TimeTable(_Strict):
+    """[time]: bins of time beside those of the observable, and how neutrinos fill them."""
+
+    edges_us: list[float]
+    pulse: PulseTable | None = None
+    file: str | None = None
+    fractions: dict[str, str] = {}  # columns of the file, by flux component
+
+    def build(self, folder: Path) -> axes.TimeAxis:
+        """The axis."""
+        if self.pulse is not None:
+            if self.file is not None or self.fractions:
+                raise ValueError("pulse: must come without file and fractions")
+            return axes.TimeAxis(tuple(self.edges_us), pulse=self.pulse.build())
+        if self.file is None or not self.fractions:
+            raise ValueError("pulse, file, fractions: must be a pulse, or a file and its columns")
+        columns = _columns(folder, "time.file", self.file)
+        given = {name: tuple(_column(columns, self.file, c).tolist()) for name, c in self.fractions.items()}
+        return axes.TimeAxis(tuple(self.edges_us), given)
+
+
+class ReleaseTable(_Strict):
+    """[release]: a further axis, with probabilities for all bins of the observable or from a file for each."""
+
+    name: str
+    probabilities: list[float] | None = None
+    file: str | None = None
+    columns: list[str] = []
+
+    def build(self, folder: Path) -> axes.ReleaseAxis:
+        """The axis."""
+        if self.probabilities is not None and self.file is None and not self.columns:
+            return axes.ReleaseAxis(self.name, self.probabilities)
+        if self.file is None or not self.columns or self.probabilities is not None:
+            raise ValueError("probabilities, file, columns: must be probabilities, or a file and its columns")
+        columns = _columns(folder, "release.file", self.file)
+        return axes.ReleaseAxis(self.name, np.array([_column(columns, self.file, c) for c in self.columns]).T)
+
+
+class CalibrationTable(_Strict):
+    """[calibration]: what counts are multiplied by, a column with a row for each bin or for observable × time."""
+
+    file: str
+    column: str
+
+    def build(self, folder: Path, *shapes: tuple[int, ...]) -> Floats:
+        """The factors in the first of the shapes that they fill."""
+        found = _column(_columns(folder, "calibration.file", self.file), self.file, self.column)
+        for shape in shapes:
+            if found.size == np.prod(shape):
+                return found.reshape(shape)
+        raise ValueError(f"{self.file}: has {found.size} rows, must be for bins {' or '.join(map(str, shapes))}")
+
+
 class BackgroundTable(_Strict):
     """[[background]]: a column of the data's table, with a normalisation uncertainty."""
 
     name: str
     column: str
     uncertainty: float
+
+
+class ScaleTable(_Strict, tag="scale", tag_field="type"):
+    """[[nuisance]]: a normalisation with a name."""
+
+    name: str
+    uncertainty: float | None = None
+    up: float | None = None
+    down: float | None = None
+    on: str = "signal"
+    constraint: Literal["gaussian", "log-normal"] = "gaussian"
+    active: bool = True
+
+    def build(self, file: "ExperimentFile", built: Mapping[str, Any], folder: Path) -> shared.SharedNuisance:
+        """The nuisance."""
+        return shared.SharedScale(
+            self.name, self.on, self.active, self.uncertainty, self.constraint, self.up, self.down
+        )  # fmt: skip
+
+
+class VariedResponse(_Strict):
+    """What differs from [detector.response]; everything else stays."""
+
+    light_yield_per_keV: float | None = None
+    quenching: float | QuenchingTable | LindhardTable | PolynomialTable | LinearTable | None = None
+    acceptance: float | LogisticTable | OffsetLogisticTable | AcceptanceTable | None = None
+    smearing: PoissonTable | GaussianTable | GammaTable | None = None
+    recoil_threshold_keV: float | None = None
+    variant: str | None = None  # of the matrix
+
+    def build(self, nominal: ResponseTable, folder: Path) -> responses.Response | responses.ResponseMatrix:
+        """The response."""
+        changes = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
+        if "variant" in changes:
+            if nominal.matrix is None:
+                raise ValueError("variant: must be of a matrix")
+            changes["matrix"] = msgspec.structs.replace(nominal.matrix, variant=changes.pop("variant"))
+        return msgspec.structs.replace(nominal, **changes).build(folder)
+
+
+class ResponseVariationTable(_Strict, tag="response", tag_field="type"):
+    """[[nuisance]]: another response, one standard deviation up and down."""
+
+    name: str
+    up: VariedResponse
+    down: VariedResponse
+    active: bool = True
+
+    def build(self, file: "ExperimentFile", built: Mapping[str, Any], folder: Path) -> shared.SharedNuisance:
+        """The nuisance."""
+        sides = [{"response": each.build(file.detector.response, folder)} for each in (self.up, self.down)]
+        return shared.SignalVariation(self.name, active=self.active, up=sides[0], down=sides[1])
+
+
+class OnsetTable(_Strict, tag="onset", tag_field="type"):
+    """[[nuisance]]: the pulse comes later or earlier."""
+
+    name: str
+    shift_us: float
+    active: bool = True
+
+    def build(self, file: "ExperimentFile", built: Mapping[str, Any], folder: Path) -> shared.SharedNuisance:
+        """The nuisance."""
+        if built["time"] is None:
+            raise ValueError("shift_us: must come with [time]")
+        sides = [{"time": built["time"].shifted(by)} for by in (self.shift_us, -self.shift_us)]
+        return shared.SignalVariation(self.name, active=self.active, up=sides[0], down=sides[1])
+
+
+class CalibrationVariationTable(_Strict, tag="calibration", tag_field="type"):
+    """[[nuisance]]: other factors in place of those of [calibration]; without `down` those remain."""
+
+    name: str
+    up: CalibrationTable
+    down: CalibrationTable | None = None
+    active: bool = True
+
+    def build(self, file: "ExperimentFile", built: Mapping[str, Any], folder: Path) -> shared.SharedNuisance:
+        """The nuisance."""
+        n, time, release = built["detector"].n_bins, built["time"], built["release"]
+        shapes = axes.shape_of(n, time, release), axes.shape_of(n, time, None)
+        up = {"calibration": self.up.build(folder, *shapes)}
+        down = {"calibration": built["calibration"] if self.down is None else self.down.build(folder, *shapes)}
+        return shared.SignalVariation(self.name, active=self.active, up=up, down=down)
+
+
+class BackgroundVariationTable(_Strict, tag="background", tag_field="type"):
+    """[[nuisance]]: other columns for a background; without `down` it is mirrored, with its own it is one-sided."""
+
+    name: str
+    on: str
+    up: str
+    down: str | None = None
+    active: bool = True
+
+    def build(self, file: "ExperimentFile", built: Mapping[str, Any], folder: Path) -> shared.SharedNuisance:
+        """The nuisance."""
+        table = file.data.table or "[data] without a table"
+        columns = {} if file.data.table is None else _columns(folder, "data.table", file.data.table)
+        up = _column(columns, table, self.up)
+        down = None if self.down is None else _column(columns, table, self.down)
+        return shared.BackgroundVariation(self.name, self.on, self.active, up, down)
 
 
 class SimulatedTable(_Strict):
@@ -352,15 +606,17 @@ class DataTable(_Strict):
     simulated: SimulatedTable | None = None
     exclude: list[int] = []  # bins that are left out, counted from 0
 
-    def columns(self, folder: Path, bins: tuple[float, ...]) -> dict[str, list[str]]:
-        """The table's columns, if there is one."""
+    def columns(self, folder: Path, bins: tuple[float, ...], others: int) -> dict[str, list[str]]:
+        """The table's columns, if there is one; with further axes, `low` and `high` may be left out."""
         if self.table is None:
             if self.simulated is None:
                 raise ValueError("table, simulated: at least one must be there")
             return {}
         columns = _columns(folder, "data.table", self.table)
-        low, high = (_column(columns, self.table, name) for name in ("low", "high"))
-        if low.tolist() != list(bins[:-1]) or high.tolist() != list(bins[1:]):
+        if others > 1 and "low" not in columns and "high" not in columns:
+            return columns
+        low, high = (_column(columns, self.table, name).tolist() for name in ("low", "high"))
+        if low != np.repeat(bins[:-1], others).tolist() or high != np.repeat(bins[1:], others).tolist():
             raise ValueError(f"{self.table}: low, high are not the detector's bins {bins}")
         for name in ("observed", "coincidence", "anticoincidence"):
             if self.simulated is not None and name in columns:
@@ -396,6 +652,7 @@ class UncertaintyTable(_Strict):
     shape: float = 0.0
     variance: Literal["observed", "prediction"] = "observed"
     steady_state_weight: float = 2.0
+    statistic: Literal["gaussian", "poisson"] = "gaussian"
 
     def signal_of(self, source: Any) -> float:
         """σ_α."""
@@ -406,12 +663,15 @@ class UncertaintyTable(_Strict):
         return source.flux_uncertainty
 
 
+NuisanceTable = ScaleTable | ResponseVariationTable | OnsetTable | CalibrationVariationTable | BackgroundVariationTable
+
+
 class ExperimentFile(_Strict):
     """The whole file."""
 
     description: str
     name: str
-    source: PionDecayAtRestTable | ReactorTable | TabulatedTable
+    source: PionDecayAtRestTable | ReactorTable | SolarTable | TabulatedTable
     detector: DetectorTable
     data: DataTable
     uncertainty: UncertaintyTable
@@ -420,12 +680,24 @@ class ExperimentFile(_Strict):
     citation: str = ""
     steady_state: SteadyStateTable = msgspec.field(default_factory=SteadyStateTable)
     background: list[BackgroundTable] = []
+    time: TimeTable | None = None
+    release: ReleaseTable | None = None
+    calibration: CalibrationTable | None = None
+    nuisance: list[NuisanceTable] = []
+    data_set: str = ""
+    contains: list[str] = []
+    approximate: str = ""
+    published: str = ""
 
     def build(self, folder: Path) -> dict[str, Any]:
         """The arguments of `Experiment`."""
         source = _named("[source]", lambda: self.source.build(folder))
         detector = _named("[detector]", lambda: self.detector.build(folder))
-        columns = _named("[data]", lambda: self.data.columns(folder, detector.bins))
+        time = None if self.time is None else _built("[time]", self.time, folder)
+        release = None if self.release is None else _built("[release]", self.release, folder)
+        shape = axes.shape_of(detector.n_bins, time, release)
+        n_bins = math.prod(shape)
+        columns = _named("[data]", lambda: self.data.columns(folder, detector.bins, n_bins // detector.n_bins))
 
         def column(name: str) -> Floats:
             return _column(columns, self.data.table or "[data] without a table", name)
@@ -437,17 +709,33 @@ class ExperimentFile(_Strict):
         else:
             tabulated = column("steady_state") if "steady_state" in columns else None
             observed = column("observed") if self.data.simulated is None else None
+        calibration = None
+        if self.calibration is not None:
+            table = self.calibration
+            sorted_by = axes.shape_of(detector.n_bins, time, None)
+            calibration = _named("[calibration]", lambda: table.build(folder, shape, sorted_by))
         truth = self.data.simulated or SimulatedTable()
+        built = {"detector": detector, "time": time, "release": release, "calibration": calibration}
         return {
+            **built,
+            "nuisances": tuple(
+                _named(f"[[nuisance]] {each.name!r}:", lambda each=each: each.build(self, built, folder))  # type: ignore[misc]
+                for each in self.nuisance
+            ),
+            "sigma": column("sigma") if "sigma" in columns else None,
+            "statistic": self.uncertainty.statistic,
+            "data_set": self.data_set,
+            "contains": tuple(self.contains),
+            "approximate": self.approximate,
+            "published": self.published,
             "name": self.name,
             "description": self.description,
             "citation": self.citation,
             "source": source,
-            "detector": detector,
             "exposure": self._exposure(source.exposure_unit),
             "observed": observed,
             "simulated_truth": _named("[data]", lambda: StandardModel(truth.sin2_theta_w)),
-            "steady_state": _named("[steady_state]", lambda: self._steady_state(tabulated, detector.n_bins)),
+            "steady_state": _named("[steady_state]", lambda: self._steady_state(tabulated, n_bins)),
             "steady_state_weight": self.uncertainty.steady_state_weight,
             "backgrounds": tuple(Background(b.name, column(b.column), b.uncertainty) for b in self.background),
             "signal_uncertainty": _named("[uncertainty]", lambda: self.uncertainty.signal_of(source)),
@@ -556,6 +844,18 @@ def _named(table: str, build: Callable[[], T]) -> T:
     except FileNotFoundError as error:
         missing = f"{error.filename}: no such file" if error.filename else str(error)
         raise FileNotFoundError(f"{table} {missing}") from None
+
+
+class _Buildable(Protocol[Part]):
+    """A table that a part is built from."""
+
+    def build(self, folder: Path) -> Part:
+        """The part."""
+
+
+def _built(name: str, table: _Buildable[Part], folder: Path) -> Part:
+    """Build a part of a table that is there."""
+    return _named(name, lambda: table.build(folder))
 
 
 def _columns(folder: Path, field: str, name: str) -> dict[str, list[str]]:

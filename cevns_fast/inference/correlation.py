@@ -164,7 +164,7 @@ def correlation_scan(
     profile: Sequence[str] = (),
     phases: Mapping[str, complex] | None = None,
     standard_model: WithStandardModel = True,
-    statistic: Statistic = "gaussian",
+    statistic: Statistic | None = None,
     nuisances: Sequence[Nuisance] = (),
     out: Floats | None = None,
     threads: int | None = None,
@@ -270,7 +270,7 @@ def correlation_scan(
     like = Assembly(listed, standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol)
     problem: Grid
     special = any(m.predicts_variance for m in like.measurements) or any(pull.is_free for pull in like.pulls)
-    if statistic == "gaussian" and not nuisances and not special:
+    if like.statistic == "gaussian" and not like.shared and not special:
         problem = _kernel_problem(like, batch, names, free, grids, phases or {}, n_threads)
     else:
         systems = like.of_couplings(batch, names + free, phases or {}, n_threads)
@@ -335,7 +335,7 @@ def _identity(
     """What the scan is, field by field: a checkpoint and a saved result carry it."""
     identity = {
         "cevns_fast_version": __version__,
-        "experiments": ", ".join(like.labels),
+        "experiments": ", ".join(like.described),
         "interactions": _spelled(batch),
         "couplings": ", ".join(problem.couplings),
         "profiled": ", ".join(problem.free),

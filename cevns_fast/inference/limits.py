@@ -54,7 +54,7 @@ def limit_scan(
     seed: int = 0,
     phase: complex = 1.0,
     standard_model: WithStandardModel = True,
-    statistic: Statistic = "gaussian",
+    statistic: Statistic | None = None,
     nuisances: Sequence[Nuisance] = (),
     rtol: float = DEFAULT_RTOL,
     threads: int = 1,
@@ -153,7 +153,7 @@ def limit_scan(
         mass=varied.name,
         provenance={
             "cevns_fast_version": __version__,
-            "experiments": ", ".join(like.labels),
+            "experiments": ", ".join(like.described),
             "interactions": spelled_out(batch[0]) if len(batch) == 1 else _ends(batch),
             "coupling": coupling,
             "phase": shown.number(phase, digits=17),

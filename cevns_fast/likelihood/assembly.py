@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cevns_fast import _validate as validate
-from cevns_fast._kernels.likelihood import FIXED_VARIANCE, Factor, Layout, System, Term
+from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, Factor, Layout, System, Term
 from cevns_fast._validate import Floats
 from cevns_fast.counts.count_table import Counts, CountTable
 from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, checked_rtol, standard_model_counts
@@ -15,8 +15,10 @@ from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.likelihood.measurement import Measurement
 from cevns_fast.likelihood.nuisances import KINDS, CovarianceMatrix, Nuisance
+from cevns_fast.likelihood.overlaps import check_overlaps
 from cevns_fast.likelihood.parameters import Parameter, claims_of
 from cevns_fast.likelihood.pulls import Curve, covariance_of, labels_of, pulls_of, solved_for
+from cevns_fast.likelihood.stated import stated_nuisances
 
 Statistic = Literal["gaussian", "poisson"]
 
@@ -59,21 +61,31 @@ class Assembly:
         experiments: Experiment | Sequence[Experiment],
         *,
         standard_model: WithStandardModel = True,
-        statistic: Statistic = "gaussian",
+        statistic: Statistic | None = None,
         nuisances: Sequence[Nuisance] = (),
         rtol: float = DEFAULT_RTOL,
     ) -> None:
         self.experiments = experiments_of(experiments)
         self.standard_model = standard_model
-        self.statistic = validate.choice("statistic", statistic, ("gaussian", "poisson"))
+        if statistic is not None:
+            validate.choice("statistic", statistic, ("gaussian", "poisson"))
+        check_overlaps(self.experiments)
         self.rtol = checked_rtol(rtol)
         signals = [standard_model_counts(e, standard_model) for e in self.experiments]
         self.measurements = tuple(Measurement(e, n) for e, n in zip(self.experiments, signals, strict=True))
-        poisson = self.statistic == "poisson"
-        self._observed = [each.poisson() if poisson else each.gaussian() for each in self.measurements]
+        self._observed = [each.by(statistic) for each in self.measurements]
+        kinds = dict.fromkeys("poisson" if each.statistic == POISSON else "gaussian" for each in self._observed)
+        #: That of the counts; "gaussian and poisson" where experiments differ.
+        self.statistic = " and ".join(sorted(kinds))
         self.labels = labels_of(self.experiments)
+        #: The labels, and which of the experiments are approximate: what results say of them.
+        self.described = tuple(
+            f"{label} (approximate)" if e.approximate else label
+            for label, e in zip(self.labels, self.experiments, strict=True)
+        )
         allowed = ", ".join(kind.__name__ for kind in KINDS[:-1])
-        shared = validate.sequence("nuisances", nuisances, KINDS, f"a {allowed} or {KINDS[-1].__name__}")
+        given = validate.sequence("nuisances", nuisances, KINDS, f"a {allowed} or {KINDS[-1].__name__}")
+        shared = self.shared = (*stated_nuisances(self.experiments), *given)
         self.pulls = pulls_of(self.experiments, signals, shared)
         for each in shared:
             if isinstance(each, CovarianceMatrix) and each.of == "data":

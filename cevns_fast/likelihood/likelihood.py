@@ -31,10 +31,11 @@ class Likelihood:
         Each keeps its own nuisances; the experiment's uncertainties decide the χ².
     standard_model : bool or StandardModel
         What is added to the counts of new physics.
-    statistic : {"gaussian", "poisson"}
+    statistic : {None, "gaussian", "poisson"}
         Gaussian χ² as in the papers, or Poisson counts: beam-on counts, and a steady-state background that
-        is known (weight 1) or was counted as well (weight 1 + on time / off time) and is profiled bin by bin.
-    nuisances : sequence of ScaleNuisance or ShapeNuisance
+        is known (weight 1) or was counted as well (weight 1 + on time / off time) and is profiled bin by bin. None:
+        what each experiment says. A measured excess with errors of its own is Gaussian in any case.
+    nuisances : sequence of ScaleNuisance, ShapeNuisance, …
         What experiments share, and what changes shapes, beside the nuisances that experiments state. Their names
         must differ from those of all other nuisances, and of couplings and parameters of interactions.
     model : kind of interaction, interaction or callable, optional
@@ -66,7 +67,7 @@ class Likelihood:
     Raises
     ------
     ValueError
-        If an argument is refused, or a bin's variance is not positive.
+        If an argument is refused, a bin's variance is not positive, or two experiments hold the same data.
 
     Notes
     -----
@@ -97,7 +98,7 @@ class Likelihood:
         experiments: Experiment | Sequence[Experiment],
         *,
         standard_model: WithStandardModel = True,
-        statistic: Statistic = "gaussian",
+        statistic: Statistic | None = None,
         nuisances: Sequence[Nuisance] = (),
         model: Model | None = None,
         parameters: Sequence[str] = (),
@@ -128,14 +129,14 @@ class Likelihood:
         """Experiments, statistic and parameters."""
         free = f"free {shown.number([p.name for p in self.parameters])}" if self.parameters else ""
         return shown.line(
-            "Likelihood:", " + ".join(self._assembly.labels), f"{sum(e.n_bins for e in self.experiments)} bins",
+            "Likelihood:", " + ".join(self._assembly.described), f"{sum(e.n_bins for e in self.experiments)} bins",
             shown.number(self.statistic), free, f"{len(self.nuisance_names)} nuisances",
         )  # fmt: skip
 
     def _repr_html_(self) -> str:
         """A table of it, its parameters, and each experiment's data."""
         rows = {
-            "experiments": self._assembly.labels,
+            "experiments": self._assembly.described,
             "bins": sum(each.n_bins for each in self.experiments),
             "statistic": self.statistic,
             "nuisances": self.nuisance_names or "none",

@@ -1,6 +1,6 @@
 """What an experiment measured and how well, prepared for χ²: data, variances and what nuisances do."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -37,13 +37,14 @@ class Measurement:
         if simulated:  # simulated data hold every background at its nominal size
             measured = measured + beam
         self.beam = beam
+        self.measured = measured
         self.data = measured - beam
         everywhere = truth
         if experiment.excluded and isinstance(experiment.steady_state, StandardModelFraction):
             everywhere = standard_model_counts(experiment.whole, experiment.simulated_truth)
         self.steady_state = experiment.steady_state_counts(everywhere)
         self.background_variance = experiment.steady_state_weight * self.steady_state + beam
-        self.predicts_variance = experiment.variance == "prediction"
+        self.predicts_variance = experiment.variance == "prediction" and experiment.sigma is None
         scale_all = experiment.signal_uncertainty_on == "prediction"
         self.scale_variance = experiment.signal_uncertainty**2 if scale_all else 0.0
         columns = [b.uncertainty * b.counts for b in experiment.backgrounds if 0 < b.uncertainty < np.inf]
@@ -51,10 +52,18 @@ class Measurement:
             columns.append(experiment.signal_uncertainty * standard_model)
         #: Constrained nuisances that shift the prediction by a constant, as counts per standard deviation.
         self.columns = np.array(columns).reshape(len(columns), experiment.n_bins)
-        if not self.predicts_variance:
+        if experiment.sigma is not None:
+            self.variance = experiment.sigma**2
+        elif not self.predicts_variance:
             shape = experiment.shape_uncertainty * (np.maximum(measured, 0.0) + self.steady_state)
             #: Statistical and shape variance per bin.
             self.variance = measured + self.background_variance + shape**2
+
+    def by(self, statistic: Literal["gaussian", "poisson"] | None) -> Observed:
+        """The data for a statistic, or for the experiment's own; an excess is Gaussian whatever counts are."""
+        stated = self.experiment.sigma is not None
+        chosen = "gaussian" if stated else statistic or self.experiment.statistic
+        return self.poisson() if chosen == "poisson" else self.gaussian()
 
     def gaussian(self) -> Observed:
         """The data of a Gaussian χ²."""
@@ -76,11 +85,13 @@ class Measurement:
         A steady-state background of weight 1 + 1/τ was counted for τ times as long as the beam was on.
         """
         experiment, nothing = self.experiment, np.zeros(self.experiment.n_bins)
+        if experiment.sigma is not None:
+            raise ValueError(f"statistic = 'poisson': {experiment.name} has no counts, but an excess with sigma")
         if experiment.shape_uncertainty > 0:
             raise ValueError(
                 f"shape_uncertainty = {experiment.shape_uncertainty}: must be 0 for Poisson counts; use a ShapeNuisance"
             )
-        on = self.data + self.beam + self.steady_state
+        on = self.measured + self.steady_state
         if np.any(on < 0):
             raise ValueError(f"{experiment.name}: on counts of bin {int(np.argmin(on))} = {on.min():g}: must be >= 0")
         if experiment.steady_state_weight <= 1:

@@ -66,7 +66,7 @@ class OfParameters:
         assembly, parameters = self.assembly, self.model.parameters
         return {
             "cevns_fast_version": __version__,
-            "experiments": ", ".join(assembly.labels),
+            "experiments": ", ".join(assembly.described),
             "statistic": assembly.statistic,
             "parameters": ", ".join(f"{p.name} in [{p.lower!r}, {p.upper!r}]" for p in parameters),
             "nuisances": ", ".join(assembly.nuisance_names),

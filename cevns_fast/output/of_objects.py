@@ -89,8 +89,8 @@ def experiment(
     divisor = np.ones(edges.size - 1) if widths is None else widths
     expected = standard_model_counts(of, True)
     total = expected if interaction is None else event_rate(of, interaction)
-    data = seen(measured.data)
-    error = np.sqrt(seen(total + measured.background_variance if measured.predicts_variance else measured.variance))
+    variance = measured.variance if not measured.predicts_variance else total + measured.background_variance
+    data, error = seen(measured.data), np.sqrt(seen(variance))
     points: dict[str, Any] = {"fmt": "o", "color": "black", "markersize": 3, "linewidth": 0.8, "zorder": 3} | style
     label = "simulated data" if of.observed is None else "data"
     points.setdefault("label", label if not of.backgrounds else f"{label} less backgrounds")
@@ -111,7 +111,7 @@ def experiment(
         for (name, counts), (color, dashes) in zip(lines.items(), LOOKS, strict=False):
             axes.stairs(seen(counts) / divisor, edges, baseline=None, color=color, linestyle=dashes, label=name)
         axes.set(ylabel=counts_label(of))
-        axes.legend(title=of.name or None)
+        axes.legend(title=f"{of.name} (approximate)" if of.approximate else of.name or None)
     axes.set(xlabel=of.detector.response.observable, xlim=(edges[0], edges[-1]))
     if edges[0] > 0 and edges[-1] > 50 * edges[0]:
         axes.set_xscale("log")

@@ -8,9 +8,12 @@ if TYPE_CHECKING:
 
 # What `cevns-fast reproduce` knows; a paper is imported when it is asked for.
 PAPERS = ("brdar-2018", "chang-liao-2020", "chao-2021")
+# And what is no paper, but all measurements: `cevns-fast reproduce data`.
+PUBLIC_DATA = "data"
 
 
 def paper(name: str) -> "Paper":
     """The paper of this name."""
-    found: Paper = import_module(f"{__name__}.{name.replace('-', '_')}").PAPER
+    module = "public_data" if name == PUBLIC_DATA else name.replace("-", "_")
+    found: Paper = import_module(f"{__name__}.{module}").PAPER
     return found

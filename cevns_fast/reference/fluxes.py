@@ -30,6 +30,8 @@ class Flux(NamedTuple):
     """(energy, intensity)."""
     oscillation: Callable[[Floats], Any] | None = None
     """E → ρ(E), complex128[len(E), 3, 3], where it is not the same at all energies."""
+    species: str = ""
+    """What the source calls it."""
 
     def at(self, E: Floats) -> Beam:
         """What arrives at these energies."""
@@ -50,9 +52,9 @@ def _pion_decay_at_rest(source: Any, exposure: float) -> list[Flux]:
     # (2m_π/(m_π² - m_μ²)) δ(1 - 2E m_π/(m_π² - m_μ²)) = δ(E - E₀)
     line = (M_PION**2 - M_MUON**2) / (2 * M_PION)
     return [
-        Flux(beam(False, "mu"), fluence, None, (), ((line, 1.0),)),
-        Flux(beam(False, "e"), fluence, nu_e, (0.0, end), ()),
-        Flux(beam(True, "mu"), fluence, anti_nu_mu, (0.0, end), ()),
+        Flux(beam(False, "mu"), fluence, None, (), ((line, 1.0),), species="nu_mu"),
+        Flux(beam(False, "e"), fluence, nu_e, (0.0, end), (), species="nu_e"),
+        Flux(beam(True, "mu"), fluence, anti_nu_mu, (0.0, end), (), species="anti_nu_mu"),
     ]
 
 
@@ -122,6 +124,7 @@ def fluxes(source: Any, exposure: float) -> list[Flux]:
             None if component.spectrum is None else _of_energy(component.spectrum),
             tuple(component.breakpoints),
             tuple(component.lines),
+            species=component.name,
         )
         for component in source.components
     ]

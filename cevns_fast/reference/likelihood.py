@@ -147,7 +147,19 @@ def _statistical(setup: Setup) -> tuple[Floats, Floats, Floats, Floats]:
     # σ_stat² below CL Eq. (13): N_meas + 2 B_SS + B_on; BRX Eq. (30) has the prediction for N_meas.
     base = measured if experiment.variance == "observed" else predicted
     shape = experiment.shape_uncertainty * (base + steady)
-    return measured, on, steady, base + experiment.steady_state_weight * steady + on + shape**2
+    variance = base + experiment.steady_state_weight * steady + on + shape**2
+    if getattr(experiment, "sigma", None) is not None:  # the data state their errors
+        variance = np.asarray(experiment.sigma, dtype=np.float64) ** 2
+    return measured, on, steady, variance
+
+
+def _statistics(setups: Sequence[Setup], statistic: str | None) -> list[str]:
+    """Of each experiment: its own unless one is stated; an excess with errors is Gaussian."""
+    found = []
+    for s in setups:
+        is_excess = getattr(s.experiment, "sigma", None) is not None
+        found.append("gaussian" if is_excess else statistic or s.experiment.statistic)
+    return found
 
 
 def _columns(setups: Sequence[Setup], shared: Sequence[Any]) -> dict[str, list[Fraction]]:
@@ -222,7 +234,7 @@ def joint_chi2(
 def curved_chi2(
     setups: Sequence[Setup],
     *,
-    statistic: str = "gaussian",
+    statistic: str | None = None,
     shared: Sequence[Any] = (),
     frozen: Mapping[str, float] | None = None,
     start: Mapping[str, float] | None = None,
@@ -233,8 +245,10 @@ def curved_chi2(
 
     Parameters
     ----------
-    setups, statistic, frozen
+    setups, frozen
         As for `joint_chi2`.
+    statistic : {None, "gaussian", "poisson"}
+        As there; None: that of each experiment.
     shared : sequence of nuisances
         Told apart by the names of their classes; a `CovarianceMatrix` is for Gaussian counts.
     start : mapping of str to float, optional
@@ -300,6 +314,8 @@ def curved_chi2(
                     added[each.on] = added[each.on] + x * size * samples[each.on]
         return sum((factors[name] * (samples[name] + added[name]) for name in samples), np.zeros(len(s.counts)))
 
+    statistics = _statistics(setups, statistic)
+
     def gaussian(mu: Floats) -> float:
         measured, _, _, variance = (np.concatenate(each) for each in zip(*statistical, strict=True))
         matrix = np.diag(variance)
@@ -309,11 +325,17 @@ def curved_chi2(
             at = np.ix_(np.concatenate(mine), np.concatenate(mine))
             matrix[at] = each.matrix if each.of == "data" else matrix[at] + each.matrix
         residual = measured - mu
+        for start_of, stop_of, kind in zip(ends[:-1], ends[1:], statistics, strict=True):
+            if kind == "poisson":
+                residual[start_of:stop_of] = 0.0
         return float(residual @ linalg.solve(matrix, residual, assume_a="pos"))
 
     def poisson(mu: Floats) -> float:
         total, place = 0.0, 0
-        for s, (measured, _, steady, _) in zip(setups, statistical, strict=True):
+        for s, (measured, _, steady, _), counted in zip(setups, statistical, statistics, strict=True):
+            if counted == "gaussian":
+                place += len(s.counts)
+                continue
             weight = s.experiment.steady_state_weight
             for n, known in zip(measured + steady, steady, strict=True):
                 if weight > 1:
@@ -326,7 +348,7 @@ def curved_chi2(
     def value(a: Mapping[str, float]) -> float:
         mu = np.concatenate([expected(i, a) for i in range(len(setups))])
         penalty = sum(a[name] ** 2 for name, constrained in names.items() if constrained)
-        return penalty + (poisson(mu) if statistic == "poisson" else gaussian(mu))
+        return penalty + poisson(mu) + gaussian(mu)
 
     free = [name for name in names if name not in frozen]
     x = np.array([start.get(name, 0.0) for name in free])

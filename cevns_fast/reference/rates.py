@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cevns_fast.constants import AVOGADRO, MEV2_CM2, SIN2_THETA_W
+from cevns_fast.reference.axes import weights
 from cevns_fast.reference.channel import Channel
 from cevns_fast.reference.cross_sections import channels, target_mass
 from cevns_fast.reference.electrons import effective_electrons, shells
@@ -209,20 +210,24 @@ def _windows(scatterer: Scatterer) -> list[Window]:
 def _contributions(experiment: Any, interaction: Any, standard_model: Any, target: str = "all") -> list[list[Any]]:
     """For each bin its contributions, counts: one for each scatterer, species, channel and term."""
     detector = experiment.detector
-    collected: list[list[Any]] = [[] for _ in range(len(detector.bins) - 1)]
     species = fluxes(experiment.source, experiment.exposure)
+    spread = [weights(experiment, flux.species) for flux in species]
+    others = spread[0].shape[1]
+    collected: list[list[Any]] = [[] for _ in range((len(detector.bins) - 1) * others)]
     for scatterer in scatterers(detector, target):
         ranges = _windows(scatterer)
         M = target_mass(scatterer.target)
         for channel in _all_channels(interaction, standard_model, scatterer.target, detector.form_factor):
-            for flux in species:
+            for flux, weight in zip(species, spread, strict=True):
                 for recoils in _recoils(channel, M, flux):
                     for window in ranges:
                         counts = _binned(recoils, window)
                         if counts is None:
                             continue
                         for b, terms in zip(window.bins, counts, strict=True):
-                            collected[b].extend(scatterer.number * flux.fluence * MEV2_CM2 * terms)
+                            here = scatterer.number * flux.fluence * MEV2_CM2 * terms
+                            for k in range(others):
+                                collected[b * others + k].extend(weight[b, k] * here)
     return collected
 
 

@@ -41,6 +41,9 @@ def _value(function: Any, x: float) -> float:
 
 
 def _acceptance(acceptance: Any) -> Callable[[Floats], Floats]:
+    if type(acceptance).__name__ == "OffsetLogisticAcceptance":
+        a, b, c, d = acceptance.amplitude, acceptance.steepness, acceptance.midpoint, acceptance.offset
+        return lambda x: np.maximum(a / (1 + np.exp(-b * (x - c))) + d, 0.0)
     if type(acceptance).__name__ == "LogisticAcceptance":
         k1, k2, x0 = acceptance.plateau, acceptance.steepness, acceptance.midpoint
         threshold = acceptance.threshold
@@ -56,6 +59,9 @@ def _breaks(function: Any) -> tuple[float, ...]:
         return (function.threshold,)
     if type(function).__name__ == "Table":
         return tuple(function.x)
+    if type(function).__name__ == "OffsetLogisticAcceptance":  # a/(1 + e^(-b(x - c))) = -d
+        a, b, c, d = function.amplitude, function.steepness, function.midpoint, function.offset
+        return (c - math.log(a / -d - 1) / b,) if d < 0 else ()
     return tuple(getattr(function, "breakpoints", ()))
 
 
@@ -180,6 +186,16 @@ def _smeared(detector: Any) -> Callable[[float], Floats]:
     return response
 
 
+def _matrix(matrix: Any) -> Window:
+    """Straight lines between the energies at which the probabilities are known, nothing beyond."""
+    energies, rows = matrix.energies, np.array(matrix.probabilities)
+
+    def response(T: float) -> Floats:
+        return np.array([np.interp(T, energies, column, left=0.0, right=0.0) for column in rows.T])
+
+    return Window(list(range(rows.shape[1])), energies[0], energies[-1], tuple(energies), response)
+
+
 def windows(detector: Any) -> list[Window]:
     """The response of a detector, as ranges of recoil energy.
 
@@ -193,6 +209,8 @@ def windows(detector: Any) -> list[Window]:
     list of Window
         One for each bin without smearing; one for all bins with it.
     """
+    if type(detector.response).__name__ == "ResponseMatrix":
+        return [_matrix(detector.response)]
     smearing = detector.response.smearing
     kind = type(smearing).__name__
     if smearing is None:

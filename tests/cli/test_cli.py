@@ -78,7 +78,7 @@ def test_version(run, capsys):
         (["limit", "--cl", "0.9", "--delta-chi2", "1"], "not allowed with"),
         (["limit", "-c", "C_s"], "did you mean 'C_S'?"),
         (["limit", "-c", "C_S", "C_S"], "each may be named once"),
-        (["limit", "-e", "coherent-csi-2018"], "did you mean 'coherent-csi-2017'?"),
+        (["limit", "-e", "coherent-csi-217"], "did you mean 'coherent-csi-2017'?"),
         (["limit", "-e", "absent.toml"], "absent.toml"),
         (["limit", "--variant", "correct"], "did you mean 'corrected'?"),
         (["limit", "--helicity", "right"], "helicity = 'right'"),
@@ -116,9 +116,15 @@ def test_bad_arguments_are_one_line_and_status_2(run, tmp_path, argv, words):
 
 
 def test_experiments(run):
-    status, out, _ = run("experiments")
+    status, out, _ = run("experiments", "--brief")
     assert status == 0
     assert [line.split()[0] for line in out.splitlines()] == list(cf.available_experiments())
+    status, out, _ = run("experiments")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines() if line[0] != " "] == [*cf.available_experiments(), "here:"]
+    of_csi = out[out.index("coherent-csi-2021") : out.index("coherent-csi-x100")]
+    assert "published: 306 ± 20 events" in of_csi and "here: 308 +32 −32 events, 345 expected" in of_csi
+    assert out.count("approximate: ") == sum(bool(cf.load(name).approximate) for name in cf.available_experiments())
 
 
 def test_rate_of_the_standard_model(run, csi):

@@ -248,7 +248,7 @@ def test_ctrl_c_without_checkpoint_says_what_would_help(run, monkeypatch):
         ([*SMALL, "--phase", "C_S=1j"], "must be an angle in degrees"),
         ([*SMALL, "--workers", "0"], "threads = 0"),
         ([*SMALL, "--workers", "0", "--processes"], "--workers 0"),
-        ([*SMALL, "-e", "coherent-csi-2018"], "did you mean 'coherent-csi-2017'?"),
+        ([*SMALL, "-e", "coherent-csi-217"], "did you mean 'coherent-csi-2017'?"),
         ([*PLANE, "--x", "-1:1:4000000", "--y", "-1:1:4000000"], "GiB"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

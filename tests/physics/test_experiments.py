@@ -96,8 +96,8 @@ def test_coherent_csi_2017(csi):
 
 
 def test_unknown_names():
-    with pytest.raises(ValueError, match=r"experiment = 'coherent-csi-2071': did you mean 'coherent-csi-2017'\?"):
-        cf.load("coherent-csi-2071")
+    with pytest.raises(ValueError, match=r"experiment = 'coherent-csi-217': did you mean 'coherent-csi-2017'\?"):
+        cf.load("coherent-csi-217")
     with pytest.raises(ValueError, match="name = 3: must be the name of an experiment or the path"):
         cf.load(3)
     with pytest.raises(FileNotFoundError, match="no-such"):

@@ -41,6 +41,13 @@ TABLES = {
     "rates.csv": "low,high,observed,n,m\n2,4,200,5,9\n4,8,150,4,2\n",
     "q.csv": "T,Q,R\n0,0.5,0.6\n20,0.6,0.7\n100,0.7,0.8\n",
     "a.csv": "x,A,B\n0,0.1,0.2\n5,0.5,0.6\n20,1,0.9\n",
+    "times.csv": "low,high,observed,n,m\n2,4,100,5,9\n2,4,90,3,2\n4,8,70,4,2\n4,8,80,4,3\n",
+    "excess.csv": "low,high,observed,sigma\n2,4,200,20\n4,8,150,30\n",
+    "f.csv": "prompt,delayed,late\n0.9,0.5,0.4\n0.1,0.4,0.5\n",
+    "p.csv": "z0,z1,z2\n0.5,0.4,0.2\n0.3,0.6,0.1\n",
+    "c.csv": "c,d,e\n0.5,0.8,0.7\n1.5,1.2,1.7\n",
+    "r.csv": "T,v,b0,b1\n0.002,n,0.2,0.1\n0.02,n,0.3,0.5\n0.002,u,0.3,0.1\n0.02,u,0.4,0.5\n"
+    "0.002,d,0.1,0.1\n0.02,d,0.2,0.4\n",
 }
 
 
@@ -51,7 +58,7 @@ class File:
         self.folder = folder
         self.parts = {"head": HEAD + exposure, "source": source, "detector": DETECTOR, "response": RESPONSE,
                       "form_factor": "", "data": DATA, "background": "", "steady_state": "",
-                      "uncertainty": UNCERTAINTY} | parts  # fmt: skip
+                      "uncertainty": UNCERTAINTY, "axes": "", "nuisance": ""} | parts  # fmt: skip
         for name, text in TABLES.items():
             (folder / name).write_text(text)
 
@@ -67,7 +74,10 @@ def numbers(experiment):
     like = cf.Likelihood(experiment)
     measured = measurement_of(experiment)
     parts += [measured.data, measured.steady_state]
-    parts.append([like.chi2_of_counts(np.full(experiment.n_bins, size)) for size in (10.0, 1e3)])
+    if any(isinstance(each, cf.SignalVariation) for each in experiment.nuisances):
+        parts.append([like.chi2(cf.StandardModel(s2)) for s2 in (0.22, 0.3)])
+    else:
+        parts.append([like.chi2_of_counts(np.full(experiment.n_bins, size)) for size in (10.0, 1e3)])
     return np.concatenate([np.ravel(part) for part in parts])
 
 
@@ -83,6 +93,35 @@ DAYS = {"exposure": "exposure_days = 300.0\n"}
 OWN = '[[detector.nuclide]]\nname = "Xx200"\nZ = 80\nN = 120\natomic_mass_u = 199.9\ncharge_radius_fm = 5.4\n'
 OWN_DETECTOR = DETECTOR.replace("{ Na = 1, I = 1 }", "{ Xx200 = 1 }")
 RMS = '[detector.form_factor]\ntype = "helm"\nconvention = "rms"\n'
+
+NAMES = '{ nu_mu = "prompt", nu_e = "delayed", anti_nu_mu = "delayed" }'
+FILLED = '[time]\nedges_us = [0, 1, 6]\nfile = "f.csv"\nfractions = ' + NAMES + "\n"
+PULSE = """\
+[time]
+edges_us = [0, 1, 6]
+pulse = { mean_us = 0.5, width_us = 0.2, efficiency = { type = "exponential", start_us = 0.6, rate_per_us = 0.05 } }
+"""
+TIMES = '[data]\ntable = "times.csv"\n'
+TIMED = {"axes": PULSE, "data": TIMES}
+SORTED = '[release]\nname = "z"\nfile = "p.csv"\ncolumns = ["z0", "z1"]\n'
+CALIBRATED = '[calibration]\nfile = "c.csv"\ncolumn = "c"\n'
+OTHER = '[[nuisance]]\ntype = "calibration"\nname = "s"\nup = { file = "c.csv", column = "d" }\n'
+MATRIX = """\
+[detector.response]
+matrix = { file = "r.csv", energy_column = "T", energy_unit = "MeV", variant_column = "v", variant = "n" }
+"""
+SCALE = '[[nuisance]]\ntype = "scale"\nname = "s"\nuncertainty = 0.3\n'
+SIDES = '[[nuisance]]\ntype = "scale"\nname = "s"\nup = 0.3\ndown = -0.2\n'
+VARIED = '[[nuisance]]\ntype = "response"\nname = "s"\nup.acceptance = 0.9\ndown.acceptance = 0.8\n'
+LATER = '[[nuisance]]\ntype = "onset"\nname = "s"\nshift_us = 0.1\n'
+BENT = '[[nuisance]]\ntype = "background"\nname = "s"\non = "n"\nup = "m"\n'
+INACTIVE = "active = false\n"
+
+
+def varied(old, new, **more):
+    """A case of one of the things that another response may differ in."""
+    return {"nuisance": VARIED} | more, "nuisance", old, new
+
 
 # Of each table: field -> (the parts of a file, the part that changes, what is there, what is there instead).
 Case = tuple[dict[str, Any], str, str, str]
@@ -149,6 +188,98 @@ FIELDS: dict[str, dict[str, Case]] = {
                "response", f"{name} = {old}", f"{name} = {new}")
         for name, old, new in (("intercept", 0.2, 0.3), ("slope_per_keV", 0.01, 0.02))
     },
+    "OffsetLogisticTable": {
+        name: ({"response": RESPONSE + 'acceptance = { type = "offset-logistic", amplitude = 1.2, steepness = 0.5, '
+                "midpoint = 4, offset = -0.3 }\n"}, "response", f"{name} = {old}", f"{name} = {new}")
+        for name, old, new in (
+            ("amplitude", 1.2, 1.1), ("steepness", 0.5, 0.6), ("midpoint", 4, 5), ("offset", -0.3, -0.2)
+        )
+    },
+    "SolarTable": {
+        "fluxes_per_cm2_s": (
+            DAYS | {"source": '[source]\ntype = "solar"\n',
+                    "detector": DETECTOR.replace("[2, 4, 8]", "[0.1, 0.2, 0.6]"), "data": "[data]\nsimulated = {}\n"},
+            "source", '"solar"\n', '"solar"\nfluxes_per_cm2_s = { 8B = 5e6 }\n',
+        )
+    },
+    "MatrixTable": {
+        "file": ({"response": MATRIX}, "response", "r.csv", "other.csv"),
+        "energy_column": ({"response": MATRIX}, "response", '"T"', '"U"'),
+        "energy_unit": ({"response": MATRIX}, "response", '"MeV"', '"keV"'),
+        "variant_column": ({"response": MATRIX}, "response", '"v"', '"y"'),
+        "variant": ({"response": MATRIX}, "response", '"n"', '"u"'),
+        "scale": ({"response": MATRIX}, "response", '"n"', '"n", scale = 0.5'),
+    },
+    "TimeTable": {
+        "edges_us": (TIMED, "axes", "6]", "7]"),
+        "pulse": (TIMED, "axes", PULSE, FILLED),
+        "file": (TIMED | {"axes": FILLED}, "axes", "f.csv", "other.csv"),
+        "fractions": (TIMED | {"axes": FILLED}, "axes", '"delayed"', '"late"'),
+    },
+    "PulseTable": {
+        "mean_us": (TIMED, "axes", "0.5,", "0.55,"),
+        "width_us": (TIMED, "axes", "0.2,", "0.25,"),
+        "pion_lifetime_us": (TIMED, "axes", "0.2,", "0.2, pion_lifetime_us = 0.1,"),
+        "muon_lifetime_us": (TIMED, "axes", "0.2,", "0.2, muon_lifetime_us = 2.1,"),
+        "efficiency": (TIMED, "axes", "rate_per_us = 0.05", "rate_per_us = 0.1"),
+    },
+    "EfficiencyTable": {
+        "start_us": (TIMED, "axes", "start_us = 0.6", "start_us = 0.3"),
+        "rate_per_us": (TIMED, "axes", "rate_per_us = 0.05", "rate_per_us = 0.1"),
+    },
+    "ReleaseTable": {
+        "probabilities": (
+            {"axes": '[release]\nname = "z"\nprobabilities = [1, 0]\n', "data": TIMES}, "axes", "[1, 0]", "[0.5, 0.5]"
+        ),
+        "file": ({"axes": SORTED, "data": TIMES}, "axes", "p.csv", "other.csv"),
+        "columns": ({"axes": SORTED, "data": TIMES}, "axes", '"z1"', '"z2"'),
+    },
+    "CalibrationTable": {
+        "file": ({"axes": CALIBRATED}, "axes", "c.csv", "other.csv"),
+        "column": ({"axes": CALIBRATED}, "axes", '"c"', '"d"'),
+    },
+    "ScaleTable": {
+        "uncertainty": ({"nuisance": SCALE}, "nuisance", "0.3", "0.4"),
+        "up": ({"nuisance": SIDES}, "nuisance", "0.3", "0.4"),
+        "down": ({"nuisance": SIDES}, "nuisance", "-0.2", "-0.3"),
+        "on": ({"nuisance": SCALE, "background": BACKGROUND}, "nuisance", "0.3\n", '0.3\non = "n"\n'),
+        "constraint": ({"nuisance": SCALE}, "nuisance", "0.3\n", '0.3\nconstraint = "log-normal"\n'),
+        "active": ({"nuisance": SCALE}, "nuisance", "0.3\n", "0.3\n" + INACTIVE),
+    },
+    "ResponseVariationTable": {
+        "up": varied("0.9", "0.95"),
+        "down": varied("0.8", "0.75"),
+        "active": varied("0.8\n", "0.8\n" + INACTIVE),
+    },
+    "VariedResponse": {
+        "light_yield_per_keV": varied("up.acceptance = 0.9", "up.light_yield_per_keV = 1.1"),
+        "quenching": varied("up.acceptance = 0.9", "up.quenching = 0.9"),
+        "acceptance": varied("0.9", "0.95"),
+        "smearing": varied("up.acceptance = 0.9", 'up.smearing = { type = "gaussian", constant = 0.5 }'),
+        "recoil_threshold_keV": varied("up.acceptance = 0.9", "up.recoil_threshold_keV = 3"),
+        "variant": (
+            {"response": MATRIX,
+             "nuisance": '[[nuisance]]\ntype = "response"\nname = "s"\nup.variant = "u"\ndown.variant = "d"\n'},
+            "nuisance", '"u"', '"n"',
+        ),
+    },
+    "OnsetTable": {
+        "shift_us": (TIMED | {"nuisance": LATER}, "nuisance", "0.1", "0.2"),
+        "active": (TIMED | {"nuisance": LATER}, "nuisance", "0.1\n", "0.1\n" + INACTIVE),
+    },
+    "CalibrationVariationTable": {
+        "up": ({"axes": CALIBRATED, "nuisance": OTHER}, "nuisance", '"d"', '"e"'),
+        "down": ({"axes": CALIBRATED, "nuisance": OTHER}, "nuisance", "}\n",
+                 '}\ndown = { file = "c.csv", column = "e" }\n'),
+        "active": ({"axes": CALIBRATED, "nuisance": OTHER}, "nuisance", "}\n", "}\n" + INACTIVE),
+    },
+    "BackgroundVariationTable": {
+        "on": ({"nuisance": BENT, "background": BACKGROUND + BACKGROUND.replace('"n"', '"m"')},
+               "nuisance", 'on = "n"', 'on = "m"'),
+        "up": ({"nuisance": BENT, "background": BACKGROUND}, "nuisance", '"m"', '"n"'),
+        "down": ({"nuisance": BENT, "background": BACKGROUND}, "nuisance", '"m"\n', '"m"\ndown = "n"\n'),
+        "active": ({"nuisance": BENT, "background": BACKGROUND}, "nuisance", '"m"\n', '"m"\n' + INACTIVE),
+    },
     "PoissonTable": {},
     "GaussianTable": {
         "statistical": ({"response": RESPONSE + GAUSS}, "response", "= 0.3", "= 0.3, statistical = 1"),
@@ -158,6 +289,8 @@ FIELDS: dict[str, dict[str, Case]] = {
     "GammaTable": {
         "shape_per_unit": ({"response": RESPONSE + 'smearing = { type = "gamma", shape_per_unit = 2 }\n'}, "response",
                            "2 }", "3 }"),
+        "shape_per_keVee": ({"response": RESPONSE + 'smearing = { type = "gamma", shape_per_keVee = 2 }\n'}, "response",
+                            "2 }", "3 }"),
     },
     "ResponseTable": {
         "light_yield_per_keV": ({}, "response", "1.0", "1.1"),
@@ -165,6 +298,7 @@ FIELDS: dict[str, dict[str, Case]] = {
         "acceptance": ({}, "response", "1.0\n", "1.0\nacceptance = 0.9\n"),
         "smearing": ({}, "response", "1.0\n", '1.0\nsmearing = { type = "poisson" }\n'),
         "recoil_threshold_keV": ({}, "response", "1.0\n", "1.0\nrecoil_threshold_keV = 3\n"),
+        "matrix": ({}, "response", RESPONSE, MATRIX),
     },
     "HelmTable": {
         "convention": ({"form_factor": HELM}, "form_factor", '"helm"\n', '"helm"\nconvention = "rms"\n'),
@@ -230,6 +364,7 @@ FIELDS: dict[str, dict[str, Case]] = {
         "shape": ({}, "uncertainty", "0.1\n", "0.1\nshape = 0.2\n"),
         "variance": ({}, "uncertainty", "0.1\n", '0.1\nvariance = "prediction"\n'),
         "steady_state_weight": ({}, "uncertainty", "0.1\n", "0.1\nsteady_state_weight = 1.0\n"),
+        "statistic": ({}, "uncertainty", "0.1\n", '0.1\nstatistic = "poisson"\n'),
     },
     "ExperimentFile": {
         "source": ({}, "source", SPALLATION, SPALLATION.replace("20", "30")),
@@ -240,12 +375,19 @@ FIELDS: dict[str, dict[str, Case]] = {
         "exposure_days": (DAYS | {"source": REACTOR}, "head", "300", "310"),
         "steady_state": (RATE, "steady_state", "", "[steady_state]\nstandard_model_fraction = 0.2\n"),
         "background": ({}, "background", "", BACKGROUND),
+        "time": ({"data": '[data]\nsimulated = {}\n'}, "axes", "", PULSE),
+        "release": ({"data": '[data]\nsimulated = {}\n'}, "axes", "", SORTED),
+        "calibration": ({}, "axes", "", CALIBRATED),
+        "nuisance": ({}, "nuisance", "", SCALE),
     },
 }  # fmt: skip
 # Names for people, and what nothing follows from.
 SILENT = {
     "TabulatedTable": {"species"}, "ResponseTable": {"observable"}, "DetectorTable": {"material"},
-    "BackgroundTable": {"name"}, "ExperimentFile": {"name", "description", "citation"},
+    "BackgroundTable": {"name"}, "ReleaseTable": {"name"},
+    "ExperimentFile": {"name", "description", "citation", "data_set", "contains", "approximate", "published"},
+    "ScaleTable": {"name"}, "ResponseVariationTable": {"name"}, "OnsetTable": {"name"},
+    "CalibrationVariationTable": {"name"}, "BackgroundVariationTable": {"name"},
 }  # fmt: skip
 
 
