@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import cevns_fast as cf
+from cevns_fast._validate import Floats
 from cevns_fast.cli import outputs
 from cevns_fast.cli.models import all_zero, fixed_fields, interaction
 from cevns_fast.inference.mass_scan import heaviest_mass
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     if backgrounds:
         below = np.sum([*backgrounds.values()], axis=0)
         signal = counts["Standard Model" if new is None else "total"]
-        columns["signal/background"] = np.divide(signal, below, out=np.full_like(signal, np.nan), where=below > 0)
+        columns["signal/background"] = _ratio(signal, below)
         about["signal/background"] = "all neutrinos' counts over the sum of all backgrounds"
     if experiment.observed is not None:
         statistic = measurement_of(experiment)
@@ -75,12 +76,17 @@ def run(args: argparse.Namespace) -> None:
             x_label=observable,
             y_label=counts_label(experiment),
             backgrounds={name: whole(values) for name, values in backgrounds.items()},
-            ratio=("S/B", whole(signal) / whole(below)) if backgrounds else None,
+            ratio=("S/B", _ratio(whole(signal), whole(below))) if backgrounds else None,
             data=points and (points[0], whole(points[1]), np.sqrt(whole(points[2] ** 2))),
             title=drawing.in_lines([experiment.name, *outputs.given(args, without=())]),
         )
 
     outputs.write(args, sheet, draw, paths)
+
+
+def _ratio(one: Floats, other: Floats) -> Floats:
+    """Their ratio, NaN where there is nothing to divide by."""
+    return np.divide(one, other, out=np.full_like(one, np.nan), where=other > 0)
 
 
 def _why(experiment: cf.Experiment, new: "Interaction") -> str:

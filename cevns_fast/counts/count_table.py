@@ -21,6 +21,8 @@ from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
 # Coefficients are fitted to this fraction of the largest value that the monomial has in any bin: what integrals
 # leave of rounding must not look like structure.
 FLOOR = 1e-12
+# Bytes of coefficients: every bin has kinks of its own, so that tables grow with the square of their number.
+_LARGEST = 2.0**32
 
 
 class CountTable(NamedTuple):
@@ -112,6 +114,13 @@ class Counts(NamedTuple):
         probe = probe[:: max(1, probe.size // 64)]
         exponents, values = self._at(make, probe, vary)
         size = np.abs(values).max(axis=0)  # [tables, monomials, bins]
+        needed = 8.0 * (piecewise.DEGREE + 1) * (ends.size - 1) * size.size
+        if needed > _LARGEST:
+            raise ValueError(
+                f"parameters: {size.shape[-1]} bins of {self.experiment.name} with {ends.size} kinks from "
+                f"{kinks[0]:g} to {kinks[-1]:g} make a table of {needed / 2**30:.0f} GiB; must be fewer bins, narrower "
+                "bounds, or a fixed mass"
+            )
         with np.errstate(divide="ignore", invalid="ignore"):
             floor = np.where(size > 0, FLOOR * size[0].max(axis=-1, keepdims=True) / size, 0.0)
 

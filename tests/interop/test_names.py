@@ -93,6 +93,10 @@ def test_a_nuisance_with_the_name_of_a_coupling():
     with refused("coupling C_V of SingletEFT", "ScaleNuisance 'C_V'"):
         cf.Likelihood(CSI, nuisances=[named], model=LIGHT, parameters=("C_V",))
     assert cf.limit_scan(CSI, LIGHT, "C_V", nuisances=[other]).upper[0] == pytest.approx(0.115235, abs=1e-6)
+    apart = CSI.replace(signal_uncertainty=0.26)  # 0.10139 came of the nuisance that was taken for the coupling
+    assert cf.limit_scan(apart, cf.SingletEFT(10.0), "C_V", nuisances=[other]).upper[0] == pytest.approx(
+        0.110484, abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("name", ["m_chi", "variant", "C_S_u"])

@@ -94,3 +94,10 @@ def test_fixed_parameters_are_numbers(fit, value):
 def test_counts_of_a_wrong_shape_are_refused(csi, counts):
     with pytest.raises(ValueError, match="counts"):
         cf.Likelihood(csi).nuisances_of_counts(counts)
+
+
+def test_a_table_that_would_not_fit_is_refused(bare):
+    """Thousands of bins, each with kinks of its own in the mass: gigabytes of coefficients, and a MemoryError."""
+    many = bare(tuple(np.linspace(1.0, 40.0, 4001).tolist()))
+    with pytest.raises(ValueError, match=r"parameters: 4000 bins of .* kinks from .* GiB; must be fewer bins"):
+        cf.Likelihood(many, model=cf.SingletEFT, parameters=("m_chi", "C_V"))([10.0, 0.1])
