@@ -66,7 +66,7 @@ struct cevns_fast_likelihood {
     size_t *factor;       /* which coupling */
     size_t *power;        /* p >= 1 */
     size_t *nuisance_at;  /* [nuisances] where each is in theta, if it is not profiled */
-    size_t *reach;        /* [nuisances][2] the bins, from and to, that it moves: those of a few experiments */
+    size_t *reach;        /* [nuisances][2] the experiments, from and to, that it acts on */
     const double *lower, *upper; /* [parameters] */
     const double *centre;        /* [nuisances] */
     const double *offset;        /* [nuisances] c where a = 0 */

@@ -223,6 +223,22 @@ void cevns_fast_solve(size_t n, double *restrict gram, double *restrict x)
     }
 }
 
+typedef struct {
+    size_t from, to;
+} range;
+
+/* The bins of the experiments that a nuisance acts on, in fours as `dot` sums; elsewhere its response is zero. */
+static range reach_of(const cevns_fast_likelihood *l, size_t k)
+{
+    size_t first = l->reach[2 * k], end = l->reach[2 * k + 1];
+    if (first >= end)
+        return (range){0, 0};
+    size_t from = l->experiment[first].first_bin, to = l->experiment[end - 1].first_bin + l->experiment[end - 1].bins;
+    from -= from % 4;
+    to += (4 - to % 4) % 4;
+    return (range){from, to < l->bins ? to : l->bins};
+}
+
 /* mu, and the penalty of all nuisances at solved + t step. */
 static double expect(const cevns_fast_likelihood *l, double t, int all_profiled, const point *at)
 {
@@ -241,7 +257,8 @@ static double expect(const cevns_fast_likelihood *l, double t, int all_profiled,
             continue;
         double c = at->solved[k] + t * at->step[k];
         const double *restrict response = at->response + k * l->bins;
-        for (size_t b = l->reach[2 * k], end = l->reach[2 * k + 1]; b < end; b++)
+        range moved = reach_of(l, k);
+        for (size_t b = moved.from; b < moved.to; b++)
             at->mu[b] += c * response[b];
     }
     return penalty;
@@ -275,8 +292,8 @@ static double newton(const cevns_fast_likelihood *l, int all_profiled, const poi
         if (!is_profiled(l, k, all_profiled))
             continue;
         const double *restrict mine = at->response + k * l->bins;
-        size_t from = l->reach[2 * k], to = l->reach[2 * k + 1];
-        double slope = from < to ? dot(to - from, at->slope + from, mine + from) : 0;
+        range moved = reach_of(l, k);
+        double slope = dot(moved.to - moved.from, at->slope + moved.from, mine + moved.from);
         at->step[n++] = -cevns_fast_tension(l, k, at) - 0.5 * slope;
     }
     for (size_t k = 0, row = 0; k < l->nuisances; k++) {
@@ -284,13 +301,14 @@ static double newton(const cevns_fast_likelihood *l, int all_profiled, const poi
             continue;
         const double *restrict mine = at->response + k * l->bins;
         double *restrict weighted = at->rest + l->nuisances;
-        for (size_t b = l->reach[2 * k]; b < l->reach[2 * k + 1]; b++)
+        range moved = reach_of(l, k);
+        for (size_t b = moved.from; b < moved.to; b++)
             weighted[b] = at->weight[b] * mine[b];
         for (size_t j = 0, column = 0; j <= k; j++) {
             if (!is_profiled(l, j, all_profiled))
                 continue;
-            size_t from = max_of(l->reach[2 * j], l->reach[2 * k]);
-            size_t to = min_of(l->reach[2 * j + 1], l->reach[2 * k + 1]);
+            range other = reach_of(l, j);
+            size_t from = max_of(other.from, moved.from), to = min_of(other.to, moved.to);
             at->gram[row * n + column++] =
                 l->prior[k * l->nuisances + j] +
                 (from < to ? dot(to - from, weighted + from, at->response + j * l->bins + from) : 0);

@@ -111,25 +111,23 @@ static void read_indices(reader *r, size_t n, double lowest, size_t limit, size_
     }
 }
 
-/* From the first experiment that a nuisance acts on to the last, in fours as `dot` sums. */
+/* From the first experiment that a nuisance acts on to the last. */
 static void find_reach(cevns_fast_likelihood *l)
 {
     for (size_t k = 0; k < l->nuisances; k++) {
-        size_t from = l->bins, to = 0;
+        size_t from = 0, to = 0;
         for (size_t i = 0; i < l->experiments; i++) {
             const experiment *e = l->experiment + i;
             int acts = e->scale[k] != 0 || e->morph[k] > 0;
             for (size_t b = 0; b < e->bins && !acts; b++)
                 acts = e->shift[k * e->bins + b] != 0;
             if (acts) {
-                from = e->first_bin < from ? e->first_bin : from;
-                to = e->first_bin + e->bins;
+                from = to == 0 ? i : from;
+                to = i + 1;
             }
         }
-        from -= from % 4;
-        to += (4 - to % 4) % 4;
         l->reach[2 * k] = from;
-        l->reach[2 * k + 1] = to < l->bins ? to : l->bins;
+        l->reach[2 * k + 1] = to;
     }
 }
 
