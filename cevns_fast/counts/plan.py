@@ -34,6 +34,8 @@ _NEGATIVE = [i for i, (_, k) in enumerate(_PROBE_LANES) if k < 0]
 # Fractions of the heaviest mass, beside 0 and one that is nearly 0: a few, and many at no regular distance.
 _FEW_MASSES = (0.1, 0.4, 0.7, 0.9, 0.99)
 _MANY_MASSES = tuple((k * (5**0.5 - 1) / 2) % 1 for k in range(1, 25))
+# Where bins make thousands of panels, each is so narrow that few masses tell: so many panels are judged at most.
+_MANY_PANELS, _LEAST_MASSES = 10_000, 4
 # Where a panel is split to judge it.
 _SPLIT = 0.382
 _PROPAGATOR_POWERS = (0, 2)
@@ -109,7 +111,8 @@ def plan_of(source: Source, detector: Detector, rtol: float, parts: tuple[Part, 
     error = math.inf
     for refinement in _REFINEMENTS:
         plan = _build(source, detector, refinement, parts)
-        for masses in (_FEW_MASSES, _MANY_MASSES):  # most plans that will not do are told by few
+        many = _MANY_MASSES[: max(_LEAST_MASSES, _MANY_PANELS // len(plan.panels.low))]
+        for masses in (_FEW_MASSES, many):  # most plans that will not do are told by few
             error = _error(source, probed, plan.panels, masses, rtol)
             if not error <= rtol:
                 break
