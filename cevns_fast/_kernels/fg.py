@@ -38,5 +38,5 @@ def f_g(m_chi: Array, m_zprime: Array, m_q: Array, variant: str) -> Array:
 
 
 def f_g_value(m_chi: float, m_zprime: float, m_q: float, variant: str) -> float:
-    """The same of one set of masses."""
+    """F_G of one set of masses."""
     return float(lib.fg_value(_table(variant), m_chi, m_zprime, m_q))

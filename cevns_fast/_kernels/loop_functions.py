@@ -87,6 +87,6 @@ def loop_functions(m_chi: NDArray[np.float64], m_zprime: NDArray[np.float64]) ->
 
 @twins
 def many_loop_functions(m_chi: NDArray[np.float64], m_zprime: NDArray[np.float64], out: NDArray[np.float64]) -> None:
-    """The same for so many masses that threads may share them."""
+    """All loop functions, of so many masses that threads may share them."""
     for i in prange(m_chi.size):
         _one(m_chi[i], m_zprime[i], out[i])

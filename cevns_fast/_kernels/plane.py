@@ -29,7 +29,7 @@ def fill(plane: Plane, outer: Floats, y: Floats, out: Floats) -> None:
 
 
 def stream(plane: Plane, outer: Floats, y: Floats, out: Floats) -> None:
-    """The same, to the bit, but past the caches: for a result that they cannot hold."""
+    """What `fill` writes, to the bit, but past the caches: for a result that they cannot hold."""
     _run(lib.plane_stream, plane, outer, y, out)
 
 

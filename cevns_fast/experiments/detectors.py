@@ -172,7 +172,7 @@ class Detector:
         return result
 
     def _of_width(self, mean: Floats, width: Floats, smearing: GaussianSmearing | GammaSmearing) -> Floats:
-        """The same for means whose widths are nearly equal."""
+        """The smeared response for means whose widths are nearly equal."""
         accept, narrowest = self.response.accept, width.min()
         cuts = np.array(sorted({*self.bins, *breakpoints_of(self.response.acceptance)}))
         cuts = cuts[(self.bins[0] <= cuts) & (cuts <= self.bins[-1])]
@@ -200,7 +200,7 @@ class Detector:
         return result
 
     def _over_panels(self, mean: Floats, width: Floats, low: float, high: float) -> Floats:
-        """The same from `low` to `high`, in panels no wider than the smearing."""
+        """The smeared response from `low` to `high`, in panels no wider than the smearing."""
         smearing = self.response.smearing
         assert isinstance(smearing, GaussianSmearing | GammaSmearing)
         nodes, weights = _gauss(32)
@@ -265,7 +265,7 @@ class Detector:
         return float(self.recoils_at(np.array([x]), maximum)[0])
 
     def recoils_at(self, x: Floats, maximum: float) -> Floats:
-        """The same for several observables."""
+        """Recoil energies (MeV) at which the mean observable is each x; inf beyond `maximum`."""
         if not callable(self.response.quenching):
             return x * KEV / (self.response.light_yield * float(self.response.quenching))
         lowest, highest = self.response.mean(np.array([0.0, maximum]))
@@ -304,7 +304,7 @@ class Detector:
 
 @remember(maxsize=128)
 def _of_electrons(detector: Detector) -> Detector:
-    """The same, remembered."""
+    """A detector of the electrons of the atoms, remembered."""
     assert detector.electron_response is not None
     target = electrons_of(detector.target)
     return Detector(target, detector.mass, detector.bins, detector.electron_response, BoundElectrons())

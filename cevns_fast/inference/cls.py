@@ -169,7 +169,7 @@ class OneCoupling:
         return found
 
     def cls_limit_by_toys(self, level: float, toys: int, seed: int) -> float:
-        """The same by toys: CLs at couplings around the asymptotic limit, interpolated in its logarithm."""
+        """The limit of CLs by toys: CLs at couplings around the asymptotic limit, interpolated in its logarithm."""
         about = self.cls_limit(level)
         if not math.isfinite(about):
             return math.inf
@@ -222,7 +222,7 @@ class OneCoupling:
         return np.array(found)
 
     def expected_by_toys(self, method: str, level: float, threshold: float, toys: int, seed: int) -> Floats:
-        """The same by toys of the background: quantiles of the limits that each of them sets."""
+        """The expected limits by toys of the background: quantiles of the limits that each of them sets."""
         plan = self.thrower.plan(np.zeros(1), key_of(seed))
         limits = []
         for number in range(toys):

@@ -98,7 +98,7 @@ class ConfidenceMap(Scan):
         return self._calibrated(0.0)
 
     def _calibrated(self, shift: float) -> Floats:
-        """The same for p-values that are so many standard deviations higher."""
+        """The plane that contours are drawn of, for p-values that are so many standard deviations higher."""
         p = self.p_value + shift * self.error
         return np.asarray(-2 * np.log(np.clip(p, 0.5 / self.toys, 1.0)))
 

@@ -191,7 +191,7 @@ class _Special:
     def of(
         self, curve: LimitCurve, batch: Sequence[Interaction], make: Callable[[Interaction], Likelihood]
     ) -> LimitCurve:
-        """The same curve with other limits, and what was to be expected."""
+        """A curve with its limits replaced by those of another method, and what was to be expected."""
         upper, intervals = curve.upper.copy(), list(curve.intervals)
         bands = np.full((len(SIGMAS), len(batch)), np.inf)
         for i, each in enumerate(batch):

@@ -218,7 +218,7 @@ class NeutralCurrent(Interaction):
     def _scatterings(
         cls, batch: Sequence[Self], collision: Collision, couplings: Sequence[str], phases: Mapping[str, complex]
     ) -> tuple[Scattering, ...]:
-        """The same, not remembered."""
+        """The scatterings of a batch, computed anew."""
         target, beam, model = collision
         assert beam is not None
         parts = cls.parts(batch, model)
