@@ -84,7 +84,7 @@ def test_interactions_that_change(csi):
     # Caches hold 512 likelihoods and 256 of everything else: after 700 rounds they have been emptied at least once.
     assert rises_by(work, 700, 3000) < FLAT
     assert rises_by(limits, 50, 300) < FLAT
-    assert len(like._remembered) <= 513
+    assert len(like._interactions._evaluators) <= 512
 
 
 @pytest.mark.slow
