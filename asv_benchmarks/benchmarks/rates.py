@@ -44,6 +44,18 @@ class TemplateBatch:
         cf.templates(self.experiment, self.batch)
 
 
+class ManyCouplings:
+    """All products of the twelve couplings of non-standard interactions, of one that is new each time."""
+
+    def setup(self):
+        self.csi, self.numbers = cf.load("coherent-csi-2017"), iter(range(1, 10**9))
+        cf.templates(self.csi, cf.NSI(eps_ee_u=0.1))
+
+    @microseconds
+    def track_new_templates(self):
+        cf.templates(self.csi, cf.NSI(eps_ee_u=1e-6 * next(self.numbers)))
+
+
 class TemplateThreads:
     """The EFT on CsI, on one and two threads."""
 
