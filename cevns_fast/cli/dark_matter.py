@@ -15,8 +15,9 @@ def run(args: argparse.Namespace) -> None:
     if args.experiment:
         experiments = [cf.load(name) for name in args.experiment]
     else:
-        known = map(cf.load, cf.available_experiments())
-        experiments = [each for each in known if each.observed is not None]
+        measured = [each for each in map(cf.load, cf.available_experiments()) if each.observed is not None]
+        superseded = {name for each in measured for name in each.contains}
+        experiments = [each for each in measured if each.data_set not in superseded]
     paths = outputs.paths(args, f"dark-matter-{args.model}")
     low, high = args.mass_range
     masses = mass_grid(experiments, low, high, args.masses)
