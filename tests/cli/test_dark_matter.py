@@ -61,7 +61,7 @@ def test_one_command_draws_it(run, tmp_path, model):
     assert (status, err) == (0, "") and f"dark-matter-{model}.png" in out
     with (tmp_path / "results" / f"dark-matter-{model}.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
-    assert len(rows) == 4 and all(float(row["bound coherent-csi-2017"]) > 0 for row in rows)
+    assert len(rows) == 4 and all(float(row["bound coherent-csi-2021"]) > 0 for row in rows)
     assert (tmp_path / "results" / f"dark-matter-{model}.png").read_bytes().startswith(b"\x89PNG")
 
 
