@@ -1,6 +1,12 @@
-"""A long run, shortened: memory stays where it is, and the last answer is the first one."""
+"""A long run, shortened: memory stays where it is, and the last answer is the first one.
+
+All of it runs in a process of its own: where other tests have freed memory, a leak fills that first and is not seen.
+"""
 
 import gc
+import os
+import subprocess
+import sys
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -9,7 +15,12 @@ import pytest
 
 import cevns_fast as cf
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+ALONE = "CEVNS_FAST_SOAK" in os.environ
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc"),
+]
+alone = pytest.mark.skipif(not ALONE, reason="test_in_a_process_of_its_own runs it")
 
 # Far below what a leak of one small object a call adds up to, and above what allocators keep for themselves.
 FLAT = 6.0  # MB
@@ -37,7 +48,7 @@ def fit(csi):
     return cf.Likelihood(csi, model=cf.SingletEFT, parameters=("m_chi", "C_S", "a_M"))
 
 
-@pytest.mark.slow
+@alone
 def test_twenty_million_evaluations(fit):
     """What a sampler asks for in an hour: 200 batches of 1e5 vectors."""
     random = np.random.default_rng(1)
@@ -52,6 +63,7 @@ def test_twenty_million_evaluations(fit):
     np.testing.assert_allclose(single, first[::5000], rtol=1e-12)
 
 
+@alone
 def test_values_and_derivatives(fit):
     """Calls that allocate small arrays and pass pointers to C."""
 
@@ -62,7 +74,7 @@ def test_values_and_derivatives(fit):
     assert rises_by(work, 200, 20_000) < FLAT
 
 
-@pytest.mark.slow
+@alone
 def test_interactions_that_change(csi):
     """Rates, χ² and limits of interactions never seen before: what is remembered is bounded."""
     like = cf.Likelihood(csi)
@@ -87,7 +99,7 @@ def test_interactions_that_change(csi):
     assert len(like._interactions._evaluators) <= 512
 
 
-@pytest.mark.slow
+@alone
 def test_scans_fits_and_toys_that_come_and_go(csi):
     """Objects that hold megabytes, or memory of the C kernel, are gone when nobody holds them."""
     x, y = np.linspace(-0.05, 0.05, 300), np.linspace(-1e-3, 1e-3, 300)
@@ -102,7 +114,19 @@ def test_scans_fits_and_toys_that_come_and_go(csi):
     assert rises_by(work, 20, 40) < FLAT
 
 
+@alone
 def test_the_measurement_sees_a_leak(fit):
     """A leak of 500 bytes a call, in 20 000 calls, is not below the threshold."""
     kept = []
     assert rises_by(lambda: kept.append(bytearray(500)), 200, 20_000) > FLAT
+
+
+@pytest.mark.skipif(ALONE, reason="this is the process")
+def test_in_a_process_of_its_own():
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", __file__]
+    environment = os.environ | {"CEVNS_FAST_SOAK": "1"}
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "5 passed, 1 skipped" in done.stdout

@@ -135,7 +135,9 @@ def helpers():
 
 def test_a_build_leaves_the_kernels_in_place(tmp_path, helpers):
     shutil.copytree(helpers, tmp_path / "setup_helpers", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(PACKAGE / "_kernels", tmp_path / "cevns_fast" / "_kernels", ignore=shutil.ignore_patterns("*.so"))
+    shutil.copytree(
+        ROOT / "cevns_fast" / "_kernels", tmp_path / "cevns_fast" / "_kernels", ignore=shutil.ignore_patterns("*.so")
+    )
     old = tmp_path / "cevns_fast" / "_kernels" / "_c.abi3.so"
     old.write_bytes(b"old")
     with old.open("rb") as used:
