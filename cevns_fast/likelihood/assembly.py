@@ -123,7 +123,8 @@ class Assembly:
         asked for by name.
         """
         chosen = [(pull.name, pull.owner) for pull in self.pulls if pull.own is None]
-        validate.unique([*claims_of(kind), *chosen])
+        if chosen:
+            validate.unique([*claims_of(kind), *chosen])
 
     def named(self, pulls: Floats) -> dict[str, float]:
         """Nuisances in units of what they scale."""
