@@ -244,7 +244,8 @@ def feldman_cousins_map(
             break
         count[which] += exceeding(which, first, toys, f"around {turn}")
         number[which] = toys
-    pulls = {} if fit.nuisance_names == () else fit.pulls(list(best.theta.values()))
+    function = function_of(fit)
+    pulls = function.assembly.named(function.full().pulls(np.array(list(best.theta.values()))))
     return ConfidenceMap(
         pair,
         axes,

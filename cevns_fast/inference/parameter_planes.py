@@ -16,17 +16,19 @@ from cevns_fast.inference.scan_result import Between, Minima, Scan
 from cevns_fast.inference.toys import best_fit
 from cevns_fast.interactions.process import Interaction
 from cevns_fast.likelihood.likelihood import Likelihood, function_of
+from cevns_fast.likelihood.outer_parameters import OUTER_PARAMETERS
 from cevns_fast.likelihood.whitening import reduced
 from cevns_fast.parallel import chunks
 from cevns_fast.parallel.progress import Progress
 
 
 def parameter_among(interaction: Any, names: Any) -> str | None:
-    """The first name that is a field of the interaction and no coupling of it; None if there is none."""
+    """The first name that is a parameter, of the interaction or not, and no coupling of it; None if there is none."""
     kind = interaction if isinstance(interaction, type) else type(interaction)
     if not issubclass(kind, Interaction) or not isinstance(names, Sequence) or isinstance(names, str):
         return None
-    known = {f.name for f in fields(kind)} - set(kind.couplings)  # type: ignore[arg-type]
+    known = {f.name for f in fields(kind)} | set(OUTER_PARAMETERS)  # type: ignore[arg-type]
+    known -= set(kind.open_couplings)
     return next((name for name in names if isinstance(name, str) and name in known), None)
 
 
@@ -74,7 +76,8 @@ class _Search:
     def __call__(self, chi2: Floats) -> Minima:
         """From starts on all sides of zero couplings."""
         found = best_fit(self.like)
-        pulls = self.like.pulls(list(found.theta.values())) if self.like.nuisance_names else {}
+        function = function_of(self.like)
+        pulls = function.assembly.named(function.full().pulls(np.array(list(found.theta.values()))))
         return Minima(
             np.array([min(found.chi2, float(chi2.min()))]),
             {name: np.array([found.theta[name]]) for name in (*self.names, *self.free)},

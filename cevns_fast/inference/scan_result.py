@@ -14,6 +14,7 @@ from cevns_fast.inference import regions
 from cevns_fast.inference.confidence import threshold
 from cevns_fast.inference.limit_curve import mass_dimension
 from cevns_fast.inference.regions import Contours
+from cevns_fast.likelihood.outer_parameters import OUTER_PARAMETERS, unit_of
 from cevns_fast.parallel.once import once
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ class Scan:
         if leading and self.masses is not None:
             leading = (mass_dimension("m_chi", self.masses),)
         coordinates: dict[str, Any] = {
-            name: (name, axis, {"units": "1", "long_name": f"coupling {name}"})
+            name: (name, axis, {"units": unit_of(name) or "1", "long_name": _meaning(name)})
             for name, axis in zip(self.couplings, self.axes, strict=True)
         }
         if self.masses is not None and leading:
@@ -242,7 +243,7 @@ class Scan:
             "chi2_min": (each, value(self.chi2_min), {"units": "1"}),
         }
         for name, values in self.best_fit.items():
-            variables[f"best_fit_{name}"] = (each, value(values), {"units": "1", "coupling": name})
+            variables[f"best_fit_{name}"] = (each, value(values), {"units": unit_of(name) or "1", "coupling": name})
         for i, (name, values) in enumerate(self.nuisances.items()):
             variables[f"nuisance_{i}"] = (each, value(values), {"units": "1", "nuisance": name})
         return xarray.Dataset(variables, coordinates, attrs=dict(self.provenance))
@@ -342,6 +343,13 @@ class Scan:
 
         overwrite = validate.flag("overwrite", overwrite)
         return scan_file.save(self.to_xarray(), validate.path("path", path), overwrite=overwrite)
+
+
+def _meaning(name: str) -> str:
+    """An axis in words."""
+    if name in OUTER_PARAMETERS:
+        return OUTER_PARAMETERS[name].description
+    return f"mass {name}" if unit_of(name) else f"coupling {name}"
 
 
 def open_scan(path: str | Path) -> Scan:
