@@ -86,16 +86,22 @@ class _Search:
 
     def between(self, interaction: int) -> Between:
         """χ² at any points of the plane."""
-        if self.free:
-            return None, (0, 0)
-        at = [[p.name for p in self.like.parameters].index(name) for name in self.names]
+        return between_points(self.like, self.names)
 
-        def of_points(points: Floats) -> Floats:
-            thetas = np.empty_like(points)
-            thetas[:, at] = points
-            return self.like.batch(thetas)
 
-        return of_points, (101, 2001)
+def between_points(like: Likelihood, names: Sequence[str]) -> Between:
+    """χ² at any values of the two parameters of a likelihood, in the order of the names; unknown if it has more."""
+    own = [p.name for p in like.parameters]
+    if sorted(own) != sorted(names):
+        return None, (0, 0)
+    at = [own.index(name) for name in names]
+
+    def of_points(points: Floats) -> Floats:
+        thetas = np.empty_like(points)
+        thetas[:, at] = points
+        return like.batch(thetas)
+
+    return of_points, (101, 2001)
 
 
 def likelihood_of(

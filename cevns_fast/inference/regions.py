@@ -7,7 +7,7 @@ that lies along it and is as narrow.
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple, cast
@@ -16,12 +16,11 @@ import numpy as np
 
 from cevns_fast._support import shown
 from cevns_fast._validate import Floats
+from cevns_fast.inference.boundaries import DeltaChi2, settled
 
-DeltaChi2 = Callable[[Floats], Floats]  # Δχ² at points, float64[k, 2] -> float64[k]
-
-# Steps of a grid across a region, so that boundary and area are right to a percent; and so few that they are not to be
-# trusted at all. Between the two the ends of a slanting strip may fall apart into islands.
-FEWEST, TOO_FEW = 12.0, 3.0
+# Steps of a grid across a region, so that its pieces are right; so that they are where steps were halved; and so few
+# that they are not to be trusted at all. Between them the ends of a slanting strip may fall apart into islands.
+FEWEST, ENOUGH, TOO_FEW = 12.0, 4.0, 3.0
 _FAR = 1e6  # Δχ² beyond so many thresholds is as good as infinite
 _ATTEMPTS = 20
 _MARGIN = 1.2  # of the frame around what is known of a region
@@ -72,6 +71,9 @@ class Contours:
     resolved : bool
         Whether boundary, area and number of rings can be trusted: a scan that was read from a file knows nothing
         between its points.
+    accuracy : float
+        Relative error of the area, at most: what sides of the boundary still miss. NaN where Δχ² is not known between
+        the points of the grid, and the boundary is interpolated.
     """
 
     level: float
@@ -80,6 +82,7 @@ class Contours:
     correlation: float = math.nan
     finer: bool = False
     resolved: bool = True
+    accuracy: float = math.nan
 
     def __repr__(self) -> str:
         """Threshold, area and pieces."""
@@ -153,13 +156,14 @@ def contours(
     sizes : (int, int)
         Points along each side of a grid on which the region is sought, and of the largest that is affordable.
     """
-    seen, coarse = look(delta, level), _on_grid(axes, delta, level)
+    seen, coarse = look(delta, level), _on_grid(axes, delta, level, function)
     hidden = not len(seen.points) and all(axis[0] <= at <= axis[-1] for axis, at in zip(axes, best, strict=True))
     if seen.across >= FEWEST and not hidden:
         return coarse
-    found = _along(axes, seen, best, level, function, sizes) if function is not None else None
-    if found is not None:
-        return found
+    if function is not None:
+        found = _along(axes, seen, best, level, function, sizes) or _denser(axes, delta, level, function, sizes[1])
+        if found is not None:
+            return found
     if seen.across >= TOO_FEW and not hidden and sum(not ring.hole for ring in coarse.rings) == 1:
         return coarse
     across = max(min(seen.across, 1.0), 1e-3) if hidden else max(seen.across, 1e-3)
@@ -176,6 +180,12 @@ def contours(
 def correlation(axes: tuple[Floats, Floats], delta: Floats, level: float) -> float | None:
     """Correlation coefficient over a region that the grid shows well; None if it does not."""
     return _correlation(axes, delta <= level) if look(delta, level).across >= FEWEST else None
+
+
+def is_thin(delta: Floats, level: float) -> bool:
+    """Whether a grid says nothing of the region."""
+    seen = look(delta, level)
+    return not len(seen.points) or seen.across < TOO_FEW
 
 
 def look(delta: Floats, level: float) -> Seen:
@@ -207,11 +217,64 @@ def _leaves(delta: Floats, level: float) -> bool:
     return any(len(look(np.stack([edge] * 3), level).points) > 0 for edge in edges)
 
 
-def _on_grid(axes: tuple[Floats, Floats], delta: Floats, level: float) -> Contours:
-    """The region as the grid has it."""
-    rings = tuple(Ring(points, hole) for points, hole in _rings(axes, delta, level))
+def _on_grid(
+    axes: tuple[Floats, Floats], delta: Floats, level: float, function: DeltaChi2 | None, finer: bool = False
+) -> Contours:
+    """The region as the grid has it, its boundary where Δχ² has the threshold if that is known."""
+    lines, accuracy = _rings(axes, delta, level), math.nan
+    if function is not None and lines:
+        lines, accuracy = settled(lines, axes, delta, level, function)
+    rings = tuple(Ring(points, hole) for points, hole in lines)
     edge = np.concatenate([delta[0], delta[-1], delta[:, 0], delta[:, -1]])
-    return Contours(level, rings, bool(np.any(edge <= level)), _correlation(axes, delta <= level))
+    correlated = _correlation(axes, delta <= level)
+    return Contours(level, rings, bool(np.any(edge <= level)), correlated, finer, accuracy=accuracy)
+
+
+def _denser(
+    axes: tuple[Floats, Floats], delta: Floats, level: float, function: DeltaChi2, most: int
+) -> Contours | None:
+    """The region on the same rectangle with steps halved near its boundary; None if that takes too many points.
+
+    Far from the boundary Δχ² is interpolated.
+    """
+    seen = look(delta, level)
+    while seen.across < ENOUGH and len(seen.points):
+        if 2 * max(delta.shape) - 1 > most:
+            return None
+        near = np.zeros(delta.shape, dtype=bool)
+        near[tuple(np.rint(seen.points).astype(int).T)] = True
+        near = _spread(near) & _spread(_spread(delta > level))
+        capped = np.minimum(delta, _FAR * level)
+        new_axes, finer, wanted = axes, capped, near.astype(float)
+        for i in (0, 1):
+            axis, old = np.arange(delta.shape[i]), np.linspace(0, delta.shape[i] - 1, 2 * delta.shape[i] - 1)
+            finer, wanted = (_between(each, i) for each in (finer, wanted))
+            new_axes = tuple(np.interp(old, axis, each) if k == i else each for k, each in enumerate(new_axes))
+        where = np.argwhere(wanted > 0)
+        points = np.stack([new_axes[i][where[:, i]] for i in (0, 1)], axis=1)
+        values = function(points)
+        finer[tuple(where.T)] = np.where(np.isnan(values), np.inf, values)
+        axes, delta = cast("tuple[Floats, Floats]", new_axes), finer
+        seen = look(delta, level)
+    return _on_grid(axes, delta, level, function, finer=True) if len(seen.points) else None
+
+
+def _spread(mask: Any) -> Any:
+    """True where a neighbour in either direction, or across, is."""
+    for axis in (0, 1):
+        lines = np.moveaxis(mask.copy(), axis, 0)
+        lines[1:] |= np.moveaxis(mask, axis, 0)[:-1]
+        lines[:-1] |= np.moveaxis(mask, axis, 0)[1:]
+        mask = np.moveaxis(lines, 0, axis)
+    return mask
+
+
+def _between(values: Floats, axis: int) -> Floats:
+    """Values with means between neighbours along an axis."""
+    lines = np.moveaxis(values, axis, 0)
+    found = np.empty((2 * len(lines) - 1, *lines.shape[1:]))
+    found[::2], found[1::2] = lines, (lines[:-1] + lines[1:]) / 2
+    return np.moveaxis(found, 0, axis)
 
 
 def _rings(axes: tuple[Floats, Floats], delta: Floats, level: float) -> Sequence[tuple[Floats, bool]]:
@@ -296,6 +359,7 @@ def _along(
     if parts is None:
         return None
     inside = np.concatenate([part.inside for part in parts])
+    areas = [abs(sum(-ring.area if ring.hole else ring.area for ring in part.rings)) for part in parts]
     weights = np.concatenate([np.full(len(part.inside), part.cell) for part in parts])
     return Contours(
         level,
@@ -303,6 +367,7 @@ def _along(
         any(part.clipped for part in parts),
         _of_points(inside, weights),
         finer=True,
+        accuracy=sum(a * part.accuracy for a, part in zip(areas, parts, strict=True)) / max(sum(areas), 1e-300),
     )
 
 
@@ -313,6 +378,7 @@ class Part(NamedTuple):
     inside: Floats  # its points
     cell: float  # the area that each of them stands for
     clipped: bool
+    accuracy: float
 
 
 def _parts(
@@ -413,8 +479,13 @@ def _in_frame(frame: Frame, n: int, function: DeltaChi2, domain: Domain, level: 
     """What of the region is on n × n points of a frame, its boundary in the plane's own coordinates."""
     u, points = np.linspace(-1.0, 1.0, n), frame.grid(n)
     delta = _within(points, function, domain, level)
-    rings = tuple(Ring(frame.origin + uv @ frame.sides, hole) for uv, hole in _rings((u, u), delta, level))
+
+    def of_frame(uv: Floats) -> Floats:
+        return _within((frame.origin + uv @ frame.sides)[None], function, domain, level)[0]
+
+    lines, accuracy = settled(_rings((u, u), delta, level), (u, u), delta, level, of_frame)
+    rings = tuple(Ring(frame.origin + uv @ frame.sides, hole) for uv, hole in lines)
     inside = points[delta <= level]
     step = float(np.abs(domain.beyond(points[:2, :2]) - domain.beyond(points[1, 1])).max())
     clipped = bool(np.any(domain.beyond(inside)[:, :4] >= -1.5 * step))
-    return Part(rings, inside, abs(float(np.linalg.det(frame.sides))) / n**2, clipped)
+    return Part(rings, inside, abs(float(np.linalg.det(frame.sides))) / n**2, clipped, accuracy)

@@ -37,6 +37,17 @@ class Minima:
 
 
 @dataclass(frozen=True, eq=False)
+class FoundBetween(Minima):
+    """Minima that were sought at once, of a scan that may know χ² between its points."""
+
+    known: "Between"
+
+    def between(self, interaction: int) -> "Between":
+        """What it knows."""
+        return self.known
+
+
+@dataclass(frozen=True, eq=False)
 class FoundOnGrid(Minima):
     """Lowest points of the grid, of a scan that may know χ² between them."""
 
