@@ -13,7 +13,8 @@ from cevns_fast.constants import KEV
 from cevns_fast.cosmology.mixing import loop_dipole, mixing_bound, z_width_bound
 from cevns_fast.counts.spectrum import differential_cross_section
 from cevns_fast.counts.templates import event_rate
-from cevns_fast.experiments.experiment import Experiment, load
+from cevns_fast.experiments.built_in import load
+from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.sources import MUON_ENDPOINT, PION_LINE, Reactor
 from cevns_fast.inference.correlation import correlation_scan
 from cevns_fast.inference.mass_scan import heaviest_mass, mass_grid, mass_scan
