@@ -83,10 +83,10 @@ def fig2() -> Sheet:
 
 def draw_fig2(table: Sheet) -> "Figure":
     """Five curves, and the dipole's peak."""
-    T = _column(table, "T")
+    T = table.numbers("T")
     peak = dipole_peak(FIG2_M_CHI, FIG2_E, nuclide("Cs133").mass) / KEV
     curves = [
-        Curve(label, T, _column(table, name), COUPLING_LOOKS.get(name, 0)) for name, (label, _) in FIG2_CURVES.items()
+        Curve(label, T, table.numbers(name), COUPLING_LOOKS.get(name, 0)) for name, (label, _) in FIG2_CURVES.items()
     ]
     return plotting.lines(
         curves,
@@ -150,11 +150,11 @@ def _masses(experiment: Experiment, low: float = 0.1) -> Floats:
 
 def draw_fig3(table: Sheet) -> "Figure":
     """Four panels, the excluded region shaded."""
-    names, masses = np.array(table.columns["experiment"]), _column(table, "m_chi")
+    names, masses = np.array(table.columns["experiment"]), table.numbers("m_chi")
 
     def curve(name: str, coupling: str) -> Curve:
         setup, mine = SETUPS[name], names == name
-        return Curve(setup.label, masses[mine], _column(table, coupling)[mine], setup.look, setup.filled)
+        return Curve(setup.label, masses[mine], table.numbers(coupling)[mine], setup.look, setup.filled)
 
     panels = {coupling_symbol(coupling): [curve(name, coupling) for name in SETUPS] for coupling in COUPLINGS}
     return plotting.limit_panels(panels, x_range=(0.1, 70.0), guides=_ends(), title="90% CL, one coupling at a time")
@@ -190,14 +190,14 @@ def edge() -> Sheet:
 
 def draw_edge(table: Sheet) -> "Figure":
     """A panel for each experiment."""
-    masses = _column(table, "m_chi")
+    masses = table.numbers("m_chi")
     line, end = _ends().items()
     guides = {rf"$\nu_\mu$ line {line[0]}": line[1], f"end {end[0]}": end[1]}
     return plotting.shared_panels([
         [
             Panel(
                 [
-                    Curve(coupling_symbol(c), masses, _column(table, f"{c} {name}"), COUPLING_LOOKS[c])
+                    Curve(coupling_symbol(c), masses, table.numbers(f"{c} {name}"), COUPLING_LOOKS[c])
                     for c in COUPLINGS
                 ],
                 r"$m_\chi$  [MeV]", "relative bound", (20.0, 54.0),
@@ -256,13 +256,13 @@ def kink() -> Sheet:
 
 def draw_kink(table: Sheet) -> "Figure":
     """Bounds above, the share below."""
-    masses, flux = _column(table, "m_chi"), SETUPS["future CONUS"].load().signal_uncertainty
+    masses, flux = table.numbers("m_chi"), SETUPS["future CONUS"].load().signal_uncertainty
     bounds = [
-        Curve(rf"$\sigma_\alpha = {100 * flux:g}\%$", masses, _column(table, f"a_M sigma_alpha={flux:g}"), 1),
-        Curve(r"$\sigma_\alpha \to 0$", masses, _column(table, "a_M sigma_alpha=0"), 0),
+        Curve(rf"$\sigma_\alpha = {100 * flux:g}\%$", masses, table.numbers(f"a_M sigma_alpha={flux:g}"), 1),
+        Curve(r"$\sigma_\alpha \to 0$", masses, table.numbers("a_M sigma_alpha=0"), 0),
     ]
     shares = [
-        Curve(label, masses, _column(table, f"unlike {coupling}"), COUPLING_LOOKS[coupling])
+        Curve(label, masses, table.numbers(f"unlike {coupling}"), COUPLING_LOOKS[coupling])
         for coupling, label in KINK_CURVES.items()
     ]
     x, ends = r"$m_\chi$  [MeV]", (0.5, 8.0)
@@ -321,7 +321,7 @@ def fig4() -> Sheet:
 def draw_fig4(table: Sheet) -> "Figure":
     """Three planes that share axes: CsI shaded, LAr dashed."""
     which = np.array([table.columns["plane"], table.columns["experiment"]])
-    ring = np.stack([_column(table, "x"), _column(table, "y")], axis=1)
+    ring = np.stack([table.numbers("x"), table.numbers("y")], axis=1)
     contents: list[CouplingPlane | None] = []
     for plane, reach in FIG4_PLANES.items():
         regions = []
@@ -482,10 +482,6 @@ def beyond_the_recoil() -> list[PrintedNumber]:
             )
         ),
     ]  # fmt: skip
-
-
-def _column(table: Sheet, name: str) -> Floats:
-    return np.array(table.columns[name], dtype=float)
 
 
 PAPER = Paper(
