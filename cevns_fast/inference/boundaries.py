@@ -15,7 +15,7 @@ DeltaChi2 = Callable[[Floats], Floats]  # Δχ² at points, float64[k, 2] -> flo
 
 ACCURACY = 3e-4  # of the area, that sides may still miss together
 _ROUNDS = 10
-_ROOT_STEPS, _NEXT_TO = 9, (0.01, 0.05, 0.2, 0.5)  # of a side, where the boundary is looked for beside its middle
+_ROOT_STEPS, _NEXT_TO = 12, (0.01, 0.05, 0.2, 0.5)  # of a side, where the boundary is looked for beside its middle
 _FAR = 1e6  # Δχ² beyond so many thresholds is as good as infinite
 
 
@@ -77,12 +77,12 @@ def _area(ring: Floats) -> float:
 
 
 def _root(inside: Floats, outside: Floats, below: Floats, above: Floats, excess: DeltaChi2) -> Floats:
-    """Where between points with an excess <= 0 and > 0 it is zero, by false position (Illinois)."""
+    """Where between points with an excess <= 0 and > 0 it is zero, by false position (Illinois) and halving in turn."""
     low, high = np.zeros(len(inside)), np.ones(len(inside))
     below, above = below.copy(), above.copy()
     side = np.zeros(len(inside))
-    for _ in range(_ROOT_STEPS):
-        share = np.clip(below / (below - above), 1e-3, 1 - 1e-3)
+    for step in range(_ROOT_STEPS):
+        share = np.clip(below / (below - above), 1e-3, 1 - 1e-3) if step % 3 < 2 else 0.5
         at = low + share * (high - low)
         value = excess(inside + at[:, None] * (outside - inside))
         is_low = value <= 0

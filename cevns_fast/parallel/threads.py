@@ -58,5 +58,8 @@ def in_ranges(run: Callable[[int, int], object], n: int, threads: int) -> None:
         run(0, n)
         return
     edges = np.linspace(0, n, min(threads, n) + 1).astype(int).tolist()
-    with ThreadPoolExecutor(len(edges) - 1) as pool:
-        list(pool.map(run, edges[:-1], edges[1:]))
+    with ThreadPoolExecutor(len(edges) - 2) as pool:  # this thread has the last share
+        others = [pool.submit(run, start, stop) for start, stop in zip(edges[:-2], edges[1:-1], strict=True)]
+        run(edges[-2], edges[-1])
+        for other in others:
+            other.result()

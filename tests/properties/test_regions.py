@@ -116,7 +116,7 @@ def test_the_stated_accuracy(shape, n):
     assert [sum(ring.hole == kind for ring in found.rings) for kind in (False, True)] == [pieces, holes]
     assert found.accuracy < 1e-3 and found.area == pytest.approx(area, rel=1.5 * found.accuracy + 1e-7)
     for ring in found.rings:
-        inner = ring.points[np.abs(ring.points).max(axis=1) < 1 - 1e-9]
+        inner = ring.points[np.abs(ring.points).max(axis=1) < 0.99]
         assert function(*inner.T) == pytest.approx(1.0, abs=1e-4)
     assert found.clipped == (shape in ("cut by an edge", "in a corner", "a cross of thin arms"))
 
