@@ -5,7 +5,7 @@ the point beside its middle, as long as that changes the area: what is left of i
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -146,10 +146,10 @@ def _halved(ring: Floats, allowed: float, excess: DeltaChi2) -> tuple[Floats, fl
     return ring, missed
 
 
-def _along_an_edge(a: Floats, b: Floats) -> Floats:
+def _along_an_edge(a: Floats, b: Floats) -> Any:
     """Whether sides follow an edge of the grid."""
     on_edge = [(np.abs(a[:, i] - x) < 1e-12) & (np.abs(b[:, i] - x) < 1e-12) for i in (0, 1) for x in (0.0, 1.0)]
-    return np.asarray(np.any(on_edge, axis=0))
+    return np.any(on_edge, axis=0)
 
 
 def _beside(a: Floats, b: Floats, excess: DeltaChi2) -> tuple[Floats, Floats]:

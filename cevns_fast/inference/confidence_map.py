@@ -16,11 +16,12 @@ from scipy.interpolate import RegularGridInterpolator
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.inference import regions
+from cevns_fast.inference.best_fit import best_fit, chosen, profiled
 from cevns_fast.inference.boundaries import DeltaChi2
 from cevns_fast.inference.parameter_planes import between_points
 from cevns_fast.inference.regions import Contours
 from cevns_fast.inference.scan_result import FoundBetween, Scan
-from cevns_fast.inference.toys import PER_ROW, Thrower, Toys, best_fit, checked_toys, chosen, key_of, profiled
+from cevns_fast.inference.throwing import PER_ROW, Thrower, Toys, checked_toys, key_of
 from cevns_fast.likelihood.likelihood import Likelihood, function_of
 from cevns_fast.parallel import chunks
 from cevns_fast.parallel.chunks import check_executor

@@ -11,9 +11,9 @@ import numpy as np
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import pack
 from cevns_fast._validate import Floats
+from cevns_fast.inference.best_fit import best_fit
 from cevns_fast.inference.planes import EvaluatorProblem
 from cevns_fast.inference.scan_result import Between, Minima, Scan
-from cevns_fast.inference.toys import best_fit
 from cevns_fast.interactions.process import Interaction
 from cevns_fast.likelihood.likelihood import Likelihood, function_of
 from cevns_fast.likelihood.outer_parameters import OUTER_PARAMETERS

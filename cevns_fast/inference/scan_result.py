@@ -11,9 +11,11 @@ from cevns_fast import _validate as validate
 from cevns_fast._support import shown
 from cevns_fast._validate import Floats
 from cevns_fast.inference import regions
+from cevns_fast.inference.boundaries import DeltaChi2
 from cevns_fast.inference.confidence import threshold
 from cevns_fast.inference.limit_curve import mass_dimension
 from cevns_fast.inference.regions import Contours
+from cevns_fast.inference.saved import Saved, needed_xarray
 from cevns_fast.likelihood.outer_parameters import OUTER_PARAMETERS, unit_of
 from cevns_fast.parallel.once import once
 
@@ -73,7 +75,7 @@ class Searching(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Scan:
+class Scan(Saved):
     """χ² on a grid of couplings.
 
     Attributes
@@ -169,7 +171,7 @@ class Scan:
         best = np.array([self.best_fit.get(name, nowhere)[interaction] for name in self.couplings])
         return regions.contours(cast("Any", self.axes), plane, level, best, *self._between(interaction))
 
-    def _between(self, interaction: int) -> tuple[regions.DeltaChi2 | None, tuple[int, int]]:
+    def _between(self, interaction: int) -> tuple[DeltaChi2 | None, tuple[int, int]]:
         """Δχ² of a plane at any points, if the scan can compute it, and how many of them can be afforded."""
         search: Any = self.search
         if not isinstance(search, Searching):
@@ -231,10 +233,7 @@ class Scan:
         ImportError
             If xarray is missing (extra ``scan``).
         """
-        try:
-            import xarray
-        except ImportError:
-            raise ImportError("to_xarray needs xarray: pip install 'cevns_fast[scan]'") from None
+        xarray = needed_xarray()
         leading = ("interaction",) if self.chi2.ndim > len(self.axes) else ()
         if leading and self.masses is not None:
             leading = (mass_dimension("m_chi", self.masses),)
@@ -329,31 +328,6 @@ class Scan:
         """
         found: Axes = shown.figures().scan(self, ax, **style)
         return found
-
-    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the scan as netCDF, which `open_scan` reads.
-
-        Parameters
-        ----------
-        path : str or Path
-        overwrite : bool
-            Replace a file that is there.
-
-        Returns
-        -------
-        Path
-
-        Raises
-        ------
-        FileExistsError
-            If there is such a file, unless `overwrite`.
-        ImportError
-            If xarray or h5netcdf is missing (extra ``scan``).
-        """
-        from cevns_fast.inference import scan_file
-
-        overwrite = validate.flag("overwrite", overwrite)
-        return scan_file.save(self.to_xarray(), validate.path("path", path), overwrite=overwrite)
 
 
 def _meaning(name: str) -> str:

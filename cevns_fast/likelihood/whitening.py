@@ -185,7 +185,7 @@ def _compressed(s: System) -> System:
     if np.count_nonzero(moves) >= len(s.data):
         return s
     rows = np.zeros((len(vectors), np.count_nonzero(moves)))
-    rows[moves] = np.linalg.qr(vectors[moves].T, mode="r").T
+    rows[moves] = np.asarray(np.linalg.qr(vectors[moves].T, mode="r")).T
     return s._replace(
         coefficients=np.ascontiguousarray(rows[: len(tables)]).reshape(*s.coefficients.shape[:4], -1),
         shift=rows[len(tables) :][: len(s.shift)],

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def in_ranges(run: Callable[[int, int], object], n: int, threads: int) -> None:
         return
     edges = np.linspace(0, n, min(threads, n) + 1).astype(int).tolist()
     with ThreadPoolExecutor(len(edges) - 2) as pool:  # this thread has the last share
-        others = [pool.submit(run, start, stop) for start, stop in zip(edges[:-2], edges[1:-1], strict=True)]
+        others = [pool.submit(run, start, stop) for start, stop in pairwise(edges[:-1])]
         run(edges[-2], edges[-1])
         for other in others:
             other.result()
