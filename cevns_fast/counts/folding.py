@@ -17,7 +17,8 @@ from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
 from cevns_fast.experiments.detectors import Detector
-from cevns_fast.experiments.responses import GammaSmearing, GaussianSmearing, PoissonSmearing, Response
+from cevns_fast.experiments.responses import Response
+from cevns_fast.experiments.smearing import GammaSmearing, GaussianSmearing, PoissonSmearing
 
 FUNCTIONS = 16  # of a piece: none is added by padding
 MANY_BINS = 200  # fewer cost less than what saves work

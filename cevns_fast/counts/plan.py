@@ -21,7 +21,8 @@ from cevns_fast.counts import piecewise
 from cevns_fast.counts.flux import FluxMoments, Lane, flux_moments
 from cevns_fast.counts.folding import FUNCTIONS, Folding, folding_of, is_worth_it
 from cevns_fast.experiments.detectors import Detector
-from cevns_fast.experiments.responses import GammaSmearing, GaussianSmearing, ResponseMatrix
+from cevns_fast.experiments.response_matrix import ResponseMatrix
+from cevns_fast.experiments.smearing import GammaSmearing, GaussianSmearing
 from cevns_fast.experiments.sources import Source, endpoint_of
 from cevns_fast.interactions.process import Part
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
@@ -91,7 +92,7 @@ class Plan:
         return self if factor == 1 else self.build(factor * self.refinement)
 
     def bare(self, cuts: tuple[float, ...]) -> "Plan":
-        """The same panels without form factors in their weights, cut at further recoil energies."""
+        """These panels without form factors in their weights, cut at further recoil energies."""
         return self.build(self.refinement, bare=True, further=cuts)
 
 
