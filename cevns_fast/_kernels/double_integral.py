@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numba
+import numba.experimental.function_type  # first-class functions as arguments
 import numpy as np
 from numba import prange, types
 from numpy.typing import NDArray

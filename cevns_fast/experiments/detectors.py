@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from cevns_fast import _validate as validate
 from cevns_fast._support.remember import remember
@@ -155,7 +155,7 @@ class Detector:
         """Sum over the whole numbers in each bin."""
         low, high = int(self.bins[0]), int(self.bins[-1])
         counts = np.arange(low, high, dtype=np.float64)
-        log_p = special.xlogy(counts[:, None], mean) - mean - special.gammaln(counts + 1)[:, None]
+        log_p = scipy.special.xlogy(counts[:, None], mean) - mean - scipy.special.gammaln(counts + 1)[:, None]
         weighted = np.exp(log_p) * self.response.accept(counts)[:, None]
         starts = [int(edge) - low for edge in self.bins[:-1]]
         return np.asarray(np.add.reduceat(weighted, starts, axis=0))

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from cevns_fast import _validate as validate
 from cevns_fast._support.remember import remember
@@ -152,6 +152,12 @@ class LinearQuenching:
         return np.asarray(self.intercept + self.slope * validate.real("T", T))
 
 
+def _logistic(x: Floats) -> Floats:
+    """1/(1 + e^−x)."""
+    with np.errstate(over="ignore"):  # then it is 0
+        return np.asarray(1 / (1 + np.exp(-x)))
+
+
 @dataclass(frozen=True)
 class LogisticAcceptance:
     """Acceptance k₁ / (1 + exp(−k₂(x − x₀))) above a threshold, 0 below (CL Eq. 12).
@@ -182,7 +188,7 @@ class LogisticAcceptance:
 
     def __call__(self, x: ArrayLike) -> Floats:
         x = validate.real("x", x)
-        value = self.plateau * special.expit(self.steepness * (x - self.midpoint))
+        value = self.plateau * _logistic(self.steepness * (x - self.midpoint))
         return np.asarray(np.where(x >= self.threshold, value, 0.0))
 
 
@@ -227,7 +233,7 @@ class OffsetLogisticAcceptance:
         return (self.midpoint - math.log(-self.amplitude / self.offset - 1) / self.steepness,)
 
     def __call__(self, x: ArrayLike) -> Floats:
-        logistic = self.amplitude * special.expit(self.steepness * (validate.real("x", x) - self.midpoint))
+        logistic = self.amplitude * _logistic(self.steepness * (validate.real("x", x) - self.midpoint))
         return np.asarray(np.maximum(logistic + self.offset, 0.0))
 
 
@@ -511,11 +517,11 @@ def probability(smearing: GaussianSmearing | GammaSmearing, edges: Floats, mean:
     mean = np.maximum(mean, np.finfo(float).tiny)
     if isinstance(smearing, GaussianSmearing):
         z = (edges - mean) / smearing.width(mean)
-        below, above, upper = special.ndtr(z), special.ndtr(-z), z[:-1] > 0
+        below, above, upper = scipy.special.ndtr(z), scipy.special.ndtr(-z), z[:-1] > 0
     else:
         shape = 1 + smearing.shape_per_unit * mean
         x = edges * shape / mean
-        below, above, upper = special.gammainc(shape, x), special.gammaincc(shape, x), x[:-1] > shape
+        below, above, upper = scipy.special.gammainc(shape, x), scipy.special.gammaincc(shape, x), x[:-1] > shape
     return np.asarray(np.where(upper, -np.diff(above, axis=0), np.diff(below, axis=0)))
 
 
@@ -528,7 +534,12 @@ def density(
     shape = 1 + smearing.shape_per_unit * mean
     if np.min(shape) > 1e3:
         return _narrow_gamma(x, offset / mean, shape)
-    log_p = shape * np.log(shape / mean) + special.xlogy(shape - 1, x) - shape * x / mean - special.gammaln(shape)
+    log_p = (
+        shape * np.log(shape / mean)
+        + scipy.special.xlogy(shape - 1, x)
+        - shape * x / mean
+        - scipy.special.gammaln(shape)
+    )
     return np.asarray(np.where(x > 0, np.exp(log_p), 0.0))
 
 
