@@ -88,7 +88,7 @@ class Plan:
         return self if factor == 1 else self.build(factor * self.refinement)
 
     def bare(self, cuts: tuple[float, ...]) -> "Plan":
-        """The same panels without form factors in their weights, cut at further recoil energies."""
+        """These panels without form factors in their weights, cut at further recoil energies."""
         return self.build(self.refinement, bare=True, further=cuts)
 
 
