@@ -201,6 +201,8 @@ class Interaction(ABC):
     coupling_ranges: ClassVar[Mapping[str, tuple[float, float, float]]] = {}
     #: The couplings that `templates` opens if it is not told which.
     default_couplings: ClassVar[tuple[str, ...]] = ()
+    #: The field that is the mass of what leaves: at certain values of it counts are not smooth.
+    final_mass_name: ClassVar[str] = "m_chi"
     #: Whether a notebook shows dσ/dT; not where that takes time.
     is_drawn: ClassVar[bool] = True
 

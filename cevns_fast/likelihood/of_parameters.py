@@ -88,7 +88,7 @@ class OfParameters:
         for i in range(len(assembly.experiments)):
             counts = assembly.counts(i, model.couplings, model.phases)
             ends = [parameter.lower, parameter.upper]
-            if model.structure == "m_chi":
+            if model.is_final_mass:
                 variants = [counts.experiment, *(each for pair in counts.shapes for each in pair)]
                 ends = kinks_between(parameter.lower, parameter.upper, variants)
             vary = with_neutron_radius if model.structure == NEUTRON_RADIUS else None

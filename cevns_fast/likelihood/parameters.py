@@ -51,6 +51,8 @@ class FitModel:
         The one free parameter that is neither a coupling nor a nuisance, such as ``m_chi``.
     make : callable
         From a value of it to an interaction.
+    is_final_mass : bool
+        Whether the structure is the mass of what leaves.
     """
 
     parameters: tuple[Parameter, ...]
@@ -58,6 +60,7 @@ class FitModel:
     phases: Mapping[str, complex]
     structure: str | None
     make: Callable[[float], Interaction]
+    is_final_mass: bool = False
     read: Snapshot | None = None  # what a function of the user's own read when it was given
 
     def check_unchanged(self) -> None:
@@ -118,13 +121,14 @@ def fit_model(
                 continue
             validate.choice("parameters", name, [*fields_of_kind, *(n for n in known if n not in fields_of_kind)])
     structure = free[0] if free else None
+    is_final_mass = structure == (kind or Interaction).final_mass_name
     if len(free) > 1:
         raise ValueError(f"parameters = {tuple(names)}: at most one of {free} may be free; fix or tie the others")
     ranges = {name: _range(name, given) for name, given in bounds.items()}
     if structure is not None and structure not in ranges:
         if of_nuclei:
             ranges[structure] = _neutron_radii(experiments)
-        elif structure != "m_chi":
+        elif not is_final_mass:
             raise ValueError(f"bounds: {structure!r} needs a finite range, bounds={{{structure!r}: (low, high)}}")
         else:
             ranges[structure] = (0.0, max(map(heaviest, experiments)))
@@ -162,7 +166,7 @@ def fit_model(
         if not low <= default <= high:
             default = low if default < low else high
         found.append(Parameter(name, text, unit, default, low, high))
-    model_of = FitModel(tuple(found), couplings, dict(phases), structure, make)
+    model_of = FitModel(tuple(found), couplings, dict(phases), structure, make, is_final_mass)
     return replace(model_of, read=model_of.snapshot() if kind is None else None)
 
 
