@@ -20,7 +20,8 @@ from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
 from cevns_fast.counts.flux import FluxMoments, Lane, flux_moments
 from cevns_fast.experiments.detectors import Detector
-from cevns_fast.experiments.responses import GammaSmearing, GaussianSmearing, ResponseMatrix
+from cevns_fast.experiments.response_matrix import ResponseMatrix
+from cevns_fast.experiments.smearing import GammaSmearing, GaussianSmearing
 from cevns_fast.experiments.sources import Source, endpoint_of
 from cevns_fast.interactions.process import Part
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy

@@ -21,7 +21,7 @@ from cevns_fast.counts.flux import FluxMoments, flux_moments
 from cevns_fast.counts.plan import IntegrationTarget, Plan, plan_of
 from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.experiment import Experiment
-from cevns_fast.experiments.responses import ResponseMatrix
+from cevns_fast.experiments.response_matrix import ResponseMatrix
 from cevns_fast.experiments.sources import Source
 from cevns_fast.interactions.process import (
     AmplitudePolynomial,

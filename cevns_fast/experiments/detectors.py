@@ -16,14 +16,13 @@ from cevns_fast import _validate as validate
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import KEV
-from cevns_fast.experiments.responses import (
+from cevns_fast.experiments.functions import Table, breakpoints_of
+from cevns_fast.experiments.response_matrix import ResponseMatrix
+from cevns_fast.experiments.responses import Response
+from cevns_fast.experiments.smearing import (
     GammaSmearing,
     GaussianSmearing,
     PoissonSmearing,
-    Response,
-    ResponseMatrix,
-    Table,
-    breakpoints_of,
     density,
     is_narrow_gamma,
     probability,

@@ -108,9 +108,9 @@ def _gauss(n: int) -> tuple[Floats, Floats]:
 def energies(components: Components, least: Floats, order: tuple[int, int]) -> Rows:
     """Energies above each E_min."""
     x, w = _gauss(order[0])
-    first = kernel.first_energies(components, least, order[0], _RATIO, order[1])
-    n = int(first[-1, -1])
-    rows = Rows(first, np.empty(n), np.empty(n))
+    begin, end = kernel.ranges(components, least, order[0], _RATIO, order[1])
+    n = int(end.max(initial=0))
+    rows = Rows(begin, end, np.empty(n), np.empty(n))
     kernel.fill(components, least, x, w, _RATIO, order[1], rows)
     return rows
 
@@ -123,8 +123,9 @@ def _first_order(components: Components) -> int:
 
     def moments(order: tuple[int, int]) -> Floats:
         rows = energies(components, least, order)
-        sums = np.add.reduceat(np.append(rows.weight / rows.energy**2, 0.0), rows.first[:, :-1].ravel())
-        return np.where(np.diff(rows.first).ravel() > 0, sums, 0.0)
+        values = rows.weight / rows.energy**2
+        ranges = zip(rows.begin.ravel().tolist(), rows.end.ravel().tolist(), strict=True)
+        return np.array([values[begin:end].sum() for begin, end in ranges])
 
     found = moments(ORDERS[1])
     for i in range(1, len(ORDERS) - 2):

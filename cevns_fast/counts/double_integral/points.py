@@ -30,13 +30,13 @@ def at_points(
     dsigma: Any, nuclide: Nuclide, E: Floats, T: Floats, factor: FormFactor | None, flavour: int, sign: int, p: Floats
 ) -> Floats:
     """dσ/dT at pairs of E and T, MeV⁻³."""
-    nodes = np.zeros(E.size, dtype=np.int64)
-    F_p, F_n = form_factors(factor, [nuclide], nodes, T)
+    F_p, F_n = form_factors(factor, [nuclide], np.zeros(E.size, dtype=np.int64), T)
     out = np.zeros(E.size)
     nucleus = kernel.Nucleus(nuclide.mass, float(nuclide.Z), float(nuclide.N), 1.0, 1.0)
+    each = np.arange(E.size)
     kernel.at_points(
-        dsigma, np.arange(E.size + 1), np.ascontiguousarray(E), np.ones(E.size), np.ascontiguousarray(T), F_p, F_n,
-        nucleus, kernel.Beam(flavour, sign), p, out,
+        dsigma, each, each + 1, np.ascontiguousarray(E), np.ones(E.size), np.ascontiguousarray(T), F_p, F_n, nucleus,
+        kernel.Beam(flavour, sign), p, out,
     )  # fmt: skip
     return out
 
@@ -138,10 +138,10 @@ def refuse_point(problem: Problem, row: int, level: Level, names: Sequence[str],
     given = (
         ", ".join(f"{name} = {value:g}" for name, value in zip(names, values.tolist(), strict=True)) or "no parameter"
     )
-    first = grid.rows.first
-    for c in range(len(first)):
+    begin, end = grid.rows.begin, grid.rows.end
+    for c in range(len(begin)):
         for node in range(len(grid.nodes.recoil)):
-            E = grid.rows.energy[first[c, node] : first[c, node + 1]]
+            E = np.concatenate([grid.rows.energy[begin[c, i, node] : end[c, i, node]] for i in range(2)])
             T = np.full(E.size, grid.nodes.recoil[node])
             nuclide = plan.targets[grid.nodes.target[node]].nuclide
             found = at_points(
