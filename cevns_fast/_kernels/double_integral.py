@@ -207,8 +207,14 @@ def spectra(
         found[:] = 0.0
         for c in range(particles.sign.size):
             for part in range(2):
+                begin, end = rows.begin[c, part, first:last], rows.end[c, part, first:last]
+                some = 0
+                for k in range(begin.size):
+                    some += end[k] - begin[k]
+                if some == 0:
+                    continue
                 dsigma(
-                    rows.begin[c, part, first:last], rows.end[c, part, first:last], rows.energy, rows.weight,
+                    begin, end, rows.energy, rows.weight,
                     nodes.recoil[first:last], nodes.F_p[first:last], nodes.F_n[first:last], nucleus,
                     Beam(particles.flavour[c], particles.sign[c]), p, found,
                 )  # fmt: skip

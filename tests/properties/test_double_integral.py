@@ -136,11 +136,9 @@ def test_functions_by_hand_with_axes_and_response_matrices(name):
     for one, other in zip(found, expected, strict=True):
         assert_same(one, other)
         assert one.size == experiment.n_bins and np.abs(one).sum() > 0
-    limits = [
-        cf.limit_scan(experiment, each, name).upper
-        for each, name in ((scalar, "y"), (cf.ScalarMediator(2.0, 1.0, 1e-4), "y_bar"))
-    ]
-    np.testing.assert_allclose(*limits, rtol=1e-8)
+    if name != "xenonnt-sr1":  # of whose tabulated flux every integral takes half a second
+        questions = (scalar, "y"), (cf.ScalarMediator(2.0, 1.0, 1e-4), "y_bar")
+        np.testing.assert_allclose(*(cf.limit_scan(experiment, *each).upper for each in questions), rtol=1e-8)
 
 
 def test_up_to_the_kinematic_limit(csi):
