@@ -10,8 +10,8 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from cevns_fast import _validate as validate
 from cevns_fast._support.remember import remember
@@ -125,8 +125,8 @@ class ProtonPulse:
         x = (t - self.mean) / self.width
         z = (self.width / lifetime - x) / np.sqrt(2)
         # Either form overflows where the other does not.
-        near = np.exp(-0.5 * x * x) * special.erfcx(np.maximum(z, 0.0))
-        far = np.exp(np.minimum(z, 0.0) ** 2 - 0.5 * x * x) * special.erfc(np.minimum(z, 0.0))
+        near = np.exp(-0.5 * x * x) * scipy.special.erfcx(np.maximum(z, 0.0))
+        far = np.exp(np.minimum(z, 0.0) ** 2 - 0.5 * x * x) * scipy.special.erfc(np.minimum(z, 0.0))
         return np.asarray(np.where(z > 0, near, far) / (2 * lifetime))
 
     def fractions(self, species: str, edges: Sequence[float]) -> Floats:

@@ -15,7 +15,7 @@ then belong to a state in flavour space, and h runs over the final flavours as w
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -201,6 +201,12 @@ class Interaction(ABC):
     coupling_ranges: ClassVar[Mapping[str, tuple[float, float, float]]] = {}
     #: The couplings that `templates` opens if it is not told which.
     default_couplings: ClassVar[tuple[str, ...]] = ()
+    #: Open couplings that are real numbers, as a hermitian matrix's diagonal is.
+    real_couplings: ClassVar[Collection[str]] = ()
+    #: Those that amplitudes have with their conjugates where flavours are coherent: counts then know one phase of each.
+    conjugated_couplings: ClassVar[Collection[str]] = ()
+    #: The field that is the mass of what leaves: at certain values of it counts are not smooth.
+    final_mass_name: ClassVar[str] = "m_chi"
     #: Whether a notebook shows dσ/dT; not where that takes time.
     is_drawn: ClassVar[bool] = True
 
@@ -298,6 +304,8 @@ class Interaction(ABC):
             validate.choice("phases", name, names)
             if abs(abs(validate.coupling(f"phase of {name}", phase)) - 1) > 1e-12:
                 raise ValueError(f"phase of {name} = {phase!r}: must be a complex number of modulus 1")
+            if name in cls.real_couplings and complex(phase).imag != 0:
+                raise ValueError(f"phase of {name} = {phase!r}: must be 1 or -1; {name} is real")
         return names
 
 

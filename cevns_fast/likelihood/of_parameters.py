@@ -91,7 +91,7 @@ class OfParameters:
         for i in range(len(assembly.experiments)):
             counts = assembly.counts(i, model.couplings, model.phases)
             ends = [parameter.lower, parameter.upper]
-            if model.structure == "m_chi":
+            if model.is_final_mass:
                 variants = [counts.experiment, *(each for pair in counts.shapes for each in pair)]
                 ends = kinks_between(parameter.lower, parameter.upper, variants)
             tables.append(counts.table(model.make, ends, _varied(model.vary) if model.vary else None))
