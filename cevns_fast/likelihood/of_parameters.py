@@ -61,6 +61,15 @@ class OfParameters:
         validate.unique((short, f"parameter {name!r} in C") for short, name in zip(cut, names, strict=True))
         return pack(*reduced(*self.systems())).numbers
 
+    def compressible(self) -> Floats:
+        """All numbers of the function with all bins and nuisances, less what is rounding only.
+
+        A coefficient is a multiple of the last bit of the largest one of its bin: counts change by no more than their
+        own rounding, and high powers, which are small, have few digits left to store.
+        """
+        layout, systems = self.systems()
+        return pack(layout, [s._replace(coefficients=_without_rounding(s.coefficients)) for s in systems]).numbers
+
     def identity(self) -> dict[str, str]:
         """What the function is, field by field: a checkpoint carries it."""
         assembly, parameters = self.assembly, self.model.parameters
@@ -94,3 +103,10 @@ class OfParameters:
             vary = with_neutron_radius if model.structure == NEUTRON_RADIUS else None
             tables.append(counts.table(model.make, ends, vary))
         return tables
+
+
+def _without_rounding(coefficients: Floats) -> Floats:
+    """Coefficients [pieces, powers, …] to the last bit of the largest of all powers."""
+    _, exponent = np.frexp(np.abs(coefficients).max(axis=1, keepdims=True))
+    bit = np.ldexp(1.0, exponent - np.finfo(np.float64).nmant)
+    return np.asarray(np.round(coefficients / bit) * bit)
