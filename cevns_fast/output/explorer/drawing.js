@@ -93,8 +93,8 @@ class Scale {
         const value = digit * 10 ** exponent;
         if (!inRange(value) || (digit > 1 && stride > 1)) continue;
         const named = digit === 1 ? exponent % stride === 0 : few && (digit === 2 || digit === 5) && last - first <= 1;
-        const plain = exponent >= -2 && exponent <= 4;
-        found.push({ value, text: !named ? "" : plain ? String(Number(value.toPrecision(1))) : numberText(value, 1) });
+        const plain = exponent >= -2 && exponent <= 4, power = (digit === 1 ? "" : `${digit}×`) + powerOfTen(exponent);
+        found.push({ value, text: !named ? "" : plain ? String(Number(value.toPrecision(1))) : power });
       }
     return { ticks: found, exponent: 0 };
   }
@@ -116,7 +116,7 @@ class Scale {
 function frame(svg, x, y, xLabel, yLabel) {
   const [left, right, bottom, top] = [x.from, x.to, y.from, y.to], group = drawn("g", { "font-size": 12.5 });
   const horizontal = x.ticks(Math.max(3, Math.floor((right - left) / 75)));
-  const vertical = y.ticks(Math.max(3, Math.floor((bottom - top) / 55)));
+  const vertical = y.ticks(Math.max(4, Math.floor((bottom - top) / 45)));
   for (const { value, text } of horizontal.ticks) {
     const at = x.at(value), size = text ? 6 : 3;
     group.append(drawn("path", { d: `M${at},${bottom}v${-size}M${at},${top}v${size}`, stroke: "#111", fill: "none" }));

@@ -43,6 +43,19 @@ function reach(i, theta) {
   return size;
 }
 
+/* A value of one coupling that the data begin to dislike: chi2 is higher by 4. */
+function noticed(i) {
+  const theta = Array.from(state.theta), least = likelihood.chi2(theta);
+  let low = 0, high = reach(i, theta);
+  if (high === null) return 0;
+  for (let n = 0; n < 40; n++) {
+    theta[i] = (low + high) / 2;
+    if (likelihood.chi2(theta) - least > 4) high = theta[i];
+    else low = theta[i];
+  }
+  return Number(low.toPrecision(2));
+}
+
 function rounded(value) {
   const power = 10 ** Math.floor(Math.log10(value));
   return Number((power * [1, 1.5, 2, 3, 4, 5, 6, 8, 10].find((each) => each * power >= value * (1 - 1e-9))).toPrecision(2));
@@ -64,7 +77,9 @@ function suit() {
     const theta = Array.from(state.theta);
     if (!isLog(i)) {
       const size = reach(i, theta) ?? (mass >= 0 ? reach(i, theta.with(mass, massRange(parameters[mass])[0])) : null) ?? 1;
-      state.ranges[i] = [-rounded(0.9 * size), rounded(0.9 * size)];
+      const half = rounded(0.9 * size), far = Math.abs(state.theta[i]);
+      const wide = far > half && far < 4 * half ? rounded(1.1 * far) : half;
+      state.ranges[i] = [-wide, wide];
       return;
     }
     const [low, high] = massRange(parameters[mass]), found = [];
@@ -108,12 +123,12 @@ function recompute(planeToo = true) {
 }
 
 function scalesNow() {
-  const width = Math.max(280, byId("plane").clientWidth), height = Math.round(Math.min(520, Math.max(300, width * 0.78)));
+  const width = Math.max(280, byId("plane").clientWidth), height = Math.round(Math.min(520, Math.max(280, width * 0.78)));
   return planeScales(width, height, state.axes.map((i) => state.ranges[i]), state.axes.map(isLog));
 }
 
 function draw() {
-  const { parameters } = modelNow(), [x, y] = scalesNow();
+  const [x, y] = scalesNow();
   const wanted = Math.max(coarsest, Math.min(finest, Math.floor(Math.sqrt(budget / cost))));
   if (stale) {
     const begin = performance.now();
@@ -185,7 +200,7 @@ function tell() {
   byId("caption").replaceChildren(
     "Lines: Δχ² = 2.28, 4.61 and 5.99 above the best fit in the plane (two degrees of freedom, Wilks' theorem). ",
     ...(others.length ? ["Fixed: ", ...others, ". "] : []),
-    `Statistic: ${groupNow().statistic}; all nuisances profiled.`);
+    `Statistic: ${[...new Set(chosenExperiments().map((each) => each.statistic))].join(" and ")}; all nuisances profiled.`);
   const pulls = likelihood.pulls(state.theta);
   groupNow().nuisances.forEach((nuisance, k) => { widthSliders[k]?.show(pulls[k]); });
 }
@@ -254,21 +269,22 @@ function buildNuisances() {
   const { nuisances } = groupNow(), members = groupNow().experiments.map((i) => described.experiments[i].name);
   const belongs = (name) => members.findIndex((each) => name.startsWith(`${each}: `));
   widthSliders = nuisances.map((nuisance, k) => {
-    const owner = belongs(nuisance.name), hidden = owner >= 0 && !state.chosen[owner];
+    if (!nuisance.acts.some((acts, i) => acts && state.chosen[i])) return null;
+    const owner = belongs(nuisance.name);
     const name = owner >= 0 ? nuisance.name.slice(members[owner].length + 2) : nuisance.name;
     const words = name === "alpha" ? "signal normalisation" : name.replace(/^beta: /, "");
-    const title = owner >= 0 && members.length > 1 ? `${words} (${members[owner]})` : words;
-    if (hidden) return null;
+    const title = owner >= 0 && members.length > 1 ? `${words}, ${members[owner]}` : words;
+    const whose = owner >= 0 && members.length > 1 ? element("small", {}, element("br"), members[owner]) : "";
     if (nuisance.isFree) {
       const role = element("span", { class: "role" });
-      return { box: element("div", { class: "slider" }, element("label", {}, title), element("output", {}, "free"), role),
+      return { box: element("div", { class: "slider" }, element("span", {}, words, whose), element("output", {}, "free"), role),
                show: () => {} };
     }
     const factor = nuisance.width === null ? 1 : 100 * nuisance.width;
     const unit = nuisance.width === null ? " [standard deviations]" : " [%]";
     const slider = new Slider({
       id: `width-${k}`,
-      label: element("span", {}, title, element("small", {}, unit)),
+      label: element("span", {}, words, element("small", {}, unit), whose),
       hint: `width of ${title}`,
       bounds: [1e-4 * factor, 1e3 * factor],
       onmove: (value) => { state.widths[k] = value / factor; choose(); recompute(); },
@@ -351,8 +367,8 @@ async function begin(model) {
   buildAxes();
   whole = await openedAt(state.model, state.group, state.step);
   choose();
-  const i = state.axes[1], size = reach(i, state.theta);
-  state.theta[i] = size === null ? 0 : Number((0.6 * size).toPrecision(2));
+  const i = state.axes[1];
+  state.theta[i] = noticed(i);
   sliders[i].value = state.theta[i];
   await reopen();
 }

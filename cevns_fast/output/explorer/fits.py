@@ -45,73 +45,6 @@ def likelihood_of(experiments: Sequence[Experiment], choice: Choice, step: float
 def described_fit(
     experiments: Sequence[Experiment], groups: Sequence[Sequence[int]], choice: Choice, tell: Progress
 ) -> dict[str, Any]:
-    """An interaction, with a table of numbers for each group and each step."""
-    found, parameters = [], []
-    for group in groups:
-        blocks, of_group = [], [experiments[i] for i in group]
-        for step in choice.steps or (None,):
-            at = f", {choice.stepped} = {step:g} MeV" if step is not None else ""
-            tell(f"{choice.kind.__name__}{at}: {' + '.join(e.name for e in of_group)}")
-            fit = likelihood_of(of_group, choice, step)
-            blocks.append(encoded(function_of(fit).compressible()))
-        pulls = function_of(fit).assembly.pulls
-        found.append(
-            {
-                "experiments": list(group),
-                "bins": [e.n_bins for e in of_group],
-                "statistic": fit.statistic,
-                "nuisances": [_nuisance(pull) for pull in pulls],
-                "blocks": blocks,
-            }
-        )
-        parameters.append(fit.parameters)
-    return {
-        "name": choice.kind.__name__,
-        "title": choice.title,
-        "settings": choice.settings(),
-        "parameters": [
-            {
-                "name": p.name,
-                "symbol": symbol(p.name),
-                "unit": p.unit,
-                "description": p.description,
-                "isMass": p.name == choice.mass,
-                "start": choice.start if p.name == choice.mass else 0.0,
-                "lower": _finite(min(each[i].lower for each in parameters)),
-                "upper": _finite(max(each[i].upper for each in parameters)),
-            }
-            for i, p in enumerate(parameters[0])
-        ],
-        "stepped": {"name": choice.stepped, "symbol": symbol(choice.stepped), "values": list(choice.steps)}
-        if choice.stepped
-        else None,
-        "groups": found,
-    }
-
-
-def _finite(value: float) -> float | None:
-    """A bound, None for none: JSON has no infinity."""
-    return float(value) if np.isfinite(value) else None
-
-
-def _nuisance(pull: Pull) -> dict[str, Any]:
-    """Name and width; whether the width is a fraction of what it scales."""
-    relative = (bool(pull.scale.any()) or pull.samples is not None) and not any(pull.shapes)
-    sizes = {float(x) for x in pull.scale if x != 0}
-    width = sizes.pop() if len(sizes) == 1 else pull.sigma
-    is_relative = relative and width != 1.0 and not pull.curves
-    on = SIGNAL if pull.background is None else pull.background.name
-    return {
-        "name": pull.name,
-        "width": width if is_relative else None,
-        "on": on if is_relative else None,
-        "isFree": pull.is_free,
-    }
-
-
-def described_fit(
-    experiments: Sequence[Experiment], groups: Sequence[Sequence[int]], choice: Choice, tell: Progress
-) -> dict[str, Any]:
     """An interaction, with the numbers of a likelihood for each group of experiments and each step."""
     found, of_groups = [], []
     for group in groups:
@@ -125,7 +58,6 @@ def described_fit(
         found.append(
             {
                 "experiments": list(group),
-                "statistic": fit.statistic,
                 "nuisances": [_nuisance(pull) for pull in function_of(fit).assembly.pulls],
                 "blocks": blocks,
             }
@@ -166,8 +98,13 @@ def _nuisance(pull: Pull) -> dict[str, Any]:
     scales = {float(size) for size in pull.scale if size != 0}
     is_scale = pull.samples is not None and not any(pull.shapes) and not pull.curves
     width = (scales.pop() if len(scales) == 1 else None) if scales else pull.sigma
+    acts = [
+        bool(pull.scale[i] or pull.shift[i].any() or pull.shapes[i] or any(c.experiment == i for c in pull.curves))
+        for i in range(len(pull.shift))
+    ]
     return {
         "name": pull.name,
+        "acts": acts,  # on each experiment of the group
         "width": width if is_scale else None,
         "isFree": pull.is_free or pull.sigma >= _LOOSE,
     }

@@ -34,7 +34,7 @@ function densities(experiment) {
 }
 
 function drawSpectrum(box, experiment, counts, steady) {
-  const width = Math.max(280, box.clientWidth), height = Math.round(Math.min(300, Math.max(220, width * 0.52)));
+  const width = Math.max(280, box.clientWidth), height = Math.round(Math.min(320, Math.max(240, width * 0.6)));
   const { label, by } = densities(experiment), per = (values) => values.map((v, i) => (v === null ? null : v / by[i]));
   const signal = gathered(experiment, counts.signal), expectation = gathered(experiment, counts.expectation);
   const series = {
