@@ -54,7 +54,9 @@ def main() -> int:
     if not check:
         MODULE.write_bytes(made)
     same = MODULE.exists() and MODULE.read_bytes() == made
-    print(f"{MODULE.relative_to(ROOT)}: {len(made)} bytes{'' if same else ', differs: run setup_helpers/build_wasm.py'}")
+    print(
+        f"{MODULE.relative_to(ROOT)}: {len(made)} bytes{'' if same else ', differs: run setup_helpers/build_wasm.py'}"
+    )
     return 0 if same else 1
 
 

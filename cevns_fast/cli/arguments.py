@@ -183,12 +183,12 @@ def command_line() -> argparse.ArgumentParser:
     command = _command(commands, "explore", "write a page in which likelihoods can be explored, without a server")
     command.add_argument(
         "parameters", nargs="*", metavar="NAME=VALUE", type=parameter,
-        help="of the interaction, if there is one: what stays, charges=B-L, or the values of a stepped mass, m_S=3,10,30",
+        help="of the interaction, if there is one: what stays, charges=B-L, or steps of a mediator's mass, m_S=3,10,30",
     )  # fmt: skip
     command.add_argument(
         "-e", "--experiment", nargs="+", action=_Names, metavar="NAME|TOML",
-        default=["coherent-csi-2017", "coherent-ge-2024", "conusplus-2025"],
-        help="what can be chosen, alone or together; default coherent-csi-2017 coherent-ge-2024 conusplus-2025",
+        default=["coherent-csi-2017", "conusplus-2025"],
+        help="what can be chosen, alone or together; default coherent-csi-2017 conusplus-2025",
     )  # fmt: skip
     command.add_argument(
         "--model", nargs="+", action=_Names, metavar="NAME", default=["singlet", "scalar", "light-vector", "nsi"],

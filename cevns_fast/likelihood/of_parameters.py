@@ -64,8 +64,8 @@ class OfParameters:
     def compressible(self) -> Floats:
         """All numbers of the function with all bins and nuisances, less what is rounding only.
 
-        A coefficient is a multiple of the last bit of the largest one of its bin: counts change by no more than their
-        own rounding, and high powers, which are small, have few digits left to store.
+        Of a monomial on an interval, all powers and bins are rounded to 48 bits of the largest: counts change by 1e-14,
+        and high powers, which are small, have few digits left to store.
         """
         layout, systems = self.systems()
         return pack(layout, [s._replace(coefficients=_without_rounding(s.coefficients)) for s in systems]).numbers
@@ -106,7 +106,7 @@ class OfParameters:
 
 
 def _without_rounding(coefficients: Floats) -> Floats:
-    """Coefficients [pieces, powers, …] to the last bit of the largest of all powers."""
-    _, exponent = np.frexp(np.abs(coefficients).max(axis=1, keepdims=True))
-    bit = np.ldexp(1.0, exponent - np.finfo(np.float64).nmant)
+    """Coefficients [pieces, powers, tables, monomials, bins] to the last of 48 bits of the largest power and bin."""
+    _, exponent = np.frexp(np.abs(coefficients).max(axis=(1, 4), keepdims=True))
+    bit = np.ldexp(1.0, exponent - 48)
     return np.asarray(np.round(coefficients / bit) * bit)

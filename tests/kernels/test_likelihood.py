@@ -10,11 +10,11 @@ import pytest
 from scipy import optimize
 
 import cevns_fast as cf
+from cevns_fast._kernels.library import ffi, lib, read
+from cevns_fast._kernels.library import written as filled
 from cevns_fast._kernels.likelihood import FIXED_VARIANCE as FIXED
 from cevns_fast._kernels.likelihood import LONGEST_NAME, POISSON, Evaluator, Layout, System, pack
 from cevns_fast._kernels.likelihood import PREDICTED_VARIANCE as PREDICTED
-from cevns_fast._kernels.library import ffi, lib, read
-from cevns_fast._kernels.library import written as filled
 from cevns_fast.likelihood.likelihood import function_of
 from cevns_fast.likelihood.whitening import reduced
 

@@ -1,7 +1,7 @@
 """What of each kind of interaction can be moved in the explorer, and what stays."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from cevns_fast import _validate as validate
@@ -80,7 +80,7 @@ class Choice:
             if each.name in (*self.parameters, self.stepped):
                 continue
             value = self.fixed.get(each.name, each.default)
-            if each.name in self.fixed or (isinstance(value, str) and value is not MISSING):
+            if each.name in self.fixed or isinstance(value, str):
                 found[each.name] = str(value)
         return found
 
@@ -93,11 +93,16 @@ CHOICES: dict[type[Interaction], Choice] = {
     each.kind: each
     for each in (
         Choice(SingletEFT, "Singlet fermion χ: effective couplings", ("C_S", "C_V", "C_T", "a_M"), "m_chi", 10.0),
+        Choice(ScalarMediator, "Singlet fermion χ: scalar mediator S", ("y_bar",), "m_chi", 10.0, None, "m_S", _STEPS),
         Choice(
-            ScalarMediator, "Singlet fermion χ: scalar mediator S", ("y_bar",), "m_chi", 10.0, None, "m_S", _STEPS
-        ),
-        Choice(
-            VectorMediator, "Singlet fermion χ: vector mediator Z′", ("gchi_gq",), "m_chi", 10.0, None, "m_zprime", _STEPS
+            VectorMediator,
+            "Singlet fermion χ: vector mediator Z′",
+            ("gchi_gq",),
+            "m_chi",
+            10.0,
+            None,
+            "m_zprime",
+            _STEPS,
         ),
         Choice(LightVector, "Light vector Z′", ("g",), "m_zprime", 30.0, _MEDIATOR),
         Choice(NSI, "Non-standard interactions", ("eps_ee_u", "eps_ee_d", "eps_mumu_u", "eps_mumu_d")),

@@ -100,10 +100,10 @@ class Scale {
   }
   linearTicks(most) {
     const rough = (this.high - this.low) / most, power = 10 ** Math.floor(Math.log10(rough));
-    const step = power * [1, 2, 5, 10].find((each) => each * power >= rough * (1 - 1e-9));
+    const step = power * [1, 2, 2.5, 5, 10].find((each) => each * power >= rough * (1 - 1e-9));
     const largest = Math.max(Math.abs(this.low), Math.abs(this.high)), exponent = Math.floor(Math.log10(largest));
     const left = exponent < -2 || exponent > 4 ? exponent : 0, found = [];
-    const digits = Math.max(0, Math.ceil(-Math.log10((step / 10 ** left) * (1 + 1e-9))));
+    const digits = (String(Number((step / 10 ** left).toPrecision(2))).split(".")[1] ?? "").length;
     for (let n = Math.ceil(this.low / step - 1e-9); n * step <= this.high + 1e-9 * step; n++) {
       const text = ((n * step) / 10 ** left).toFixed(digits).replace("-", "−");
       found.push({ value: n * step, text: n === 0 ? "0" : text });
@@ -116,7 +116,7 @@ class Scale {
 function frame(svg, x, y, xLabel, yLabel) {
   const [left, right, bottom, top] = [x.from, x.to, y.from, y.to], group = drawn("g", { "font-size": 12.5 });
   const horizontal = x.ticks(Math.max(3, Math.floor((right - left) / 75)));
-  const vertical = y.ticks(Math.max(4, Math.floor((bottom - top) / 45)));
+  const vertical = y.ticks(Math.max(5, Math.floor((bottom - top) / 45)));
   for (const { value, text } of horizontal.ticks) {
     const at = x.at(value), size = text ? 6 : 3;
     group.append(drawn("path", { d: `M${at},${bottom}v${-size}M${at},${top}v${size}`, stroke: "#111", fill: "none" }));

@@ -62,8 +62,8 @@ function rounded(value) {
 }
 
 function massRange(parameter) {
-  const high = parameter.upper, low = Math.max(parameter.lower, high / 1000, parameter.lower === 0 ? 0.1 : 0);
-  return [low, high * (parameter.lower === 0 ? 0.999 : 1)];
+  const { lower, upper } = parameter;
+  return lower > 0 ? [lower, upper] : [Math.max(0.1, upper / 1000), 0.999 * upper];
 }
 
 /* Ranges of all parameters that suit the data. */
@@ -188,7 +188,7 @@ function tell() {
   byId("readout").replaceChildren(
     `At the sliders' values χ² = ${numberText(chi2, 5)}, Δχ² = ${numberText(Math.max(delta, 0), 3)}: `,
     element("strong", {}, level ? `inside the ${level.name} region` : "outside the 95% CL region"),
-    `. Best fit in the plane: χ² = ${numberText(plane.best.chi2, 5)} for ${likelihood.bins} bins at `,
+    `. Best fit of the two: χ² = ${numberText(plane.best.chi2, 5)} for ${likelihood.bins} bins at `,
     ...state.axes.flatMap((i, n) => [n ? ", " : "", symbolHtml(parameters[i].symbol),
       ` = ${numberText(plane.best.theta[i], 3)}${parameters[i].unit ? ` ${parameters[i].unit}` : ""}`]), ".");
   const others = parameters.flatMap((parameter, i) => state.axes.includes(i) ? []
@@ -198,7 +198,7 @@ function tell() {
   const last = others.length - 1;
   if (last >= 0) others[last] = others[last].replace(/, $/, "");
   byId("caption").replaceChildren(
-    "Lines: Δχ² = 2.28, 4.61 and 5.99 above the best fit in the plane (two degrees of freedom, Wilks' theorem). ",
+    "Lines: Δχ² = 2.28, 4.61 and 5.99 above the best fit of both parameters (two degrees of freedom, Wilks' theorem). ",
     ...(others.length ? ["Fixed: ", ...others, ". "] : []),
     `Statistic: ${[...new Set(chosenExperiments().map((each) => each.statistic))].join(" and ")}; all nuisances profiled.`);
   const pulls = likelihood.pulls(state.theta);
@@ -281,7 +281,7 @@ function buildNuisances() {
                show: () => {} };
     }
     const factor = nuisance.width === null ? 1 : 100 * nuisance.width;
-    const unit = nuisance.width === null ? " [standard deviations]" : " [%]";
+    const unit = nuisance.width === null ? " [× stated width]" : " [%]";
     const slider = new Slider({
       id: `width-${k}`,
       label: element("span", {}, words, element("small", {}, unit), whose),
@@ -298,7 +298,7 @@ function buildNuisances() {
       if (pull !== undefined)
         slider.role.textContent = `best fit ${numberText(pull / state.widths[k], 2)} σ` +
           (nuisance.width === null ? "" : ` (${numberText(100 * pull * nuisance.width, 2)}%)`) +
-          (Math.abs(state.widths[k] - 1) > 1e-6 ? `; published ${numberText(factor, 3)}` : "");
+          (Math.abs(state.widths[k] - 1) > 1e-6 ? `; stated ${numberText(factor, 3)}` : "");
     };
     return slider;
   });
@@ -351,13 +351,13 @@ async function reopen() {
 
 /* Another interaction, or the page as it began: masses at a typical value, one coupling where it is noticed. */
 async function begin(model) {
-  const before = described.models[state.model].groups[state.group];
+  const names = () => groupNow()?.nuisances.map((each) => each.name).join(), before = names();
   state.model = model;
   const { parameters, stepped, settings } = modelNow(), mass = parameters.findIndex((each) => each.isMass);
-  if (!state.chosen.length || before.experiments.join() !== groupNow()?.experiments.join()) state.group = 0;
+  if (!state.chosen.length) state.group = 0; // groups are those of all models
   if (state.chosen.length !== groupNow().experiments.length) state.chosen = groupNow().experiments.map((_, i) => i === 0);
   state.step = stepped ? Math.floor(stepped.values.length / 2) : 0;
-  state.widths = groupNow().nuisances.map(() => 1);
+  if (names() !== before || state.widths.length === 0) state.widths = groupNow().nuisances.map(() => 1);
   state.theta = parameters.map((parameter) => parameter.start);
   const couplings = parameters.flatMap((parameter, i) => (parameter.isMass ? [] : [i]));
   state.axes = mass >= 0 ? [mass, couplings.at(-1)] : couplings.slice(0, 2);
@@ -379,7 +379,7 @@ function dragInPlane() {
   const box = byId("plane");
   let held = false;
   const take = (event) => {
-    const [x, y] = scalesNow(), svg = box.firstChild.getBoundingClientRect(), shrunk = svg.width / (x.to + 14);
+    const [x, y] = scalesNow(), svg = box.firstChild.getBoundingClientRect(), shrunk = svg.width / (x.to + 18);
     [x, y].forEach((scale, n) => {
       const i = state.axes[n], pixel = (n === 0 ? event.clientX - svg.left : event.clientY - svg.top) / shrunk;
       const inside = Math.min(Math.max(pixel, Math.min(scale.from, scale.to)), Math.max(scale.from, scale.to));
@@ -421,7 +421,11 @@ async function start() {
   byId("closer").addEventListener("click", () => zoom(1.5));
   byId("farther").addEventListener("click", () => zoom(1 / 1.5));
   byId("fit").addEventListener("click", () => { suit(); recompute(); });
-  byId("reset").addEventListener("click", () => { state.chosen = []; begin(state.model); });
+  byId("reset").addEventListener("click", () => {
+    state.chosen = [];
+    state.widths = [];
+    begin(state.model);
+  });
   byId("plane-legend").replaceChildren(...planeLegend());
   dragInPlane();
   notes();

@@ -26,19 +26,24 @@ function planeOf(likelihood, theta, [first, second], x, y, points) {
   for (let i = 1; i < found.length; i++) if (found[i] < found[lowest]) lowest = i;
   const start = Array.from(thetas.subarray(n * lowest, n * (lowest + 1)));
   const best = likelihood.minimum(start, [first, second]);
+  for (const [i, scale] of [[first, x], [second, y]]) // a logarithmic axis shows one of two equal signs
+    if (scale.log && best.theta[i] < 0) {
+      best.theta[i] = -best.theta[i];
+      best.chi2 = likelihood.chi2(best.theta);
+    }
   if (!(best.chi2 <= found[lowest])) Object.assign(best, { chi2: found[lowest], theta: start });
   return { grid, points, best };
 }
 
 function planeScales(width, height, ranges, logs) {
   return [
-    new Scale(ranges[0][0], ranges[0][1], logs[0], 66, width - 14),
+    new Scale(ranges[0][0], ranges[0][1], logs[0], 66, width - 18),
     new Scale(ranges[1][0], ranges[1][1], logs[1], height - 48, 12),
   ];
 }
 
 function drawPlane(box, plane, x, y, labels, point, axes) {
-  const width = x.to + 14, height = y.from + 48;
+  const width = x.to + 18, height = y.from + 48;
   const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", fill: "#111" });
   svg.append(drawn("title", {}, `Contours of chi-squared over ${labels.map((each) => each.text).join(" and ")}`));
   svg.append(drawn("clipPath", { id: "inside" },
@@ -74,7 +79,7 @@ function planeLegend() {
   const key = (mark, text) => element("span", {}, drawn("svg", { viewBox: "0 0 34 14", "aria-hidden": "true" }, mark), text);
   return [
     ...LEVELS.map((level) => key(line(level), level.name)),
-    key(drawn("path", { d: "M11,7h12M17,1v12", stroke: "#111", "stroke-width": 1.6 }), "best fit in the plane"),
+    key(drawn("path", { d: "M11,7h12M17,1v12", stroke: "#111", "stroke-width": 1.6 }), "best fit"),
     key(drawn("circle", { cx: 17, cy: 7, r: 5, fill: "#fff", stroke: "#111", "stroke-width": 2.2 }), "the sliders' values"),
   ];
 }

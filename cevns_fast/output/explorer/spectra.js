@@ -52,8 +52,8 @@ function drawSpectrum(box, experiment, counts, steady) {
   const low = Math.min(0, ...ends);
   const pad = 0.06 * (high - low), edges = experiment.edges;
   const log = edges[0] > 0 && edges[edges.length - 1] > 50 * edges[0];
-  const x = new Scale(edges[0], edges[edges.length - 1], log, 62, width - 10);
-  const y = new Scale(low < 0 ? low - pad : 0, high + pad, false, height - 46, 8);
+  const x = new Scale(edges[0], edges[edges.length - 1], log, 62, width - 18);
+  const y = new Scale(low < 0 ? low - pad : 0, high + pad, false, height - 46, 10);
   const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", fill: "#111" });
   svg.append(drawn("title", {}, `Counts of ${experiment.name}`));
   const clip = `clip-${experiment.name}`;
