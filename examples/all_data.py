@@ -1,7 +1,5 @@
 """The picture of README: what each public data set and all of them together say, in half a minute."""
 
-from pathlib import Path
-
 import matplotlib
 
 matplotlib.use("Agg")
@@ -22,8 +20,9 @@ SETS = {
 COLOURS = ("#D55E00", "#0072B2", "#E69F00", "#AA4499", "#009E73", "#56B4E9")
 
 sets = {label: [cf.load(name) for name in names] for label, names in SETS.items()}
-looks = dict(zip(sets, ({"color": c, "lw": 1.2} for c in COLOURS)))
-sets["all together"], looks["all together"] = sum(sets.values(), []), {"color": "black", "lw": 2.2}
+looks = dict(zip(sets, ({"color": c, "lw": 1.2} for c in COLOURS), strict=True))
+sets["all together"] = [each for experiments in sets.values() for each in experiments]
+looks["all together"] = {"color": "black", "lw": 2.2}
 
 mixing = np.linspace(0.12, 0.40, 57)
 masses = np.r_[np.geomspace(0.3, 40.0, 24), np.linspace(42.0, 52.5, 8)]
@@ -32,9 +31,7 @@ low_energy = cf.StandardModel(sin2_theta_w=0.23857)
 
 def bound(experiments, m_chi):
     """The largest |a_M| within Δχ² = 2.71 of the best fit: 90% CL."""
-    fit = cf.Likelihood(
-        experiments, standard_model=low_energy, model=cf.SingletEFT(m_chi=m_chi), parameters=("a_M",)
-    )
+    fit = cf.Likelihood(experiments, standard_model=low_energy, model=cf.SingletEFT(m_chi=m_chi), parameters=("a_M",))
     best = cf.best_fit(fit)
     inside = outside = max(abs(best.theta["a_M"]), 1e-6)
     while fit([outside]) - best.chi2 < 2.706:
@@ -57,9 +54,6 @@ for label, experiments in sets.items():
 left.axvline(0.23857, color="0.6", lw=0.8, ls=":")
 left.text(0.241, 8.9, "expected", color="0.4", va="top", fontsize=8)
 left.set(xlabel=r"$\sin^2\theta_W$ at low energy", ylabel=r"$\Delta\chi^2$", ylim=(0, 9), xlim=(0.12, 0.40))
-right.set(
-    xlabel=r"$m_\chi$ [MeV]", ylabel=r"dipole $|a_M|$, 90% CL upper limit", xlim=(0.3, 53), ylim=(1e-5, 1e-2)
-)
+right.set(xlabel=r"$m_\chi$ [MeV]", ylabel=r"dipole $|a_M|$, 90% CL upper limit", xlim=(0.3, 53), ylim=(1e-5, 1e-2))
 figure.legend(loc="outside upper center", ncols=7, frameon=False, fontsize=8, handlelength=1.4, columnspacing=1.2)
 figure.savefig("all_data.png", dpi=150)
-assert Path("all_data.png").stat().st_size
