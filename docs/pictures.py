@@ -69,7 +69,7 @@ def draw(wanted: set[str]) -> None:
             for block in re.findall(r"^```python\n(.*?)^```", (HERE / f"{name}.md").read_text("utf-8"), re.S | re.M):
                 exec(block, namespace)
             figure = getattr(namespace[variable], "figure", namespace[variable])
-            figure.savefig(f"{name}.png", dpi=150)
+            figure.savefig(f"{name}.png", dpi=150, bbox_inches="tight")
             small(Path(f"{name}.png"), STATIC / f"{name}.png")
 
 
