@@ -1,5 +1,6 @@
 """Sphinx configuration: builds offline, pages need no network, warnings are errors in CI."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -19,11 +20,13 @@ html_theme = "furo"
 html_title = "cevns_fast"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_show_copyright = False
 html_show_sourcelink = False
 html_copy_source = False
 exclude_patterns = ["_build"]
 
 # Notebooks run at every build, each in an empty folder; one cell that fails, or takes a minute, fails the build.
+os.environ.pop("MPLBACKEND", None)  # kernels choose it, and show figures
 nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
