@@ -130,7 +130,8 @@ class BackgroundVariation(SharedNuisance):
     >>> import cevns_fast as cf
     >>> csi = cf.load("coherent-csi-2017")
     >>> neutrons = csi.backgrounds[0]
-    >>> tilt = cf.BackgroundVariation("neutron spectrum", on=neutrons.name, up=neutrons.counts * np.linspace(1.2, 0.8, 12))
+    >>> tilted = neutrons.counts * np.linspace(1.2, 0.8, 12)
+    >>> tilt = cf.BackgroundVariation("neutron spectrum", on=neutrons.name, up=tilted)
     >>> cf.Likelihood(csi.replace(nuisances=(tilt,))).nuisance_names[-1]
     'neutron spectrum'
     """
