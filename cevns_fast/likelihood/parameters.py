@@ -27,6 +27,13 @@ class Parameter:
         Where a fit may begin.
     lower, upper : float
         Bounds, perhaps infinite; χ² is infinite beyond them.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT, parameters=("m_chi", "C_V"))
+    >>> [(p.name, p.unit, p.lower, round(p.upper, 1)) for p in fit.parameters]
+    [('m_chi', 'MeV', 0.0, 52.8), ('C_V', '', -inf, inf)]
     """
 
     name: str
