@@ -110,6 +110,7 @@ _HOMES = {
     ),
     "interop.histfactory": ("pyhf_parameters", "pyhf_workspace"),
     "interop.c_interface": ("write_c_interface",),
+    "interop.popxf": ("popxf_measurements", "popxf_predictions"),
     "parallel.threads": ("get_num_threads", "set_num_threads"),
     "inference.regions": ("Contours",),
     "inference.scan_result": ("Scan", "open_scan"),

@@ -94,6 +94,8 @@ from cevns_fast.interop.fitters import starting_points as starting_points
 from cevns_fast.interop.fitters import to_inference_data as to_inference_data
 from cevns_fast.interop.histfactory import pyhf_parameters as pyhf_parameters
 from cevns_fast.interop.histfactory import pyhf_workspace as pyhf_workspace
+from cevns_fast.interop.popxf import popxf_measurements as popxf_measurements
+from cevns_fast.interop.popxf import popxf_predictions as popxf_predictions
 from cevns_fast.likelihood.likelihood import Likelihood as Likelihood
 from cevns_fast.likelihood.nuisances import AsymmetricNuisance as AsymmetricNuisance
 from cevns_fast.likelihood.nuisances import BackgroundShape as BackgroundShape
@@ -224,6 +226,8 @@ __all__ = [
     "nuclide",
     "open_limits",
     "open_scan",
+    "popxf_measurements",
+    "popxf_predictions",
     "prior_transform",
     "pyhf_parameters",
     "pyhf_workspace",

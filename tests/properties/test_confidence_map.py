@@ -41,6 +41,7 @@ def test_points_have_the_toys_of_feldman_cousins(statistic):
         assert np.all(low[crossed] == 600) and np.all(high[crossed] == 600)
 
 
+@pytest.mark.slow
 def test_the_contour_is_where_the_p_value_crosses():
     fit = fit_of()
     x, y = np.linspace(-0.06, 0.06, 25), np.linspace(-7e-4, 7e-4, 25)
