@@ -43,6 +43,8 @@ from cevns_fast.experiments.sources import PionDecayAtRest as PionDecayAtRest
 from cevns_fast.experiments.sources import Reactor as Reactor
 from cevns_fast.experiments.sources import TabulatedSource as TabulatedSource
 from cevns_fast.experiments.spectra import TabulatedSpectrum as TabulatedSpectrum
+from cevns_fast.inference.best_fit import BestFit as BestFit
+from cevns_fast.inference.best_fit import best_fit as best_fit
 from cevns_fast.inference.cls import Discovery as Discovery
 from cevns_fast.inference.cls import discovery as discovery
 from cevns_fast.inference.confidence_map import ConfidenceMap as ConfidenceMap
@@ -54,10 +56,8 @@ from cevns_fast.inference.limits import limit_scan as limit_scan
 from cevns_fast.inference.regions import Contours as Contours
 from cevns_fast.inference.scan_result import Scan as Scan
 from cevns_fast.inference.scan_result import open_scan as open_scan
-from cevns_fast.inference.toys import BestFit as BestFit
 from cevns_fast.inference.toys import FeldmanCousins as FeldmanCousins
 from cevns_fast.inference.toys import GoodnessOfFit as GoodnessOfFit
-from cevns_fast.inference.toys import best_fit as best_fit
 from cevns_fast.inference.toys import feldman_cousins as feldman_cousins
 from cevns_fast.inference.toys import goodness_of_fit as goodness_of_fit
 from cevns_fast.interactions.electromagnetic import ChargeRadius as ChargeRadius
@@ -94,6 +94,8 @@ from cevns_fast.interop.fitters import starting_points as starting_points
 from cevns_fast.interop.fitters import to_inference_data as to_inference_data
 from cevns_fast.interop.histfactory import pyhf_parameters as pyhf_parameters
 from cevns_fast.interop.histfactory import pyhf_workspace as pyhf_workspace
+from cevns_fast.interop.popxf import popxf_measurements as popxf_measurements
+from cevns_fast.interop.popxf import popxf_predictions as popxf_predictions
 from cevns_fast.likelihood.likelihood import Likelihood as Likelihood
 from cevns_fast.likelihood.nuisances import AsymmetricNuisance as AsymmetricNuisance
 from cevns_fast.likelihood.nuisances import BackgroundShape as BackgroundShape
@@ -224,6 +226,8 @@ __all__ = [
     "nuclide",
     "open_limits",
     "open_scan",
+    "popxf_measurements",
+    "popxf_predictions",
     "prior_transform",
     "pyhf_parameters",
     "pyhf_workspace",

@@ -487,7 +487,7 @@ class Experiment:
         validate.unknown_fields("experiment", changes, [*own, *(n for listed in names.values() for n in listed)])
         outside = {name: value for name, value in changes.items() if name in own}
         for part, listed in names.items():
-            inside = {name: value for name, value in changes.items() if name in listed}
+            inside = {name: value for name, value in changes.items() if name in listed and name not in own}
             if inside:
                 outside[part] = replace(outside.get(part, parts[part]), **inside)
         return replace(self, **outside)

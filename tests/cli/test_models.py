@@ -90,9 +90,7 @@ def electrons(tmp_path):
     """A detector that counts electrons as well."""
     text = (data_path("experiments") / "conus-4kg.toml").read_text(encoding="utf-8")
     path = tmp_path / "both.toml"
-    path.write_text(
-        text.replace("[data]", "[detector.electron_response]\n\n[data]"), encoding="utf-8"
-    )
+    path.write_text(text.replace("[data]", "[detector.electron_response]\n\n[data]"), encoding="utf-8")
     return str(path)
 
 

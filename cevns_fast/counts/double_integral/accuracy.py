@@ -39,6 +39,12 @@ def accurate(problem: Problem, rtol: float, threads: int, name: str, refuse: Cal
     """
     found = np.zeros((len(problem.final_mass), problem.plan.panels.bins))
     allowed = np.maximum(rtol, _rounding(problem))
+    folding = problem.plan.folding
+
+    def differences(coarse: Floats, fine: Floats) -> Floats:
+        """Of counts, where functions stand for bins."""
+        return _differences(coarse, fine) if folding is None else _differences(coarse @ folding, fine @ folding)
+
     waiting = [(Level(problem.beam.order, 1), np.arange(len(found)))]
     while waiting:
         level, rows = waiting.pop()
@@ -48,12 +54,12 @@ def accurate(problem: Problem, rtol: float, threads: int, name: str, refuse: Cal
             refuse(int(rows[~np.isfinite(values).all(axis=1)][0]), level)
         found[rows] = values
         finer = evaluate(part, Level(level.order + 1, level.factor, in_parts=True), threads)
-        failed = _differences(values, finer).max(axis=1, initial=0.0) > allowed[rows]
+        failed = differences(values, finer).max(axis=1, initial=0.0) > allowed[rows]
         if not failed.any():
             continue
         rows, values, part = rows[failed], values[failed], problem.of(rows[failed])
         in_energy, in_recoil = (
-            _differences(values, evaluate(part, one, threads)).max(axis=1) > allowed[rows]
+            differences(values, evaluate(part, one, threads)).max(axis=1) > allowed[rows]
             for one in (level._replace(order=level.order + 1), level._replace(in_parts=True))
         )
         neither = ~in_energy & ~in_recoil
@@ -66,7 +72,7 @@ def accurate(problem: Problem, rtol: float, threads: int, name: str, refuse: Cal
                 waiting.append((following, rows[here]))
                 continue
             found[rows[here]] = finer[failed][here]  # nothing is left to compare them with
-            difference = _differences(values, finer[failed])[here]
+            difference = differences(values, finer[failed])[here]
             row, b = np.unravel_index(int(np.argmax(difference)), difference.shape)
             warnings.warn(
                 f"rtol = {rtol:g}: bin {b} of {name} agrees with its last refinement to {difference[row, b]:.1g} only; "

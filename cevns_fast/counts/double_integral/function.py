@@ -83,6 +83,8 @@ def _of_function(
     groups = groups_of(experiment) if experiment.has_axes else (experiment.source,)
     question = experiment, batch, vectors, owner, detector, plan, rtol, threads
     found = np.stack([_of_source(source, *question) for source in groups])
+    if plan.folding is not None:
+        found = found @ plan.folding
     if matrix is not None:
         found = found @ matrix
     counts = experiment.spread.of(found) if experiment.has_axes else found[0]
@@ -125,7 +127,8 @@ def _of_source(
         refuse_point(problem, row, level, definition.parameters, vectors[row])
 
     found = accurate(problem, rtol, threads, f"the counts of {experiment.name or 'the experiment'}", refuse)
-    wide = np.zeros((len(vectors), detector.n_bins))  # bins that no recoil reaches are none of the plan's
+    n_bins = detector.n_bins if plan.folding is None else len(plan.folding)
+    wide = np.zeros((len(vectors), n_bins))  # bins that no recoil reaches are none of the plan's
     wide[:, : found.shape[1]] = found
     return wide
 
