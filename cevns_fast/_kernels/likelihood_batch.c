@@ -82,10 +82,10 @@ static INLINE void block_of_any(const cevns_fast_likelihood *l, const double *ta
     monomials_of_block(l, theta, monomial);
     for (size_t i = 0; i < l->experiments; i++) {
         const experiment *e = l->experiment + i;
-        double scale = 0, offset = 0, centre = 0, curvature[BLOCK] = {0}, slope[BLOCK] = {0}, growth[BLOCK];
+        double scale = 0, offset = 0, centre = 0, strength = 1, curvature[BLOCK] = {0}, slope[BLOCK] = {0}, growth[BLOCK];
         for (size_t k = 0; k < l->nuisances; k++)
             if (e->scale[k] != 0)
-                scale = e->scale[k], offset = l->offset[k], centre = l->centre[k];
+                scale = e->scale[k], offset = l->offset[k], centre = l->centre[k], strength = l->strength[k];
         double factor = e->factor;
         const double *coefficients = table ? table : e->coefficients;
         table = table ? table + l->monomials * e->bins : NULL;
@@ -105,10 +105,10 @@ static INLINE void block_of_any(const cevns_fast_likelihood *l, const double *ta
             }
         }
         for (size_t p = 0; p < BLOCK; p++) {
-            double solved = (scale * slope[p] + offset + centre) / (scale * scale * curvature[p] + 1);
+            double solved = (scale * slope[p] + strength * (offset + centre)) / (scale * scale * curvature[p] + strength);
             double pull = scale != 0 ? solved - offset - centre : 0;
             growth[p] = factor + scale * solved;
-            total[p] += pull * pull;
+            total[p] += strength * (pull * pull);
         }
         for (size_t b = 0; b < e->bins; b++)
             for (size_t p = 0; p < BLOCK; p++) {

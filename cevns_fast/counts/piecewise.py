@@ -46,7 +46,15 @@ def _to_monomial(degree: int) -> Floats:
 
 
 class AccuracyWarning(UserWarning):
-    """A function is too rough to be represented to full accuracy."""
+    """A function is too rough to be represented to full accuracy.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import cevns_fast as cf
+    >>> warnings.simplefilter("error", cf.AccuracyWarning)  # rather no number than a rough one
+    >>> warnings.simplefilter("default", cf.AccuracyWarning)
+    """
 
 
 @dataclass(frozen=True, eq=False)

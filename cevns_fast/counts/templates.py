@@ -62,6 +62,17 @@ class Templates:
         The couplings whose product multiplies each template: ("a_M", "C_S"), ("y_bar",) * 4, …
     values : float64[n_pairs, n_bins]
         With a leading axis for a list of interactions.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> found = cf.templates(csi, cf.SingletEFT(m_chi=10.0), ("C_S", "a_M"))
+    >>> found.pairs
+    (('C_S', 'C_S'), ('C_S', 'a_M'), ('a_M', 'a_M'))
+    >>> counts = found.counts({"C_S": 0.01, "a_M": 2e-4})  # no integral is done again
+    >>> float(abs(counts / cf.event_rate(csi, cf.SingletEFT(m_chi=10.0, C_S=0.01, a_M=2e-4)) - 1).max()) < 1e-12
+    True
     """
 
     couplings: tuple[str, ...]

@@ -26,6 +26,13 @@ class LogisticAcceptance:
         k₁, k₂ and x₀.
     threshold : float
         Where the step function opens.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> acceptance = cf.LogisticAcceptance(0.6655, 0.4942, 10.8507, threshold=5.0)
+    >>> acceptance([4.0, 10.8507, 30.0]).round(3).tolist()
+    [0.0, 0.333, 0.665]
     """
 
     plateau: float

@@ -13,7 +13,16 @@ from cevns_fast._validate import Floats
 
 @dataclass(frozen=True)
 class PoissonSmearing:
-    """The observable is a whole number, Poisson distributed around its mean."""
+    """The observable is a whole number, Poisson distributed around its mean.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> response = cf.Response(light_yield=1.17, smearing=cf.PoissonSmearing(), observable="photoelectrons")
+    >>> detector = cf.Detector(cf.Target.of("CsI", {"Cs": 1, "I": 1}), mass=14.57, bins=(6, 8, 10), response=response)
+    >>> detector.bin_response([0.006]).ravel().round(3).tolist()  # probabilities of 6 or 7, and 8 or 9, at 6 keV
+    [0.298, 0.233]
+    """
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,12 @@ class GammaSmearing:
     shape_per_unit : float
         k, per unit of the observable. COHERENT CsI 2021 (arXiv:2110.07730) has 9.56 per keV of
         electron-equivalent energy.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> float(cf.GammaSmearing(shape_per_unit=9.56).width(1.0).round(3))
+    0.308
     """
 
     shape_per_unit: float

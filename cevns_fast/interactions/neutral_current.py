@@ -169,7 +169,22 @@ def _of_pairs(target: Nuclide, left: _Pairs, right: _Pairs, mixed: _Pairs, T_pow
 
 
 class NeutralCurrent(Interaction):
-    """Base of interactions that add hermitian matrices to the charges of the Standard Model, and interfere with it."""
+    """Base of interactions that add hermitian matrices to the charges of the Standard Model, and interfere with it.
+
+    Attributes
+    ----------
+    T_power : int
+        Of the class: the power of T that the matrices come with.
+    mediator : str or None
+        Of the class: the field that is the mass in their propagator 1/(2MT + m²), if there is one.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> polynomial = cf.NSI.matrices([cf.NSI()], cf.nuclide("Cs133"), ("eps_ee_u",), {}, 0)
+    >>> polynomial[1,].shape  # interactions, currents, final and initial flavours, (protons, neutrons)
+    (1, 1, 3, 3, 2)
+    """
 
     #: The power of T that the matrices come with.
     T_power: ClassVar[int] = 0

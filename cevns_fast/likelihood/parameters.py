@@ -27,6 +27,13 @@ class Parameter:
         Where a fit may begin.
     lower, upper : float
         Bounds, perhaps infinite; χ² is infinite beyond them.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT, parameters=("m_chi", "C_V"))
+    >>> [(p.name, p.unit, p.lower, round(p.upper, 1)) for p in fit.parameters]
+    [('m_chi', 'MeV', 0.0, 52.8), ('C_V', '', -inf, inf)]
     """
 
     name: str
@@ -122,8 +129,8 @@ def fit_model(
             if name not in OUTER_PARAMETERS:
                 validate.choice("parameters", name, [*own, *(n for n in known if n not in own)])
     structure = free[0] if free else None
-    is_final_mass = structure == (kind or Interaction).final_mass_name
     outer = OUTER_PARAMETERS.get(structure or "") if structure not in own else None
+    is_final_mass = structure == (kind or Interaction).final_mass_name
     if len(free) > 1:
         raise ValueError(f"parameters = {tuple(names)}: at most one of {free} may be free; fix or tie the others")
     ranges = {name: _range(name, given) for name, given in bounds.items()}
@@ -169,8 +176,9 @@ def fit_model(
         if not low <= default <= high:
             default = low if default < low else high
         found.append(Parameter(name, text, unit, default, low, high))
-    vary = outer.vary if outer else None
-    model_of = FitModel(tuple(found), couplings, dict(phases), structure, make, vary, is_final_mass)
+    model_of = FitModel(
+        tuple(found), couplings, dict(phases), structure, make, outer.vary if outer else None, is_final_mass
+    )
     return replace(model_of, read=model_of.snapshot() if kind is None else None)
 
 
