@@ -105,6 +105,7 @@ static void keep(cevns_fast_likelihood *l, const experiment *e)
     l->bins += e->bins;
     l->outputs += e->tables * l->monomials * e->bins;
     l->poisson |= e->statistic == POISSON;
+    l->kinked |= e->statistic == POISSON && isfinite(e->off_on_ratio);
 }
 
 /* Indices from `lowest` to below a limit; -1 becomes NONE. */
@@ -117,24 +118,34 @@ static void read_indices(reader *r, size_t n, double lowest, size_t limit, size_
     }
 }
 
-/* From the first experiment that a nuisance acts on to the last. */
-static void find_reach(cevns_fast_likelihood *l)
+/* Whether a nuisance moves an experiment's expectation. */
+static int acts(const experiment *e, size_t k)
 {
-    for (size_t k = 0; k < l->nuisances; k++) {
-        size_t from = 0, to = 0;
-        for (size_t i = 0; i < l->experiments; i++) {
-            const experiment *e = l->experiment + i;
-            int acts = e->scale[k] != 0 || e->morph[k] > 0;
-            for (size_t b = 0; b < e->bins && !acts; b++)
-                acts = e->shift[k * e->bins + b] != 0;
-            if (acts) {
-                from = to == 0 ? i : from;
-                to = i + 1;
-            }
-        }
-        l->reach[2 * k] = from;
-        l->reach[2 * k + 1] = to;
+    int found = e->scale[k] != 0 || e->morph[k] > 0;
+    for (size_t b = 0; b < e->bins && !found; b++)
+        found = e->shift[k * e->bins + b] != 0;
+    for (size_t j = 0; j < e->terms && !found; j++)
+        found = e->term[j * (TERM_HEAD + e->bins) + 1] == (double)k;
+    for (size_t j = 0; j < e->factors && !found; j++)
+        found = e->factor_of[j * FACTOR_SIZE + 1] == (double)k;
+    return found;
+}
+
+/* Which nuisances act on each experiment: few of many do. */
+static int find_active(cevns_fast_likelihood *l)
+{
+    size_t *next = l->active = malloc((l->experiments * l->nuisances + 1) * sizeof(size_t));
+    for (size_t i = 0; next && i < l->experiments; i++) {
+        experiment *e = l->experiment + i;
+        e->active = next;
+        for (size_t k = 0; k < l->nuisances; k++)
+            if (acts(e, k))
+                *next++ = k;
+        e->acting = (size_t)(next - e->active);
+        e->curved = e->terms + e->factors > 0;
+        l->bends |= e->curved;
     }
+    return next != NULL;
 }
 
 static void read_all(cevns_fast_likelihood *l, reader *r, const int *chosen, const double *widths)
@@ -158,7 +169,7 @@ static void read_all(cevns_fast_likelihood *l, reader *r, const int *chosen, con
     for (int i = 0; i < 6; i++)
         total += sizes[i];
     if (r->failed || total > r->left || l->nuisances > r->left ||
-        !(l->indices = malloc((total + 2 * l->nuisances + 1) * sizeof(size_t)))) {
+        !(l->indices = malloc((total + 1) * sizeof(size_t)))) {
         r->failed = 1;
         return;
     }
@@ -195,7 +206,6 @@ static void read_all(cevns_fast_likelihood *l, reader *r, const int *chosen, con
             for (size_t i = 0; i < n; i++)
                 l->prior[k * n + j] += l->strength[i] * (l->mix[i * n + k] * l->mix[i * n + j]);
         }
-    l->reach = l->indices + total;
     l->coupling_at = next[0], l->x_at = next[1][0], l->first_factor = next[2];
     l->factor = next[3], l->power = next[4], l->nuisance_at = next[5];
     r->failed |= l->first_factor[0] != 0 || l->first_factor[l->monomials] != factors;
@@ -214,8 +224,7 @@ static void read_all(cevns_fast_likelihood *l, reader *r, const int *chosen, con
             keep(l, e);
     }
     r->failed |= chosen && l->experiments == 0;
-    if (!r->failed)
-        find_reach(l);
+    r->failed |= r->failed || !find_active(l);
     double work = r->failed ? 0 : cevns_fast_work_of(l);
     r->failed |= work >= (double)(SIZE_MAX / sizeof(double));
     l->workspace = r->failed ? 0 : (size_t)work;
@@ -275,6 +284,7 @@ void cevns_fast_close(cevns_fast_likelihood *l)
         return;
     free(l->block);
     free(l->indices);
+    free(l->active);
     free(l->names);
     free(l->experiment);
     free(l->prior);

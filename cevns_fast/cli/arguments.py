@@ -200,6 +200,27 @@ def command_line() -> argparse.ArgumentParser:
     command = _command(commands, "c-interface", "write the C header and source that evaluate exported fits")
     _output_options(command, default=".", what="where the headers and sources go; default here")
 
+    command = _command(commands, "popxf", "counts as polynomials in couplings, and the data, for smelli and jelli")
+    command.add_argument(
+        "parameters", nargs="*", metavar="NAME=VALUE", type=parameter,
+        help="of the interaction, all but the couplings: m_chi=10 (MeV), m_S=10",
+    )  # fmt: skip
+    _experiments_option(command)
+    command.add_argument(
+        "-c", "--couplings", nargs="+", action=_Names, metavar="NAME", help="the file's parameters; default the model's"
+    )
+    command.add_argument(
+        "--complex", nargs="+", action=_Names, default=[], metavar="NAME",
+        help="couplings whose imaginary parts are parameters as well",
+    )  # fmt: skip
+    command.add_argument(
+        "--basis", default="couplings", metavar="NAME",
+        help="couplings (default), or WET-3: Wilson coefficients of WCxf (JMS) that nsi is made of",
+    )  # fmt: skip
+    command.add_argument("--uncertainties", action="store_true", help="what nuisances add to each coefficient as well")
+    _model_options(command)
+    _output_options(command, default=".", what="where popxf-….json and measurements-….json go; default here")
+
     command = _command(commands, "completion", "print what lets a shell complete commands, options and names")
     command.add_argument("shell", choices=("bash", "zsh", "fish"), help='eval "$(cevns-fast completion bash)"')
     return parser

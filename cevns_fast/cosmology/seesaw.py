@@ -94,7 +94,7 @@ class Seesaw:
 
     @once
     def eigenvalues(self) -> Floats | None:
-        """The same with the signs of the matrix's eigenvalues where all of it is real: float64[3], or None."""
+        """The masses with the signs of the matrix's eigenvalues where all of it is real: float64[3], or None."""
         if not self._is_real:
             return None
         found = self._fixed_point()

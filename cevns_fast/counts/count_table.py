@@ -83,15 +83,12 @@ class Counts(NamedTuple):
         return polynomial.exponents, polynomial.values
 
     def _at(
-        self, make: Callable[[float], Interaction], x: Floats, vary: Callable[[Experiment, float], Experiment] | None
+        self, make: Callable[[float], Interaction], x: Floats, vary: Callable[["Counts", float], "Counts"] | None
     ) -> tuple[tuple[Exponents, ...], Floats]:
         """Monomials and counts for values of the additional parameter."""
         if vary is None:
             return self.of([make(each) for each in x.tolist()])
-        found = []
-        for each in x.tolist():
-            shapes = tuple((vary(up, each), vary(down, each)) for up, down in self.shapes)
-            found.append(self._replace(experiment=vary(self.experiment, each), shapes=shapes).of([make(each)]))
+        found = [vary(self, each).of([make(each)]) for each in x.tolist()]
         return found[0][0], np.concatenate([values for _, values in found])
 
     def constant_table(self, interaction: Interaction) -> CountTable:
@@ -103,11 +100,11 @@ class Counts(NamedTuple):
         self,
         make: Callable[[float], Interaction],
         kinks: Sequence[float],
-        vary: Callable[[Experiment, float], Experiment] | None = None,
+        vary: Callable[["Counts", float], "Counts"] | None = None,
     ) -> CountTable:
         """The table of interactions between the first and the last of the kinks in their additional parameter.
 
-        `vary` is for a parameter of the experiment: from it and a value to another.
+        `vary` is for a parameter that is not of the interaction: from counts and a value of it to other counts.
         """
         ends = np.array(kinks)
         probe = np.concatenate([ends[:-1] + x * np.diff(ends) for x in (0.02, 0.2, 0.5, 0.8, 0.98)])

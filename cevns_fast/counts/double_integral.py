@@ -338,6 +338,12 @@ def _accurate(problem: _Problem, rtol: float, threads: int, name: str, refuse: C
     """
     found = np.zeros((len(problem.final_mass), problem.plan.panels.bins))
     allowed = np.maximum(rtol, _rounding(problem))
+    folding = problem.plan.folding
+
+    def differences(coarse: Floats, fine: Floats) -> Floats:
+        """Of counts, where functions stand for bins."""
+        return _differences(coarse, fine) if folding is None else _differences(coarse @ folding, fine @ folding)
+
     waiting = [(_Level(problem.beam.order, 1), np.arange(len(found)))]
     while waiting:
         level, rows = waiting.pop()
@@ -347,12 +353,12 @@ def _accurate(problem: _Problem, rtol: float, threads: int, name: str, refuse: C
             refuse(int(rows[~np.isfinite(values).all(axis=1)][0]), level)
         found[rows] = values
         finer = _evaluate(part, _Level(level.order + 1, level.factor, in_parts=True), threads)
-        failed = _differences(values, finer).max(axis=1, initial=0.0) > allowed[rows]
+        failed = differences(values, finer).max(axis=1, initial=0.0) > allowed[rows]
         if not failed.any():
             continue
         rows, values, part = rows[failed], values[failed], problem.of(rows[failed])
         in_energy, in_recoil = (
-            _differences(values, _evaluate(part, one, threads)).max(axis=1) > allowed[rows]
+            differences(values, _evaluate(part, one, threads)).max(axis=1) > allowed[rows]
             for one in (level._replace(order=level.order + 1), level._replace(in_parts=True))
         )
         neither = ~in_energy & ~in_recoil
@@ -365,7 +371,7 @@ def _accurate(problem: _Problem, rtol: float, threads: int, name: str, refuse: C
                 waiting.append((following, rows[here]))
                 continue
             found[rows[here]] = finer[failed][here]  # nothing is left to compare them with
-            difference = _differences(values, finer[failed])[here]
+            difference = differences(values, finer[failed])[here]
             row, b = np.unravel_index(int(np.argmax(difference)), difference.shape)
             warnings.warn(
                 f"rtol = {rtol:g}: bin {b} of {name} agrees with its last refinement to {difference[row, b]:.1g} only; "
@@ -443,6 +449,8 @@ def _of_function(
     groups = groups_of(experiment) if experiment.has_axes else (experiment.source,)
     question = experiment, batch, vectors, owner, detector, plan, rtol, threads
     found = np.stack([_of_source(source, *question) for source in groups])
+    if plan.folding is not None:
+        found = found @ plan.folding
     if matrix is not None:
         found = found @ matrix
     counts = experiment.spread.of(found) if experiment.has_axes else found[0]
@@ -485,7 +493,8 @@ def _of_source(
         _refuse_point(problem, row, level, definition.parameters, vectors[row])
 
     found = _accurate(problem, rtol, threads, f"the counts of {experiment.name or 'the experiment'}", refuse)
-    wide = np.zeros((len(vectors), detector.n_bins))  # bins that no recoil reaches are none of the plan's
+    n_bins = detector.n_bins if plan.folding is None else len(plan.folding)
+    wide = np.zeros((len(vectors), n_bins))  # bins that no recoil reaches are none of the plan's
     wide[:, : found.shape[1]] = found
     return wide
 

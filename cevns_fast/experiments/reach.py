@@ -6,14 +6,9 @@ import numpy as np
 
 from cevns_fast._support.remember import remember
 from cevns_fast.experiments.detectors import Detector
-from cevns_fast.experiments.responses import (
-    GammaSmearing,
-    GaussianSmearing,
-    PoissonSmearing,
-    ResponseMatrix,
-    Table,
-    breakpoints_of,
-)
+from cevns_fast.experiments.functions import Table, breakpoints_of
+from cevns_fast.experiments.response_matrix import ResponseMatrix
+from cevns_fast.experiments.smearing import GammaSmearing, GaussianSmearing, PoissonSmearing
 
 
 class OutOfReachWarning(UserWarning):

@@ -16,7 +16,8 @@ from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import Evaluator
 from cevns_fast._validate import Floats
 from cevns_fast.inference import minima
-from cevns_fast.inference.toys import PER_ROW, Thrower, Toys, best_fit, key_of
+from cevns_fast.inference.best_fit import best_fit
+from cevns_fast.inference.throwing import PER_ROW, Thrower, Toys, key_of
 from cevns_fast.likelihood.likelihood import Likelihood, function_of
 
 SIGMAS = (-2.0, -1.0, 0.0, 1.0, 2.0)

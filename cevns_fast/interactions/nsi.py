@@ -21,6 +21,12 @@ def symbol(pair: str) -> str:
     return pair.replace("mu", "μ").replace("tau", "τ")
 
 
+def is_off_diagonal(name: str) -> bool:
+    """Whether an ε changes flavour, and may be complex."""
+    a, b = PLACES[name.split("_")[1]]
+    return a != b
+
+
 def check_entry(name: str, pair: str, value: complex) -> complex:
     """A matrix element of a hermitian matrix; `ValueError` for a complex one on the diagonal."""
     found = validate.coupling(name, value)

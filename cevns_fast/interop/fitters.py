@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
-from cevns_fast.inference.toys import best_fit
+from cevns_fast.inference.best_fit import best_fit
 from cevns_fast.likelihood.likelihood import Likelihood, function_of
 from cevns_fast.likelihood.parameters import Parameter
 

@@ -1,5 +1,6 @@
 """χ² as a function of named parameters."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,12 @@ from cevns_fast import __version__
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import LONGEST_NAME, Evaluator, Layout, System, pack
 from cevns_fast._validate import Floats
-from cevns_fast.counts.count_table import CountTable, kinks_between
+from cevns_fast.counts.count_table import Counts, CountTable, kinks_between
+from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import spelled_out
 from cevns_fast.likelihood.assembly import Assembly
-from cevns_fast.likelihood.parameters import NEUTRON_RADIUS, FitModel, with_neutron_radius
+from cevns_fast.likelihood.outer_parameters import Setting, Vary
+from cevns_fast.likelihood.parameters import FitModel
 from cevns_fast.likelihood.whitening import reduced
 from cevns_fast.parallel.chunks import digest
 
@@ -100,8 +103,7 @@ class OfParameters:
             if model.structure == "m_chi":
                 variants = [counts.experiment, *(each for pair in counts.shapes for each in pair)]
                 ends = kinks_between(parameter.lower, parameter.upper, variants)
-            vary = with_neutron_radius if model.structure == NEUTRON_RADIUS else None
-            tables.append(counts.table(model.make, ends, vary))
+            tables.append(counts.table(model.make, ends, _varied(model.vary) if model.vary else None))
         return tables
 
 
@@ -110,3 +112,16 @@ def _without_rounding(coefficients: Floats) -> Floats:
     _, exponent = np.frexp(np.abs(coefficients).max(axis=(1, 4), keepdims=True))
     bit = np.ldexp(1.0, exponent - 48)
     return np.asarray(np.round(coefficients / bit) * bit)
+
+
+def _varied(vary: Vary) -> Callable[[Counts, float], Counts]:
+    """Counts of another setting, and of its variants."""
+
+    def varied(counts: Counts, x: float) -> Counts:
+        def of(experiment: Experiment) -> Setting:
+            return vary(Setting(experiment, counts.standard_model), x)
+
+        shapes = tuple((of(up).experiment, of(down).experiment) for up, down in counts.shapes)
+        return counts._replace(**of(counts.experiment)._asdict(), shapes=shapes)
+
+    return varied

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -58,5 +59,8 @@ def in_ranges(run: Callable[[int, int], object], n: int, threads: int) -> None:
         run(0, n)
         return
     edges = np.linspace(0, n, min(threads, n) + 1).astype(int).tolist()
-    with ThreadPoolExecutor(len(edges) - 1) as pool:
-        list(pool.map(run, edges[:-1], edges[1:]))
+    with ThreadPoolExecutor(len(edges) - 2) as pool:  # this thread has the last share
+        others = [pool.submit(run, start, stop) for start, stop in pairwise(edges[:-1])]
+        run(edges[-2], edges[-1])
+        for other in others:
+            other.result()

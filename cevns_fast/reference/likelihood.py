@@ -239,7 +239,7 @@ def curved_chi2(
     frozen: Mapping[str, float] | None = None,
     start: Mapping[str, float] | None = None,
 ) -> Minimum:
-    """The same with nuisances that are free, log-normal or asymmetric, shapes of backgrounds and covariances.
+    """χ² of experiments with nuisances that are free, log-normal or asymmetric, shapes of backgrounds and covariances.
 
     The expectation is written out sample by sample and minimised numerically: by a simplex, then by Powell's method.
 

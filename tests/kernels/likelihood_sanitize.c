@@ -1,4 +1,4 @@
-/* Drives likelihood*.c, coupling_limits.c and toys.c under the address and undefined-behaviour sanitizers: .ci/run and
+/* Drives likelihood*.c, coupling_limits.c and toys*.c under the address and undefined-behaviour sanitizers: .ci/run and
  * tests/kernels build it.
  *
  * Each argument is a file as Likelihood.export writes it, or, after "--", a damaged one. What can be opened is

@@ -71,6 +71,7 @@ def test_import_does_not_load_numba_or_scipy():
     assert run(code) == "[]"
 
 
+@pytest.mark.slow
 def test_a_scan_loads_numba_only_to_profile():
     code = """
 import sys, cevns_fast as cf
@@ -143,6 +144,7 @@ def test_a_changed_kernel_never_serves_an_old_result(copy, tmp_path):
     assert float(run(SMALL, package=copy, NUMBA_CACHE_DIR=cache)) == pytest.approx(before + change, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.jit
 def test_a_cached_kernel_is_not_compiled_again(tmp_path):
     """The second process finds the machine code of the first."""
@@ -152,6 +154,7 @@ def test_a_cached_kernel_is_not_compiled_again(tmp_path):
     assert (first[1], second[1]) == ("0", "1")
 
 
+@pytest.mark.slow
 @pytest.mark.jit
 def test_a_read_only_install_caches_where_it_is_told(copy, tmp_path):
     for path in (copy, *copy.rglob("*")):
@@ -162,6 +165,7 @@ def test_a_read_only_install_caches_where_it_is_told(copy, tmp_path):
     assert not any(copy.rglob("*.nbi"))
 
 
+@pytest.mark.slow
 @pytest.mark.jit
 def test_where_no_cache_can_be_written_kernels_compile_every_time(copy, tmp_path):
     """Neither the install folder nor home is writable. Root may write anywhere, hence the refusing tempfile, by

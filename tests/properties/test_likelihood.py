@@ -14,6 +14,7 @@ import pytest
 from accuracy import slow_counts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from processes import from_child
 
 import cevns_fast as cf
 from cevns_fast._kernels.likelihood import Evaluator, pack
@@ -744,23 +745,14 @@ def test_threads_with_more_interactions_than_are_remembered(monkeypatch):
     assert len(like._interactions._evaluators) <= 4 + 8
 
 
-def in_child(queue, function, typical):
-    queue.put(evaluations(function, typical))
-
-
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python's own about fork
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize("make", [plain, poisson])
 def test_a_forked_process_gets_the_same_bits(make):
     function, typical = make()
     expected = evaluations(function, typical)
-    context = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    child = context.Process(target=in_child, args=(queue, function, typical))
-    child.start()
-    assert queue.get(timeout=120) == expected
-    child.join(60)
-    assert child.exitcode == 0 and evaluations(function, typical) == expected
+    assert from_child("fork", evaluations, function, typical) == expected
+    assert evaluations(function, typical) == expected
 
 
 def test_exported_is_the_same(tmp_path):
