@@ -15,6 +15,7 @@ from cevns_fast.counts import piecewise
 from cevns_fast.counts.templates import WithStandardModel, total_polynomial
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.sources import endpoint_of, kinks_of
+from cevns_fast.interactions.numerical import NumericalInteraction
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
 
@@ -128,7 +129,9 @@ class Counts(NamedTuple):
             return result.reshape(x.size, -1).T
 
         name = f"counts of {self.experiment.name} from {kinks[0]:g} to {kinks[-1]:g} (narrower bounds may help)"
-        fitted = piecewise.fit(evaluate, kinks, floor=floor.ravel(), name=name)
+        is_exact = not isinstance(make(kinks[0]), NumericalInteraction)  # how well an integral is known
+        tolerance = piecewise.TOLERANCE if is_exact else self.rtol
+        fitted = piecewise.fit(evaluate, kinks, floor=floor.ravel(), tolerance=tolerance, name=name)
         coefficients = fitted.coefficients[:, ::-1].reshape(*fitted.coefficients.shape[:2], *size.shape)
         return CountTable(exponents, fitted.breaks, np.ascontiguousarray(coefficients))
 

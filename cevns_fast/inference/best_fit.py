@@ -22,6 +22,14 @@ class BestFit:
     theta : dict of str to float
         Parameters by name.
     chi2 : float
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT(m_chi=10.0), parameters=("C_V",))
+    >>> best = cf.best_fit(fit)
+    >>> round(best.chi2, 2), list(best.theta)
+    (2.83, ['C_V'])
     """
 
     theta: dict[str, float]

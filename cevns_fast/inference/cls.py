@@ -42,6 +42,14 @@ class Discovery:
         √(χ² of zero couplings less its minimum), standard deviations for one coupling.
     expected : float
         The median, if the couplings are what was asked for.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT(m_chi=10.0), parameters=("C_V",))
+    >>> found = cf.discovery(fit, {"C_V": 0.2})
+    >>> found.observed, round(found.expected, 2)  # standard deviations
+    (0.0, 1.87)
     """
 
     observed: float

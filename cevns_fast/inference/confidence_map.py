@@ -54,6 +54,20 @@ class ConfidenceMap(Scan):
     rim : float64[k, 5]
         Of a region that is thinner than the grid: points along its boundary, both parameters, and what toys thrown
         there say of Δχ² that the confidence level allows, one standard deviation less, itself, and one more.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cevns_fast as cf
+    >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT(m_chi=10.0), parameters=("C_S", "a_M"))
+    >>> x, y = np.linspace(-0.04, 0.04, 9), np.linspace(-6e-4, 6e-4, 9)
+    >>> found = cf.feldman_cousins_map(fit, ("C_S", "a_M"), x, y, toys=200)
+    >>> found.p_value.shape, bool(found.allowed()[4, 4]), bool(found.allowed()[0, 0])
+    ((9, 9), True, False)
+    >>> found.contours(shift=-1.0).area < found.contours().area < found.contours(shift=1.0).area
+    True
+    >>> bool((found.error < 0.05).all())
+    True
     """
 
     p_value: Floats

@@ -52,6 +52,18 @@ class LimitCurve(Saved):
     method : {"delta_chi2", "feldman-cousins", "cls"}
     expected : float64[5, n] or None
         If asked for, limits that data of the Standard Model alone would set, at −2, −1, 0, 1 and 2 standard deviations.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> curve = cf.limit_scan(csi, [cf.SingletEFT(m_chi=m) for m in (1.0, 40.0)], "C_V", cl=0.90)
+    >>> curve.couplings, curve.experiments, curve.level, round(curve.cl, 2)
+    (('C_V',), ('coherent-csi-2017',), '90% CL', 0.9)
+    >>> curve.upper.round(3).tolist()
+    [0.109, 0.188]
+    >>> curve.intervals[0].round(3).tolist()
+    [[-0.109, 0.109]]
     """
 
     coupling: str

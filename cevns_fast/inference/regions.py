@@ -66,6 +66,18 @@ class Contours:
     accuracy : float
         Relative error of the area, at most: what sides of the boundary still miss. NaN where Δχ² is not known between
         the points of the grid, and the boundary is interpolated.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cevns_fast as cf
+    >>> x, y = np.linspace(-0.06, 0.06, 200), np.linspace(-1.2e-3, 1.2e-3, 200)
+    >>> scan = cf.correlation_scan(cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=40.0), ("C_S", "a_M"), x, y)
+    >>> region = scan.contours(cl=0.90)
+    >>> region
+    <Contours: delta chi2 <= 4.605, 1 piece, area 9.752e-05>
+    >>> round(region.correlation, 2), region.clipped, region.rings[0].points.shape[1]
+    (-0.41, False, 2)
     """
 
     level: float

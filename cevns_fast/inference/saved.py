@@ -36,6 +36,20 @@ class Saved(ABC):
             If there is such a file, unless `overwrite`.
         ImportError
             If xarray or h5netcdf is missing (extra ``scan``).
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> import cevns_fast as cf
+        >>> x = np.linspace(-0.2, 0.2, 41)
+        >>> scan = cf.correlation_scan(cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=10.0), ("C_V",), x)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = scan.save(Path(folder, "C_V.nc"))
+        ...     again = cf.open_scan(path)
+        >>> bool((again.chi2 == scan.chi2).all())
+        True
         """
         from cevns_fast.inference import scan_file
 

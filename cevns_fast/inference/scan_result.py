@@ -91,6 +91,25 @@ class Scan(Saved):
         m_chi of the interactions of a list, MeV.
     provenance : dict of str to str
         Version, inputs and their hashes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cevns_fast as cf
+    >>> x, y = np.linspace(-0.06, 0.06, 200), np.linspace(-1.2e-3, 1.2e-3, 200)
+    >>> scan = cf.correlation_scan(cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=40.0), ("C_S", "a_M"), x, y)
+    >>> scan.chi2.shape, round(float(scan.chi2_min[0]), 2)
+    ((200, 200), 2.83)
+    >>> {name: float(abs(value[0])) < 1e-3 for name, value in scan.best_fit.items()}
+    {'C_S': True, 'a_M': True}
+    >>> round(float(scan.delta_chi2.max()), 1)
+    11.5
+    >>> len(scan.contours(cl=0.90).rings), round(1e5 * scan.area(cl=0.90), 2), round(scan.correlation(cl=0.90), 2)
+    (1, 9.75, -0.41)
+    >>> scan.to_xarray()["chi2"].dims
+    ('C_S', 'a_M')
+    >>> scan.to_pandas().index.names == ["C_S", "a_M"]
+    True
     """
 
     couplings: tuple[str, ...]
@@ -359,6 +378,19 @@ def open_scan(path: str | Path) -> Scan:
         If the file is not a saved scan, or was changed or damaged since.
     ImportError
         If xarray or h5netcdf is missing (extra ``scan``).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import cevns_fast as cf
+    >>> x = np.linspace(-0.2, 0.2, 41)
+    >>> scan = cf.correlation_scan(cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=10.0), ("C_V",), x)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     again = cf.open_scan(scan.save(Path(folder, "C_V.nc")))
+    >>> again.couplings
+    ('C_V',)
     """
     path = validate.path("path", path)
     from cevns_fast.inference import scan_file

@@ -31,6 +31,14 @@ class GoodnessOfFit:
     p_value : float
     toy_chi2 : float64[toys]
         Minimal χ² of each toy.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT(m_chi=10.0), parameters=("C_V",))
+    >>> good = cf.goodness_of_fit(fit, toys=100, seed=1)
+    >>> good.p_value > 0.9, good.uncertainty < 0.05
+    (True, True)
     """
 
     best_fit: BestFit
@@ -73,6 +81,13 @@ class GoodnessOfFit:
         Returns
         -------
         matplotlib.axes.Axes
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT(m_chi=10.0), parameters=("C_V",))
+        >>> cf.goodness_of_fit(fit, toys=50, seed=1).plot().get_ylabel()
+        'toys'
         """
         found: Axes = shown.figures().goodness_of_fit(self, ax, **style)
         return found
@@ -96,6 +111,16 @@ class FeldmanCousins:
     allowed : bool[n]
         Whether the point is inside the region: Δχ² of the data is at most critical.
     toy_delta_chi2 : float64[n, toys]
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT(m_chi=10.0), parameters=("C_V",))
+    >>> region = cf.feldman_cousins(fit, {"C_V": [0.0, 0.05, 0.2]}, cl=0.90, toys=200, seed=1)
+    >>> region.allowed.tolist()
+    [True, True, False]
+    >>> bool((region.critical[0] < 2.706) & (region.delta_chi2[2] > region.critical[2]))
+    True
     """
 
     names: tuple[str, ...]
@@ -145,6 +170,14 @@ class FeldmanCousins:
         ------
         ValueError
             If the points have more than two parameters.
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT(m_chi=10.0), parameters=("C_V",))
+        >>> axes = cf.feldman_cousins(fit, {"C_V": [0.0, 0.05, 0.1]}, toys=50, seed=1).plot()
+        >>> axes.get_xlabel()
+        '$C_{V}$'
         """
         found: Axes = shown.figures().feldman_cousins(self, ax, **style)
         return found

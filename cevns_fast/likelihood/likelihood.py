@@ -92,6 +92,16 @@ class Likelihood:
     [('m_chi', 'MeV'), ('C_S', ''), ('a_M', '')]
     >>> round(fit([40.0, 0.0, 0.0]), 2)
     2.83
+    >>> like.nuisance_names
+    ('beta: prompt neutrons', 'alpha')
+    >>> theta = [40.0, 0.01, 2e-4]
+    >>> value, gradient = fit.value_and_gradient(theta)
+    >>> value == fit(theta), bool((gradient == fit.gradient(theta)).all()), fit.hessian(theta).shape
+    (True, True, (3, 3))
+    >>> fit.log_likelihood(theta) == -value / 2
+    True
+    >>> list(fit.pulls(theta)) == list(fit.nuisance_names), [each.shape for each in fit.counts(theta)]
+    (True, [(12,)])
     """
 
     def __init__(
@@ -235,6 +245,15 @@ class Likelihood:
         ------
         ValueError
             If the number of arrays or bins is wrong, or a count is not finite.
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> csi = cf.load("coherent-csi-2017")
+        >>> like = cf.Likelihood(csi)
+        >>> found = like.nuisances_of_counts([cf.event_rate(csi, cf.StandardModel())])
+        >>> {name: round(value, 3) for name, value in found.items()}
+        {'beta: prompt neutrons': -0.004, 'alpha': -0.133}
         """
         given = validate.sequence("counts", counts, object, "arrays, one for each experiment")
         arrays = [validate.array("counts", each) for each in given]

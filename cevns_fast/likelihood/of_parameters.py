@@ -100,18 +100,11 @@ class OfParameters:
         for i in range(len(assembly.experiments)):
             counts = assembly.counts(i, model.couplings, model.phases)
             ends = [parameter.lower, parameter.upper]
-            if model.structure == "m_chi":
+            if model.is_final_mass:
                 variants = [counts.experiment, *(each for pair in counts.shapes for each in pair)]
                 ends = kinks_between(parameter.lower, parameter.upper, variants)
             tables.append(counts.table(model.make, ends, _varied(model.vary) if model.vary else None))
         return tables
-
-
-def _without_rounding(coefficients: Floats) -> Floats:
-    """Coefficients [pieces, powers, tables, monomials, bins] to the last of 48 bits of the largest power and bin."""
-    _, exponent = np.frexp(np.abs(coefficients).max(axis=(1, 4), keepdims=True))
-    bit = np.ldexp(1.0, exponent - 48)
-    return np.asarray(np.round(coefficients / bit) * bit)
 
 
 def _varied(vary: Vary) -> Callable[[Counts, float], Counts]:
@@ -125,3 +118,10 @@ def _varied(vary: Vary) -> Callable[[Counts, float], Counts]:
         return counts._replace(**of(counts.experiment)._asdict(), shapes=shapes)
 
     return varied
+
+
+def _without_rounding(coefficients: Floats) -> Floats:
+    """Coefficients [pieces, powers, tables, monomials, bins] to the last of 48 bits of the largest power and bin."""
+    _, exponent = np.frexp(np.abs(coefficients).max(axis=(1, 4), keepdims=True))
+    bit = np.ldexp(1.0, exponent - 48)
+    return np.asarray(np.round(coefficients / bit) * bit)

@@ -27,6 +27,13 @@ class Parameter:
         Where a fit may begin.
     lower, upper : float
         Bounds, perhaps infinite; χ² is infinite beyond them.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT, parameters=("m_chi", "C_V"))
+    >>> [(p.name, p.unit, p.lower, round(p.upper, 1)) for p in fit.parameters]
+    [('m_chi', 'MeV', 0.0, 52.8), ('C_V', '', -inf, inf)]
     """
 
     name: str
@@ -53,6 +60,8 @@ class FitModel:
         From a value of it to an interaction.
     vary : callable or None
         If it is not of the interaction: from what counts depend on beside it, and a value, to another such setting.
+    is_final_mass : bool
+        Whether the structure is the mass of what leaves.
     """
 
     parameters: tuple[Parameter, ...]
@@ -61,6 +70,7 @@ class FitModel:
     structure: str | None
     make: Callable[[float], Interaction]
     vary: Vary | None = None
+    is_final_mass: bool = False
     read: Snapshot | None = None  # what a function of the user's own read when it was given
 
     def check_unchanged(self) -> None:
@@ -120,6 +130,7 @@ def fit_model(
                 validate.choice("parameters", name, [*own, *(n for n in known if n not in own)])
     structure = free[0] if free else None
     outer = OUTER_PARAMETERS.get(structure or "") if structure not in own else None
+    is_final_mass = structure == (kind or Interaction).final_mass_name
     if len(free) > 1:
         raise ValueError(f"parameters = {tuple(names)}: at most one of {free} may be free; fix or tie the others")
     ranges = {name: _range(name, given) for name, given in bounds.items()}
@@ -127,7 +138,7 @@ def fit_model(
         if outer is not None:
             widest = outer.widest(settings)
         else:
-            widest = (0.0, max(heaviest(each.experiment) for each in settings)) if structure == "m_chi" else None
+            widest = (0.0, max(heaviest(each.experiment) for each in settings)) if is_final_mass else None
         if widest is None:
             raise ValueError(f"bounds: {structure!r} needs a finite range, bounds={{{structure!r}: (low, high)}}")
         ranges[structure] = widest
@@ -165,7 +176,9 @@ def fit_model(
         if not low <= default <= high:
             default = low if default < low else high
         found.append(Parameter(name, text, unit, default, low, high))
-    model_of = FitModel(tuple(found), couplings, dict(phases), structure, make, outer.vary if outer else None)
+    model_of = FitModel(
+        tuple(found), couplings, dict(phases), structure, make, outer.vary if outer else None, is_final_mass
+    )
     return replace(model_of, read=model_of.snapshot() if kind is None else None)
 
 

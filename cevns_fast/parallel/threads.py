@@ -42,7 +42,16 @@ def set_num_threads(n: int | None) -> None:
 
 
 def get_num_threads() -> int:
-    """The number of threads of calls that do not say: what `set_num_threads` chose, or the processors there are."""
+    """The number of threads of calls that do not say: what `set_num_threads` chose, or the processors there are.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> cf.set_num_threads(2)
+    >>> cf.get_num_threads()
+    2
+    >>> cf.set_num_threads(None)
+    """
     if _chosen is not None:
         return _chosen
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -141,6 +141,26 @@ def test_templates_are_the_counts():
     assert sorted(map(len, t.pairs)) == [2, 4]
 
 
+def test_templates_of_coherent_flavours():
+    """ε of a superposition comes with its conjugate: one phase of each is open, and other values are refused."""
+    psi = np.array([0.6, 0.48 + 0.48j, 0.42])
+    rho = np.outer(psi, psi.conj()) / np.vdot(psi, psi).real
+    one = replace(CSI.source.components[1], flavour=tuple(map(tuple, rho.tolist())))
+    experiment = CSI.replace(source=Swapped((one,), CSI.source.fluence_per_exposure))
+    names = ("eps_ee_u", "eps_emu_u", "eps_mutau_d")
+    phases = {"eps_emu_u": 0.6 + 0.8j, "eps_mutau_d": 1j}
+    t = cf.templates(experiment, cf.NSI(), names, phases=phases)
+    x = {"eps_ee_u": 0.2, "eps_emu_u": -0.3, "eps_mutau_d": 0.15}
+    expected = cf.event_rate(experiment, cf.NSI(**{n: v * phases.get(n, 1.0) for n, v in x.items()}))
+    np.testing.assert_allclose(t.counts(x), expected, rtol=1e-12)
+    with pytest.raises(ValueError, match=r"eps_emu_u = .*1j.*: must be real; `phases`"):
+        t.counts({"eps_emu_u": 0.1 + 0.1j})
+    pure = cf.templates(CSI, cf.NSI(), names)
+    assert pure.real == ("eps_ee_u",) and t.real == names
+    with pytest.raises(ValueError, match=r"eps_ee_u = 0.1j: must be real"):
+        pure.counts({"eps_ee_u": 0.1j})
+
+
 def test_phases_turn_off_diagonal_couplings():
     t = cf.templates(CSI, cf.NSI(), ("eps_emu_u",), phases={"eps_emu_u": 1j})
     expected = cf.event_rate(CSI, cf.NSI(eps_emu_u=0.2j))
@@ -289,6 +309,10 @@ def test_beams_are_what_a_source_says():
     ("make", "message"),
     [
         (lambda: cf.NSI(eps_ee_u=0.1j), "eps_ee_u = 0.1j: must be real"),
+        (lambda: cf.templates(CSI, cf.NSI(), ("eps_ee_u",), phases={"eps_ee_u": 1j}), "phase of eps_ee_u = 1j"),
+        (lambda: cf.templates(CSI, TREE, ("sin2_theta_w",), phases={"sin2_theta_w": 1j}), "phase of sin2_theta_w = 1j"),
+        (lambda: cf.templates(CSI, cf.Millicharge(), ("ee",), phases={"ee": 1j}), "phase of ee = 1j: must be 1 or -1"),
+        (lambda: cf.templates(CSI, cf.Millicharge(), ("ee",)).counts({"ee": 1e-7j}), "ee = 1e-07j: must be real"),
         (lambda: cf.NSI(eps_mutau_d=math.nan), "eps_mutau_d = nan"),
         (lambda: cf.ChargeRadius(mumu=1e-32j), "mumu = 1e-32j: must be real"),
         (lambda: cf.Millicharge(etau="x"), "etau = 'x'"),
