@@ -195,7 +195,6 @@ def test_what_holds_the_same_data_is_apart():
     assert groups_of([cf.load(name) for name in names]) == [[0, 2], [1], [3]]
 
 
-@pytest.mark.filterwarnings("ignore:.*too rough to be represented")  # loops, near the lightest mediators
 @pytest.mark.parametrize("kind", CHOICES, ids=lambda kind: kind.__name__)
 def test_each_interaction_can_be_opened(kind):
     choice = choice_of(kind, {"m_S": 10.0} if kind is cf.ScalarMediator else None)
