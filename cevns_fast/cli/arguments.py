@@ -180,6 +180,23 @@ def command_line() -> argparse.ArgumentParser:
     command.add_argument("--all", action="store_true", help="all papers, with report.html and report.md")
     _output_options(command, default=None, what="where figures and tables go; default results/PAPER, results for all")
 
+    command = _command(commands, "explore", "write a page in which likelihoods can be explored, without a server")
+    command.add_argument(
+        "parameters", nargs="*", metavar="NAME=VALUE", type=parameter,
+        help="of the interaction, if there is one: what stays, charges=B-L, or steps of a mediator's mass, m_S=3,10,30",
+    )  # fmt: skip
+    command.add_argument(
+        "-e", "--experiment", nargs="+", action=_Names, metavar="NAME|TOML",
+        default=["coherent-csi-2017", "conusplus-2025"],
+        help="what can be chosen, alone or together; default coherent-csi-2017 conusplus-2025",
+    )  # fmt: skip
+    command.add_argument(
+        "--model", nargs="+", action=_Names, metavar="NAME", default=["singlet", "scalar", "light-vector", "nsi"],
+        help=f"some of {', '.join(MODELS)}; default singlet scalar light-vector nsi",
+    )  # fmt: skip
+    command.add_argument("-o", "--output", default="explorer.html", metavar="FILE", help="default %(default)s")
+    command.add_argument("--force", action="store_true", help="overwrite the file")
+
     command = _command(commands, "c-interface", "write the C header and source that evaluate exported fits")
     _output_options(command, default=".", what="where the headers and sources go; default here")
 

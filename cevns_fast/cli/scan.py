@@ -4,6 +4,7 @@ import argparse
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -157,7 +158,8 @@ def _anywhere(args: argparse.Namespace, varied: str | None) -> dict[str, float]:
         raise ValueError(
             f"{'--x' if args.x is None else '--y'}: must be given, MIN:MAX[:N], beside an axis of {varied}"
         )
-    return {varied: 0.5 * (axis[0] + axis[1])}
+    own = {f.name for f in fields(kind_of(args.model))}  # type: ignore[arg-type]
+    return {varied: 0.5 * (axis[0] + axis[1])} if varied in own else {}
 
 
 def _title(args: argparse.Namespace, names: Sequence[str], given: Mapping[str, Any]) -> str:

@@ -38,6 +38,17 @@ class DecayWidths(Mapping[str, float]):
     m_chi : float
         MeV.
     by_channel : dict of str to float
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> widths = cf.cosmology.decay_widths(5.0, mixing={"e": 1e-4})
+    >>> list(widths), round(widths["3nu"] / widths.total, 2)
+    (['3nu', 'nu-e-e', 'nu-gamma', 'nu-gamma-dipole'], 0.66)
+    >>> f"{widths.lifetime:.2e} s, {float(widths.decay_length(10.0)):.2e} m"
+    '6.08e+08 s, 3.16e+17 m'
+    >>> f"{float(widths.decay_probability(10.0, length=20.0)):.1e}"
+    '6.3e-17'
     """
 
     m_chi: float

@@ -6,18 +6,25 @@ import numpy as np
 
 from cevns_fast._support.remember import remember
 from cevns_fast.experiments.detectors import Detector
-from cevns_fast.experiments.responses import (
-    GammaSmearing,
-    GaussianSmearing,
-    PoissonSmearing,
-    ResponseMatrix,
-    Table,
-    breakpoints_of,
-)
+from cevns_fast.experiments.functions import Table, breakpoints_of
+from cevns_fast.experiments.response_matrix import ResponseMatrix
+from cevns_fast.experiments.smearing import GammaSmearing, GaussianSmearing, PoissonSmearing
 
 
 class OutOfReachWarning(UserWarning):
-    """Bins, a threshold or points of a table lie where no recoil of the source ever is."""
+    """Bins, a threshold or points of a table lie where no recoil of the source ever is.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always", cf.OutOfReachWarning)
+    ...     _ = csi.replace(response=cf.Response(recoil_threshold=5.0))  # keV meant, MeV said
+    >>> caught[0].category.__name__
+    'OutOfReachWarning'
+    """
 
 
 # A smeared observable is not further from its mean than this many widths, as far as a warning is concerned.

@@ -294,6 +294,18 @@ def nsi_from_wilson(wilson: Any) -> NSI:
     Notes
     -----
     J. Aebischer, J. Kumar and D. M. Straub, Eur. Phys. J. C 78 (2018) 1026, arXiv:1804.05033.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")  # of packages that wilson imports
+    ...     from wilson import Wilson
+    ...     heavy = Wilson({"lq1_1111": 1e-6}, scale=160, eft="SMEFT", basis="Warsaw")  # GeV⁻²
+    ...     nsi = cf.nsi_from_wilson(heavy)
+    >>> round(nsi.eps_ee_u, 3), round(nsi.eps_ee_d, 3)
+    (-0.029, -0.031)
     """
     try:
         from wilson import Wilson, wcxf

@@ -238,6 +238,8 @@ def _kind(definition: Definition) -> type[NumericalInteraction]:
             "degrees": degrees,
             "couplings": {each: f"coupling; counts are of degree {n} in it" for each, n in degrees.items()},
             "default_couplings": tuple(degrees),
+            "real_couplings": tuple(degrees),
+            "final_mass_name": definition.final_mass if isinstance(definition.final_mass, str) else "",
             "__doc__": definition.dsigma.__doc__,
             "__module__": __name__,
             "__reduce__": NumericalInteraction.__reduce__,

@@ -14,7 +14,8 @@ import numpy as np
 from cevns_fast._validate import Floats
 from cevns_fast.constants import KEV
 from cevns_fast.counts.spectrum import recoil_spectrum
-from cevns_fast.experiments.experiment import Experiment, load
+from cevns_fast.experiments.built_in import load
+from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.sources import PION_LINE
 from cevns_fast.inference.limits import limit_scan
 from cevns_fast.inference.mass_scan import heaviest_mass

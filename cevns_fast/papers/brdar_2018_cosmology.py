@@ -15,7 +15,7 @@ from cevns_fast.cosmology.boltzmann import OMEGA_PER_MEV, RelicDensity
 from cevns_fast.cosmology.decays import decay_widths, maximal_mixing
 from cevns_fast.cosmology.radiation import degrees_of_freedom
 from cevns_fast.cosmology.seesaw import Seesaw, seesaw_limit
-from cevns_fast.experiments.experiment import load
+from cevns_fast.experiments.built_in import load
 from cevns_fast.inference.limits import limit_scan
 from cevns_fast.interactions.scalar_mediator import ScalarMediator
 from cevns_fast.output import plotting

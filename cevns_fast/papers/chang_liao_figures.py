@@ -11,7 +11,8 @@ import numpy as np
 from cevns_fast._validate import Floats
 from cevns_fast.constants import KEV
 from cevns_fast.counts.spectrum import differential_cross_section
-from cevns_fast.experiments.experiment import Experiment, load
+from cevns_fast.experiments.built_in import load
+from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.sources import MUON_ENDPOINT, PION_LINE
 from cevns_fast.inference.correlation import correlation_scan
 from cevns_fast.inference.mass_scan import heaviest_mass, mass_grid, mass_scan

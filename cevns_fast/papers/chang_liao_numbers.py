@@ -7,7 +7,8 @@ import numpy as np
 
 from cevns_fast.constants import KEV
 from cevns_fast.cosmology.mixing import loop_dipole, mixing_bound, z_width_bound
-from cevns_fast.experiments.experiment import Experiment, load
+from cevns_fast.experiments.built_in import load
+from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.sources import Reactor
 from cevns_fast.inference.mass_scan import heaviest_mass, mass_scan
 from cevns_fast.interactions.singlet_eft import SingletEFT

@@ -225,6 +225,7 @@ def test_kinematic_images_of_the_flux(m):
     assert kernel.images(energies, m, M_CESIUM, 0.0) == expected
 
 
+@pytest.mark.slow
 def test_compilers_without_vectors_get_the_same_numbers(tmp_path):
     """Compiled for any processor with and without the compiler's vectors, and as it is here."""
     cc, driver = shutil.which("cc"), Path(__file__).parent / "rates_sanitize.c"

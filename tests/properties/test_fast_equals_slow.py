@@ -116,6 +116,7 @@ def test_anything(bare, interaction, form_factor, bins, standard_model):
     assert error(experiment, interaction, standard_model) < 1
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     m_chi=st.floats(1.0, 52.0),
@@ -145,6 +146,7 @@ def test_bins_that_straddle_the_largest_recoil_of_a_massless_particle(bare, ener
         assert error(experiment, cf.StandardModel()) < 1, x
 
 
+@pytest.mark.slow
 def test_a_very_wide_bin(bare):
     for bins in ((1e-4, 1e4), (1e-9, 1e5), (0.0, 1e3)):
         experiment = bare(bins)

@@ -9,7 +9,7 @@ from scipy import stats
 
 import cevns_fast as cf
 from cevns_fast._kernels.toys import Plan
-from cevns_fast.inference import toys as toys_module
+from cevns_fast.inference import throwing
 from cevns_fast.likelihood.likelihood import function_of
 
 LIGHT = cf.SingletEFT(m_chi=1.0, variant="published")
@@ -65,9 +65,9 @@ def test_profiled_nuisances_cost_no_coverage(csi):
 
 def thrower(fit, coupling):
     """What throws toys at a coupling, and the truth they are thrown from."""
-    made = toys_module.Thrower(fit, (True,))
+    made = throwing.Thrower(fit, (True,))
     truth = made.truth(np.array([coupling]))
-    return Plan(made.numbers, truth, (True,), toys_module.key_of(11)), truth
+    return Plan(made.numbers, truth, (True,), throwing.key_of(11)), truth
 
 
 def test_toys_have_the_stated_means_and_widths(csi):
