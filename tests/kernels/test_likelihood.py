@@ -434,6 +434,7 @@ def test_sanitizers_find_nothing(tmp_path):
     assert len(whole) + 50 < count < len(whole) + len(damaged) - 50
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("command", [["gcc", "-std=c99"], ["gcc", "-std=c11", "-pedantic", "-O3"]])
 def test_compiles_without_warnings(command, tmp_path):

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 from accuracy import error
+from cases import quick_are
 from scipy import optimize
 
 import cevns_fast as cf
@@ -156,9 +157,10 @@ INTERACTIONS = (
 )
 
 
-@pytest.mark.parametrize(
-    "name", ["coherent-csi-2021", "coherent-csi-2017-time", "coherent-ge-2024", "coherent-lar-2020"]
-)
+SETS_IN_TIME = ["coherent-csi-2021", "coherent-csi-2017-time", "coherent-ge-2024", "coherent-lar-2020"]
+
+
+@pytest.mark.parametrize("name", quick_are(SETS_IN_TIME, 0))
 def test_fast_equals_slow_in_time(name):
     for interaction in INTERACTIONS[: 1 if name == "coherent-lar-2020" else None]:
         assert error(cf.load(name), interaction, standard_model=False) < 1
@@ -203,6 +205,7 @@ def test_fast_equals_slow_with_matrices():
             assert error(small, interaction, standard_model=False) < 1, name
 
 
+@pytest.mark.slow
 def test_fast_equals_slow_at_a_reactor():
     small = few_bins(cf.load("conusplus-2025"), cf.Target.of("Ge", {"Ge74": 1}), every=18)
     for interaction in (SM, cf.ScalarMediator(m_chi=1.0, m_S=10.0, y_bar=1e-5), cf.NSI(eps_ee_u=0.1, eps_emu_d=0.1)):
