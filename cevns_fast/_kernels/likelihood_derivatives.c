@@ -28,7 +28,7 @@ static void slopes_n(const cevns_fast_likelihood *l, const point *at)
 /* What curves multiply the signal of experiment i by. */
 static double lift_of(const cevns_fast_likelihood *l, size_t i, const point *at)
 {
-    return l->curved ? at->lift[i * (1 + l->nuisances)] : 1;
+    return l->experiment[i].curved ? at->lift[i * (1 + l->nuisances)] : 1;
 }
 
 /* d mu / d N at fixed nuisances, of one experiment. */
@@ -120,7 +120,7 @@ static double mixed(const cevns_fast_likelihood *l, size_t k, const double *weig
             combine(l->monomials, e->bins, weight, table + (size_t)e->morph[k] * n, scratch);
             sum += lift * dot(e->bins, at->slope + e->first_bin, scratch);
         }
-        if (l->curved)
+        if (e->curved)
             sum += at->lift[i * (1 + l->nuisances) + 1 + k] * dot(e->bins, at->slope + e->first_bin, mu + e->first_bin);
         table += e->tables * n;
     }
@@ -179,14 +179,14 @@ void cevns_fast_differentiate_twice(const cevns_fast_likelihood *l, const double
         size_t row = l->x_at;
         move(l, at->monomial, at->table[1], at, scratch, signal + row * bins, mu + row * bins);
     }
-    if (l->curved)
+    if (l->bends)
         cevns_fast_bend(l, at);
     for (size_t k = 0; k < l->nuisances; k++) {
         size_t row = row_of(l, k);
         memcpy(mu + row * bins, at->response + k * bins, bins * sizeof(double));
         for (size_t j = 0; j < l->nuisances; j++)
             full[row * all + row_of(l, j)] =
-                2 * l->prior[k * l->nuisances + j] + (l->curved ? at->curve[k * l->nuisances + j] : 0);
+                2 * l->prior[k * l->nuisances + j] + (l->bends ? at->curve[k * l->nuisances + j] : 0);
         for (size_t c = 0; c < l->couplings; c++) {
             size_t column = l->coupling_at[c];
             direction(l, theta, c, weight);

@@ -111,6 +111,11 @@ def beams_of(source: Source) -> tuple[tuple[Beam, Source], ...]:
     )
 
 
+def has_coherent_flavours(source: Source) -> bool:
+    """Whether some of a source's neutrinos are in a state of several flavours."""
+    return any(np.count_nonzero(beam.state) > 1 for beam, _ in beams_of(source))
+
+
 @remember(maxsize=128)
 def groups_of(experiment: Experiment) -> tuple[Source, ...]:
     """The parts of an experiment's source that are spread alike along its axes beside the observable."""

@@ -12,7 +12,19 @@ from cevns_fast.experiments.smearing import GammaSmearing, GaussianSmearing, Poi
 
 
 class OutOfReachWarning(UserWarning):
-    """Bins, a threshold or points of a table lie where no recoil of the source ever is."""
+    """Bins, a threshold or points of a table lie where no recoil of the source ever is.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always", cf.OutOfReachWarning)
+    ...     _ = csi.replace(response=cf.Response(recoil_threshold=5.0))  # keV meant, MeV said
+    >>> caught[0].category.__name__
+    'OutOfReachWarning'
+    """
 
 
 # A smeared observable is not further from its mean than this many widths, as far as a warning is concerned.

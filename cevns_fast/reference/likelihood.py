@@ -559,6 +559,14 @@ def chi2(experiment: Any, counts: ArrayLike, *, standard_model: ArrayLike | None
     Returns
     -------
     float
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> counts = cf.event_rate(csi, cf.StandardModel())
+    >>> abs(cf.reference.chi2(csi, counts) / cf.Likelihood(csi).chi2_of_counts(counts) - 1) < 1e-10
+    True
     """
     predicted = np.asarray(counts, dtype=np.float64)
     needs_truth = (

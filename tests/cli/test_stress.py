@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from cases import quick_are
 
 import cevns_fast as cf
 
@@ -38,7 +39,7 @@ for size in room:
 """
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", quick_are(COMMANDS, 3))
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, command):
     """Whichever file it is that does not fit, none stays: numbers and figure come together."""
     pytest.importorskip("resource")
@@ -123,6 +124,7 @@ def ended(pid):
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="processes are not listed here")
 @pytest.mark.parametrize(("which", "status"), [("SIGTERM", 143), ("SIGKILL", -9)])
 def test_workers_end_with_their_parent(tmp_path, which, status):
@@ -152,6 +154,7 @@ def test_workers_end_with_their_parent(tmp_path, which, status):
                 os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="processes are not listed here")
 def test_workers_of_anybodys_pool_end_with_their_parent(tmp_path):
     """They have computed something of ours, so they watch."""
@@ -235,6 +238,7 @@ def walked(folder, how, python=(), **environment):
     return result.stdout.decode("utf-8"), files
 
 
+@pytest.mark.slow
 def test_the_walk_is_the_same_everywhere(usual, tmp_path):
     """All at once: numpy that raises, no assertions or docstrings, an ASCII terminal, decimal commas, such a path."""
     folder = tmp_path / "my results, σ = 1 (new)"
@@ -256,6 +260,7 @@ def test_the_c_locale(tmp_path):
     assert b"m_chi = 90: \\u03c7 is too heavy" in done.stdout
 
 
+@pytest.mark.slow
 def test_latex_is_not_needed(tmp_path):
     """With `text.usetex` in the user's settings, and no LaTeX."""
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
