@@ -19,6 +19,7 @@ EXAMPLES = {
     "dark-matter": "cevns-fast dark-matter -e coherent-csi-2017 --masses 6 -o results",
     "reproduce": "cevns-fast reproduce chao-2021 -o chao",
     "explore": "cevns-fast explore -e coherent-csi-2017 --model light-vector -o explorer.html",
+    "popxf": "cevns-fast popxf m_chi=20 -o popxf",
     "c-interface": "cevns-fast c-interface -o c",
     "completion": "cevns-fast completion bash",
 }

@@ -120,6 +120,14 @@ def test_the_module_needs_nothing_of_its_host(wasm):
     assert wasm.imports == []
 
 
+def test_the_module_is_of_these_sources():
+    spec = util.spec_from_file_location("build_wasm", ROOT / "setup_helpers" / "build_wasm.py")
+    build_wasm = util.module_from_spec(spec)
+    spec.loader.exec_module(build_wasm)
+    assert build_wasm.digest() in WASM.read_bytes(), "likelihood*.c has changed: run setup_helpers/build_wasm.py"
+
+
+@pytest.mark.slow
 def test_the_module_is_what_the_sources_make():
     if util.find_spec("ziglang") is None:
         pytest.skip("ziglang is not installed; .ci/cross-compile checks this")
