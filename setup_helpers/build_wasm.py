@@ -1,8 +1,8 @@
 """The explorer's WebAssembly: the C interface, compiled by zig's compiler from PyPI.
 
 ``python setup_helpers/build_wasm.py`` writes the module that the package ships; with ``--check`` it says whether that
-is, byte by byte, what the sources make. ``pip install ziglang==0.17.1`` first: other versions make other bytes. The module
-ends with the digest of its sources, by which tests tell, also without a compiler, that these have changed.
+is, byte by byte, what the sources make. ``pip install ziglang==0.17.1`` first: other versions make other bytes. The
+module ends with the digest of its sources, by which tests tell, also without a compiler, that these have changed.
 """
 
 import argparse
