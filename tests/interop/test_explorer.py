@@ -219,12 +219,21 @@ def test_what_is_given_stays():
     assert choice_of(cf.SingletEFT, {"m_chi": 10.0}).mass == ""
 
 
+def test_a_mediator_is_continuous_where_chi_stays():
+    choice = choice_of(cf.ScalarMediator, {"m_chi": 5.0})
+    assert choice.parameters == ("m_S", "y_bar") and choice.steps == ()
+    theta = [20.0, 1e-4]
+    scalar = cf.ScalarMediator(m_chi=5.0, m_S=theta[0], y_bar=theta[1])
+    expected = cf.Likelihood(experiments()[0]).chi2(scalar)
+    assert likelihood_of(experiments()[:1], choice)(theta) == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("kind", "given", "message"),
     [
         (cf.NSI, {"eps": 1.0}, "eps"),
         (cf.ScalarMediator, {"m_S": -1.0}, "m_S"),
-        (cf.ScalarMediator, {"m_chi": 1.0}, "fewer than two"),
+        (cf.ScalarMediator, {"m_chi": 1.0, "m_S": 5.0}, "fewer than two"),
         (cf.StandardModel, {}, "kind = 'StandardModel'"),
     ],
 )
