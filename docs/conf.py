@@ -13,7 +13,7 @@ author = "the cevns_fast developers"
 release = version = cevns_fast.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "command_line"]
-myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
+myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 html_math_renderer = "mathml"
 html_theme = "furo"
@@ -37,5 +37,5 @@ nb_output_stderr = "remove-warn"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc sections state types with their units
 napoleon_google_docstring = False
-napoleon_use_ivar = True
+napoleon_custom_sections = [("Attributes", "params_style")]  # several of a kind may share a line
 napoleon_use_rtype = False

@@ -54,9 +54,8 @@ def main() -> int:
     if not check:
         MODULE.write_bytes(made)
     same = MODULE.exists() and MODULE.read_bytes() == made
-    print(
-        f"{MODULE.relative_to(ROOT)}: {len(made)} bytes{'' if same else ', differs: run setup_helpers/build_wasm.py'}"
-    )
+    verdict = "" if same else ", which are not those that are there: run setup_helpers/build_wasm.py"
+    print(f"{MODULE.relative_to(ROOT)}: {len(made)} bytes{verdict}")
     return 0 if same else 1
 
 

@@ -54,6 +54,7 @@ void cevns_fast_place(const cevns_fast_likelihood *l, double *work, point *at)
     at->lift = at->part + k * b;
     at->rest = l->curved ? at->lift + l->experiments * (1 + k) : work;
     at->x = NAN;
+    at->warm = 0;
 }
 
 double cevns_fast_hessian(const cevns_fast_likelihood *l, const double *theta, size_t n, double *gradient,

@@ -158,7 +158,6 @@ class LimitCurve(Saved):
         >>> round(float(curve.to_xarray()["upper"].sel(m_chi=40.0)), 3)
         0.188
         """
-        xarray = needed_xarray()
         along, coordinates = "interaction", {}
         if self.masses is not None:
             along = mass_dimension(self.mass, self.masses)
@@ -170,7 +169,7 @@ class LimitCurve(Saved):
         if self.expected is not None:
             expected["expected"] = (("sigma", along), self.expected, {"units": "1", "coupling": self.coupling})
             coordinates["sigma"] = ("sigma", np.arange(-2.0, 3.0), {"units": "1", "long_name": "standard deviations"})
-        return xarray.Dataset(
+        dataset: xarray.Dataset = needed_xarray().Dataset(
             {
                 **expected,
                 "upper": (along, self.upper, {"units": "1", "long_name": f"largest allowed |{self.coupling}|"}),
@@ -186,6 +185,7 @@ class LimitCurve(Saved):
                 "method": self.method,
             },
         )
+        return dataset
 
     def to_pandas(self) -> "pandas.DataFrame":
         """`upper`, `best_fit` and `chi2_min` as columns, over the mass.

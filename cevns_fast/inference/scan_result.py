@@ -252,7 +252,6 @@ class Scan(Saved):
         ImportError
             If xarray is missing (extra ``scan``).
         """
-        xarray = needed_xarray()
         leading = ("interaction",) if self.chi2.ndim > len(self.axes) else ()
         if leading and self.masses is not None:
             leading = (mass_dimension("m_chi", self.masses),)
@@ -275,7 +274,8 @@ class Scan(Saved):
             variables[f"best_fit_{name}"] = (each, value(values), {"units": unit_of(name) or "1", "coupling": name})
         for i, (name, values) in enumerate(self.nuisances.items()):
             variables[f"nuisance_{i}"] = (each, value(values), {"units": "1", "nuisance": name})
-        return xarray.Dataset(variables, coordinates, attrs=dict(self.provenance))
+        dataset: xarray.Dataset = needed_xarray().Dataset(variables, coordinates, attrs=dict(self.provenance))
+        return dataset
 
     def to_pandas(self) -> "pandas.Series[Any]":
         """χ² as a series whose index has the couplings and, for a list of interactions, their mass.

@@ -141,6 +141,22 @@ def test_the_boundary_lowers_the_critical_value(csi):
     assert found.allowed.tolist() == [True]
 
 
+@pytest.mark.parametrize("seen, inside, outside", [
+    (1, [1.84], [1.92]), (2, [3.00], [3.08]), (3, [4.38], [4.46]), (5, [6.95], [7.03]),
+    (6, [0.19, 8.43], [0.11, 8.51]), (8, [1.55, 10.95], [1.47, 11.03]),
+])  # fmt: skip
+def test_the_poisson_intervals_of_feldman_and_cousins(seen, inside, outside):
+    """Their Table IV: events seen beside a known background of 3, 90% CL; 0.04 on either side of each end."""
+    bare = cf.load("coherent-csi-2017").mask([i for i in range(12) if i != 4]).replace(
+        signal_uncertainty=0.0, backgrounds=(), steady_state=[3.0], steady_state_weight=1.0, observed=[seen - 3.0]
+    )  # fmt: skip
+    model = cf.SingletEFT(m_chi=10.0)
+    fit = cf.Likelihood(bare, statistic="poisson", standard_model=False, model=model, parameters=("C_S",))
+    unit = fit.counts([1.0])[0][0]  # events are the square of the coupling
+    found = cf.feldman_cousins(fit, {"C_S": np.sqrt(np.array([*inside, *outside]) / unit)}, toys=20_000)
+    assert found.allowed.tolist() == [True] * len(inside) + [False] * len(outside)
+
+
 def test_profiled_parameters_are_free_on_both_sides(csi):
     fit = cf.Likelihood(csi, model=cf.SingletEFT(m_chi=10.0), parameters=("C_S", "a_M"))
     found = cf.feldman_cousins(fit, {"C_S": [0.0, 0.05]}, toys=50)

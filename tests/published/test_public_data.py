@@ -140,6 +140,29 @@ def test_everything_together():
     assert alone < like.chi2(SM) < alone + 2  # sharing costs little
 
 
+def test_limits_of_all_data_are_on_their_likelihood():
+    """Experiments whose shapes are uncertain have several tables each, which the limits' kernel has to step over."""
+    every, masses = [cf.load(name) for name in EVERYTHING], (0.1, 11.0)
+    curve = cf.limit_scan(every, [cf.SingletEFT(m) for m in masses], "C_S", cl=0.90)
+    for i, m in enumerate(masses):
+        fit = cf.Likelihood(every, model=cf.SingletEFT(m), parameters=("C_S",))
+        assert fit([curve.best_fit[i]]) == pytest.approx(curve.chi2_min[i], rel=1e-12)
+        assert curve.chi2_min[i] <= fit([0.0]) + 1e-9
+        for end in np.ravel(curve.intervals[i]):
+            assert fit([end]) - curve.chi2_min[i] == pytest.approx(curve.delta_chi2, rel=1e-8)
+
+
+def test_what_is_one_sided_or_free_is_so_in_the_file():
+    """CONUS+ sees no fewer neutrinos than without a tail; germanium's flat background is not constrained at all."""
+    tail = next(n for n in cf.load("conusplus-2025").nuisances if n.name == "reactor neutrinos above 8 MeV")
+    assert (tail.up, tail.down) == (0.11, 0.0)
+    (flat,) = cf.load("coherent-ge-2024").backgrounds
+    assert flat.uncertainty == math.inf
+    doubled = cf.load("coherent-ge-2024").replace(backgrounds=(cf.Background("flat", 2e3 * flat.counts, math.inf),))
+    ge = cf.Likelihood(cf.load("coherent-ge-2024"))
+    assert cf.Likelihood(doubled).chi2(SM) == pytest.approx(ge.chi2(SM), rel=1e-12)
+
+
 def test_data_are_counted_once():
     csi = {name: cf.load(f"coherent-csi-{name}") for name in ("2017", "2017-time", "2021")}
     for pair in (("2021", "2017"), ("2017-time", "2021"), ("2017", "2017-time")):

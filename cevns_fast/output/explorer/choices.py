@@ -87,6 +87,7 @@ class Choice:
 
 # A mediator is beyond the reach of all sources at one end of these ranges, and without mass to them at the other.
 _MEDIATOR = (0.1, 1000.0)
+_LOOPS = (0.1, 53.0)  # loop functions need a mass; beyond, no source makes χ
 _STEPS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 
 CHOICES: dict[type[Interaction], Choice] = {
@@ -100,7 +101,7 @@ CHOICES: dict[type[Interaction], Choice] = {
             ("gchi_gq",),
             "m_chi",
             10.0,
-            None,
+            _LOOPS,
             "m_zprime",
             _STEPS,
         ),
