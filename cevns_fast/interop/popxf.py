@@ -95,8 +95,8 @@ def popxf_predictions(
 
     Notes
     -----
-    POPxf 1.0, https://json.schemastore.org/popxf-1.0.json. jelli (0.1) evaluates polynomials up to the second
-    order: its custom basis is ``CustomBasis(**file["metadata"]["basis"]["custom"])``.
+    I. Brivio et al., arXiv:2511.17348; https://json.schemastore.org/popxf-1.0.json. jelli (0.1) evaluates
+    polynomials up to the second order: its custom basis is ``CustomBasis(**file["metadata"]["basis"]["custom"])``.
 
     Examples
     --------

@@ -281,7 +281,7 @@ class Likelihood:
             If there is another number of entries, or one is no number.
         """
         evaluator = self._of_parameters().fast()
-        if type(theta) is list and len(theta) == len(self.parameters) and validate.REAL.issuperset(map(type, theta)):
+        if isinstance(theta, list) and len(theta) == len(self.parameters) and validate.REAL.issuperset(map(type, theta)):
             return evaluator.chi2(theta)
         return evaluator.chi2(self._vector(theta).tolist())
 

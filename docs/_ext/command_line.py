@@ -18,8 +18,8 @@ EXAMPLES = {
     "scan": "cevns-fast scan C_S a_M m_chi=40 --points 101 -o results",
     "dark-matter": "cevns-fast dark-matter -e coherent-csi-2017 --masses 6 -o results",
     "reproduce": "cevns-fast reproduce chao-2021 -o chao",
-    "popxf": "cevns-fast popxf m_chi=10 -o popxf",
     "explore": "cevns-fast explore -e coherent-csi-2017 --model light-vector -o explorer.html",
+    "popxf": "cevns-fast popxf m_chi=20 -c C_V a_M -o results",
     "c-interface": "cevns-fast c-interface -o c",
     "completion": "cevns-fast completion bash",
 }

@@ -172,6 +172,17 @@ def test_parsed_polynomials_are_counts(pair):
     assert found == pytest.approx(expected, rel=1e-12)
 
 
+def test_products_of_real_and_imaginary_parts(csi):
+    """One helicity interferes with i times the other: counts have Im(a_M* D_P)."""
+    point = {"a_M": 1e-4 - 3e-4j, "D_P": 0.3 + 0.5j, "C_S": 0.02j}
+    left = cf.SingletEFT(20.0, helicity="left")
+    file = cf.popxf_predictions(csi, left, list(point), complex_couplings=list(point))
+    terms = file["data"]["observable_central"]
+    mixed, turned = (np.array(terms[f"('D_P', 'a_M', '{parts}')"]) for parts in ("IR", "RI"))
+    assert np.any(mixed) and np.array_equal(mixed, -turned)
+    assert evaluated(parsed(file), point) == pytest.approx(cf.event_rate(csi, left.replace(**point)), rel=1e-12)
+
+
 def test_flavour_changing_couplings_are_complex(pair):
     names = ["eps_ee_u", "eps_emu_d", "eps_emu_u"]
     file = cf.popxf_predictions(pair, cf.NSI(), names, complex_couplings=names[1:])
