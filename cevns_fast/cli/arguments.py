@@ -69,6 +69,12 @@ def command_line() -> argparse.ArgumentParser:
         "-e", "--experiment", default="coherent-csi-2017", metavar="NAME|TOML", help="default %(default)s"
     )
     _model_options(command)
+    command.add_argument(
+        "--axis",
+        choices=("observable", "time", "release", "all"),
+        default="observable",
+        help="print bins of this axis, with counts summed over the others, or all bins (default: observable)",
+    )
     _output_options(command, default=None, what="also write rate-EXPERIMENT.csv and the figure into DIR", figure=True)
 
     command = _command(commands, "limit", "upper limits on couplings over the mass of the new fermion")
