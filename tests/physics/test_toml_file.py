@@ -234,6 +234,7 @@ FIELDS: dict[str, dict[str, Case]] = {
         ),
         "file": ({"axes": SORTED, "data": TIMES}, "axes", "p.csv", "other.csv"),
         "columns": ({"axes": SORTED, "data": TIMES}, "axes", '"z1"', '"z2"'),
+        "others": ({"axes": SORTED, "data": TIMES}, "axes", '"z1"]\n', '"z1"]\nothers = { nu_mu = [0.3, 0.1] }\n'),
     },
     "CalibrationTable": {
         "file": ({"axes": CALIBRATED}, "axes", "c.csv", "other.csv"),
@@ -332,6 +333,9 @@ FIELDS: dict[str, dict[str, Case]] = {
         "response": ({}, "response", RESPONSE, RESPONSE + "acceptance = 0.5\n"),
         "form_factor": ({"form_factor": HELM}, "form_factor", "helm", "point"),
         "electron_response": ({}, "response", RESPONSE, RESPONSE + "[detector.electron_response]\n"),
+        "component_response": (
+            {}, "response", RESPONSE, RESPONSE + "[detector.component_response.nu_mu]\nacceptance = 0.5\n"
+        ),
     },
     "BackgroundTable": {
         "column": ({"background": BACKGROUND}, "background", 'column = "n"', 'column = "m"'),
@@ -508,9 +512,7 @@ def test_keV_meant_as_MeV_is_said(tmp_path, bare):
     ):
         make(quenching=cf.Table((0.0, 5e-6, 5e-5), (0.06, 0.08, 0.1)))  # of eV, meant as keV
     make(quenching=cf.Table((0.0, 5e-3, 5e-2), (0.06, 0.08, 0.1)))  # nothing to say
-    with pytest.warns(
-        cf.OutOfReachWarning, match=r"bins: end at 0\.04, but recoils reach x = 45\.06 .* MeV\?"
-    ):
+    with pytest.warns(cf.OutOfReachWarning, match=r"bins: end at 0\.04, but recoils reach x = 45\.06 .* MeV\?"):
         bare((0.004, 0.01, 0.04), light_yield=1.0)
     for smearing in (cf.GaussianSmearing(constant=85.0), cf.GaussianSmearing(constant=0.1, linear=9.0)):
         with pytest.warns(cf.OutOfReachWarning, match=r"smearing: is .* more than the bins, which end at 20, and than"):
