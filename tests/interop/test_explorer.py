@@ -120,6 +120,14 @@ def test_the_module_needs_nothing_of_its_host(wasm):
     assert wasm.imports == []
 
 
+def test_the_module_is_of_these_sources():
+    spec = util.spec_from_file_location("build_wasm", ROOT / "setup_helpers" / "build_wasm.py")
+    build_wasm = util.module_from_spec(spec)
+    spec.loader.exec_module(build_wasm)
+    assert build_wasm.digest() in WASM.read_bytes(), "likelihood*.c has changed: run setup_helpers/build_wasm.py"
+
+
+@pytest.mark.slow
 def test_the_module_is_what_the_sources_make():
     if util.find_spec("ziglang") is None:
         pytest.skip("ziglang is not installed; .ci/cross-compile checks this")
@@ -211,12 +219,21 @@ def test_what_is_given_stays():
     assert choice_of(cf.SingletEFT, {"m_chi": 10.0}).mass == ""
 
 
+def test_a_mediator_is_continuous_where_chi_stays():
+    choice = choice_of(cf.ScalarMediator, {"m_chi": 5.0})
+    assert choice.parameters == ("m_S", "y_bar") and choice.steps == ()
+    theta = [20.0, 1e-4]
+    scalar = cf.ScalarMediator(m_chi=5.0, m_S=theta[0], y_bar=theta[1])
+    expected = cf.Likelihood(experiments()[0]).chi2(scalar)
+    assert likelihood_of(experiments()[:1], choice)(theta) == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("kind", "given", "message"),
     [
         (cf.NSI, {"eps": 1.0}, "eps"),
         (cf.ScalarMediator, {"m_S": -1.0}, "m_S"),
-        (cf.ScalarMediator, {"m_chi": 1.0}, "fewer than two"),
+        (cf.ScalarMediator, {"m_chi": 1.0, "m_S": 5.0}, "fewer than two"),
         (cf.StandardModel, {}, "kind = 'StandardModel'"),
     ],
 )

@@ -56,6 +56,8 @@ class Choice:
     def given(self, values: Mapping[str, Any]) -> "Choice":
         """The same with values for some fields, which then stay; several values of a stepped mass are its steps.
 
+        Where the mass of χ stays, a mediator's mass is continuous in its place.
+
         Raises
         ------
         ValueError
@@ -68,10 +70,14 @@ class Choice:
             listed = given if isinstance(given, tuple | list) else (given,)
             steps = tuple(sorted({validate.number(self.stepped, each, positive=True) for each in listed}))
         couplings = tuple(name for name in self.couplings if name not in rest)
-        mass = "" if self.mass in rest else self.mass
-        if len(couplings) + bool(mass) < 2:
+        found = replace(self, couplings=couplings, steps=steps, fixed={**self.fixed, **rest})
+        if self.mass in rest:
+            found = replace(found, mass="")
+            if self.stepped and self.stepped not in values:
+                found = replace(found, mass=self.stepped, start=30.0, bounds=_MEDIATOR, stepped="", steps=())
+        if len(found.parameters) < 2:
             raise ValueError(f"{self.kind.__name__}: fewer than two parameters are left free for the axes of the plane")
-        return replace(self, couplings=couplings, mass=mass, steps=steps, fixed={**self.fixed, **rest})
+        return found
 
     def settings(self) -> dict[str, str]:
         """What is fixed, in words, but for what stays at a default that is no convention."""

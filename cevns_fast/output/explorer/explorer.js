@@ -12,7 +12,11 @@ const modelNow = () => described.models[state.model];
 const groupNow = () => modelNow().groups[state.group];
 const isLog = (i) => modelNow().parameters[state.axes[0]].isMass || modelNow().parameters[state.axes[1]].isMass
   ? modelNow().parameters[i].isMass || state.axes.includes(i) : modelNow().parameters[i].isMass;
-const unitText = (parameter) => (parameter.unit ? ` [${parameter.unit}]` : "");
+
+/* A value with its unit, for a sentence. */
+function withUnit(value, unit, digits) {
+  return unit ? [`${numberText(value, digits)} `, unitHtml(unit)] : [numberText(value, digits)];
+}
 
 /* The likelihood of a group of experiments at a step, opened once. */
 async function openedAt(model, group, step) {
@@ -146,15 +150,7 @@ function draw() {
 
 function drawAll(x, y) {
   const { parameters } = modelNow();
-  const labels = state.axes.map((i) => ({
-    text: symbolText(parameters[i].symbol),
-    svg: () => {
-      const found = document.createDocumentFragment();
-      found.append(symbolSvg(parameters[i].symbol), unitText(parameters[i]));
-      return found;
-    },
-  }));
-  drawPlane(byId("plane"), plane, x, y, labels, state.theta, state.axes);
+  drawPlane(byId("plane"), plane, x, y, state.axes.map((i) => parameters[i]), state.theta, state.axes);
   drawSpectra();
   tell();
 }
@@ -189,14 +185,13 @@ function tell() {
     `At the sliders' values χ² = ${numberText(chi2, 5)}, Δχ² = ${numberText(Math.max(delta, 0), 3)}: `,
     element("strong", {}, level ? `inside the ${level.name} region` : "outside the 95% CL region"),
     `. Best fit of the two: χ² = ${numberText(plane.best.chi2, 5)} for ${likelihood.bins} bins at `,
-    ...state.axes.flatMap((i, n) => [n ? ", " : "", symbolHtml(parameters[i].symbol),
-      ` = ${numberText(plane.best.theta[i], 3)}${parameters[i].unit ? ` ${parameters[i].unit}` : ""}`]), ".");
+    ...state.axes.flatMap((i, n) => [n ? ", " : "", symbolHtml(parameters[i].symbol), " = ",
+                                     ...withUnit(plane.best.theta[i], parameters[i].unit, 3)]), ".");
   const others = parameters.flatMap((parameter, i) => state.axes.includes(i) ? []
-    : [symbolHtml(parameter.symbol), ` = ${numberText(state.theta[i], 4)}${parameter.unit ? ` ${parameter.unit}` : ""}, `]);
+    : [symbolHtml(parameter.symbol), " = ", ...withUnit(state.theta[i], parameter.unit, 4), ", "]);
   const { stepped } = modelNow();
-  if (stepped) others.push(symbolHtml(stepped.symbol), ` = ${numberText(stepped.values[state.step])} MeV, `);
-  const last = others.length - 1;
-  if (last >= 0) others[last] = others[last].replace(/, $/, "");
+  if (stepped) others.push(symbolHtml(stepped.symbol), ` = ${numberText(stepped.values[state.step])} MeV`);
+  else others.pop();
   byId("caption").replaceChildren(
     "Lines: Δχ² = 2.28, 4.61 and 5.99 above the best fit of both parameters (two degrees of freedom, Wilks' theorem). ",
     ...(others.length ? ["Fixed: ", ...others, ". "] : []),
@@ -225,7 +220,8 @@ function buildParameters() {
   const { parameters, stepped } = modelNow();
   sliders = parameters.map((parameter, i) => new Slider({
     id: `parameter-${parameter.name}`,
-    label: element("span", {}, symbolHtml(parameter.symbol), element("small", {}, unitText(parameter))),
+    label: element("span", {}, symbolHtml(parameter.symbol),
+                   parameter.unit ? element("small", {}, " [", unitHtml(parameter.unit), "]") : ""),
     hint: `${parameter.name}: ${parameter.description}`,
     bounds: [parameter.lower, parameter.upper],
     onmove: (value) => moved(i, value),
@@ -265,6 +261,8 @@ function buildParameters() {
   byId("parameters").replaceChildren(...boxes);
 }
 
+const plain = (value) => numberText(Math.abs(value) < 5e-3 ? 0 : value, 2);
+
 function buildNuisances() {
   const { nuisances } = groupNow(), members = groupNow().experiments.map((i) => described.experiments[i].name);
   const belongs = (name) => members.findIndex((each) => name.startsWith(`${each}: `));
@@ -296,8 +294,8 @@ function buildNuisances() {
     slider.show = (pull) => {
       show();
       if (pull !== undefined)
-        slider.role.textContent = `best fit ${numberText(pull / state.widths[k], 2)} σ` +
-          (nuisance.width === null ? "" : ` (${numberText(100 * pull * nuisance.width, 2)}%)`) +
+        slider.role.textContent = `best fit ${plain(pull / state.widths[k])} σ` +
+          (nuisance.width === null ? "" : ` (${plain(100 * pull * nuisance.width)}%)`) +
           (Math.abs(state.widths[k] - 1) > 1e-6 ? `; stated ${numberText(factor, 3)}` : "");
     };
     return slider;

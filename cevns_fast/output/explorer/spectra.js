@@ -76,7 +76,7 @@ function drawSpectrum(box, experiment, counts, steady) {
     inside.append(drawn("circle", { cx: middle, cy: y.at(value), r: 3.2, fill: hollow, stroke: "#111" }));
   });
   svg.append(inside);
-  frame(svg, x, y, experiment.label, label);
+  frame(svg, x, y, { name: experiment.label, unit: "" }, { name: label, unit: "" });
   box.replaceChildren(svg);
 }
 
