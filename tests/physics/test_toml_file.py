@@ -508,9 +508,7 @@ def test_keV_meant_as_MeV_is_said(tmp_path, bare):
     ):
         make(quenching=cf.Table((0.0, 5e-6, 5e-5), (0.06, 0.08, 0.1)))  # of eV, meant as keV
     make(quenching=cf.Table((0.0, 5e-3, 5e-2), (0.06, 0.08, 0.1)))  # nothing to say
-    with pytest.warns(
-        cf.OutOfReachWarning, match=r"bins: end at 0\.04, but recoils reach x = 45\.06 .* MeV\?"
-    ):
+    with pytest.warns(cf.OutOfReachWarning, match=r"bins: end at 0\.04, but recoils reach x = 45\.06 .* MeV\?"):
         bare((0.004, 0.01, 0.04), light_yield=1.0)
     for smearing in (cf.GaussianSmearing(constant=85.0), cf.GaussianSmearing(constant=0.1, linear=9.0)):
         with pytest.warns(cf.OutOfReachWarning, match=r"smearing: is .* more than the bins, which end at 20, and than"):
