@@ -25,12 +25,12 @@ html_show_sourcelink = False
 html_copy_source = False
 exclude_patterns = ["_build"]
 
-# Notebooks run at every build, each in an empty folder; one cell that fails, or takes a minute, fails the build.
+# Notebooks run at every build, each in an empty folder; one cell that fails, or takes two minutes, fails the build.
 os.environ.pop("MPLBACKEND", None)  # kernels choose it, and show figures
 nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
-nb_execution_timeout = 60
+nb_execution_timeout = 120
 nb_merge_streams = True
 nb_output_stderr = "remove-warn"
 

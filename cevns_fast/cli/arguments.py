@@ -73,6 +73,10 @@ def command_line() -> argparse.ArgumentParser:
         "--target", choices=("all", "nuclei", "electrons"), default="all",
         help="what recoils; electrons where the experiment's file has an electron_response; default %(default)s",
     )  # fmt: skip
+    command.add_argument(
+        "--axis", choices=("observable", "time", "release", "all"), default="observable",
+        help="print bins of this axis, with counts summed over the others, or all bins (default: observable)",
+    )  # fmt: skip
     _output_options(command, default=None, what="also write rate-EXPERIMENT.csv and the figure into DIR", figure=True)
 
     command = _command(commands, "limit", "upper limits on couplings over the mass of the new fermion")
