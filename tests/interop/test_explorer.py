@@ -16,6 +16,7 @@ import pytest
 
 import cevns_fast as cf
 from cevns_fast import cli
+from cevns_fast.cli.models import EXPLORED, kind_of
 from cevns_fast.likelihood.likelihood import function_of
 from cevns_fast.output import explorer
 from cevns_fast.output.explorer.choices import CHOICES, choice_of
@@ -203,6 +204,10 @@ def test_what_holds_the_same_data_is_apart():
     assert groups_of([cf.load(name) for name in names]) == [[0, 2], [1], [3]]
 
 
+def test_the_command_line_knows_what_can_be_opened():
+    assert {kind_of(name) for name in EXPLORED} == set(CHOICES)
+
+
 @pytest.mark.parametrize("kind", CHOICES, ids=lambda kind: kind.__name__)
 def test_each_interaction_can_be_opened(kind):
     choice = choice_of(kind, {"m_S": 10.0} if kind is cf.ScalarMediator else None)
@@ -234,7 +239,7 @@ def test_a_mediator_is_continuous_where_chi_stays():
         (cf.NSI, {"eps": 1.0}, "eps"),
         (cf.ScalarMediator, {"m_S": -1.0}, "m_S"),
         (cf.ScalarMediator, {"m_chi": 1.0, "m_S": 5.0}, "fewer than two"),
-        (cf.StandardModel, {}, "kind = 'StandardModel'"),
+        (cf.ElectronEFT, {}, "kind = 'ElectronEFT'"),
     ],
 )
 def test_what_is_refused(kind, given, message):
