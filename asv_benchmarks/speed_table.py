@@ -41,7 +41,7 @@ class Row:
         beside = f"{self.comparison}: {number(self.compared)} {self.unit}" if self.compared is not None else ""
         ratio = f"{number(self.compared / self.measured)}" if self.compared is not None else ""
         stretch = f"{number(self.stretch)} {self.unit}" if self.stretch is not None else ""
-        verdict = "stretch" if self.measured <= (self.stretch or 0) else "yes" if self.measured <= self.goal else "NO"
+        verdict = "both" if self.measured <= (self.stretch or 0) else "yes" if self.measured <= self.goal else "NO"
         measured = f"{number(self.measured)} {self.unit}"
         return [self.what, f"{number(self.goal)} {self.unit}", stretch, measured, verdict, beside, ratio]
 
@@ -130,7 +130,7 @@ def likelihood_rows(repeat: int) -> Iterator[Row]:
     loops = made(rates.LoopFunctions)
     measured = 1e3 * best_of(loops.thousand_times, repeat)
     mpmath = measured * loops.track_f_g_speedup_over_mpmath()
-    yield Row("F_G, one value a call", "µs", 4, 2, measured, "the slow twin, mpmath", mpmath)
+    yield Row("F_G, one value a call", "µs", 4, 2, measured, "the reference implementation, mpmath", mpmath)
     masses = np.linspace(1.0, 50.0, 1000)
     measured = 1e3 * best_of(lambda: cf.F_G(masses, 20.0, 4180.0), repeat)  # ms for a thousand are µs for one
     yield Row("F_G, one of 1000 values in a call", "µs", 4, 2, measured)
@@ -165,7 +165,7 @@ def cosmology_rows(repeat: int) -> Iterator[Row]:
     relic = made(cosmology.RelicDensity)
     new = 1e3 * relic.seconds_of_new_masses(3 * repeat)
     averages, literal = 1e3 * relic.seconds_of_slow_averages(), 1e3 * relic.seconds_of_the_slow_twin()
-    yield Row("relic density, new m_χ and m_S", "ms", 20, 5, new, "the slow twin, mpmath", averages)
+    yield Row("relic density, new m_χ and m_S", "ms", 20, 5, new, "the reference implementation, mpmath", averages)
     further = 1e-3 * relic.track_further_coupling()
     yield Row("relic density, a further y_χ", "ms", 1, 0.2, further, "the literal system, Radau", literal)
     plane = made(cosmology.Plane, 2)
@@ -203,7 +203,7 @@ def main() -> None:
         cosmology_rows,
     ]
     begin = time.perf_counter()
-    print("| what | reach | stretch | measured | reached | beside it | ratio |", "|-|-|-|-|-|-|-|", sep="\n")
+    print("| what | goal | far goal | measured | reached | beside it | ratio |", "|-|-|-|-|-|-|-|", sep="\n")
     for group in groups:
         for row in group(repeat):
             print("|", " | ".join(row.cells()), "|", flush=True)

@@ -43,6 +43,8 @@ from cevns_fast.experiments.sources import PionDecayAtRest as PionDecayAtRest
 from cevns_fast.experiments.sources import Reactor as Reactor
 from cevns_fast.experiments.sources import TabulatedSource as TabulatedSource
 from cevns_fast.experiments.spectra import TabulatedSpectrum as TabulatedSpectrum
+from cevns_fast.inference.best_fit import BestFit as BestFit
+from cevns_fast.inference.best_fit import best_fit as best_fit
 from cevns_fast.inference.cls import Discovery as Discovery
 from cevns_fast.inference.cls import discovery as discovery
 from cevns_fast.inference.confidence_map import ConfidenceMap as ConfidenceMap
@@ -54,10 +56,8 @@ from cevns_fast.inference.limits import limit_scan as limit_scan
 from cevns_fast.inference.regions import Contours as Contours
 from cevns_fast.inference.scan_result import Scan as Scan
 from cevns_fast.inference.scan_result import open_scan as open_scan
-from cevns_fast.inference.toys import BestFit as BestFit
 from cevns_fast.inference.toys import FeldmanCousins as FeldmanCousins
 from cevns_fast.inference.toys import GoodnessOfFit as GoodnessOfFit
-from cevns_fast.inference.toys import best_fit as best_fit
 from cevns_fast.inference.toys import feldman_cousins as feldman_cousins
 from cevns_fast.inference.toys import goodness_of_fit as goodness_of_fit
 from cevns_fast.interactions.electromagnetic import ChargeRadius as ChargeRadius
@@ -86,6 +86,11 @@ from cevns_fast.interactions.standard_model import StandardModel as StandardMode
 from cevns_fast.interactions.vector_mediator import LoopConvention as LoopConvention
 from cevns_fast.interactions.vector_mediator import VectorMediator as VectorMediator
 from cevns_fast.interop.c_interface import write_c_interface as write_c_interface
+from cevns_fast.interop.cobaya import cobaya_likelihood as cobaya_likelihood
+from cevns_fast.interop.cobaya import cobaya_names as cobaya_names
+from cevns_fast.interop.differentiable import jax_log_likelihood as jax_log_likelihood
+from cevns_fast.interop.differentiable import pytensor_log_likelihood as pytensor_log_likelihood
+from cevns_fast.interop.differentiable import torch_log_likelihood as torch_log_likelihood
 from cevns_fast.interop.fitters import PriorTransform as PriorTransform
 from cevns_fast.interop.fitters import minuit_cost as minuit_cost
 from cevns_fast.interop.fitters import prior_transform as prior_transform
@@ -94,6 +99,8 @@ from cevns_fast.interop.fitters import starting_points as starting_points
 from cevns_fast.interop.fitters import to_inference_data as to_inference_data
 from cevns_fast.interop.histfactory import pyhf_parameters as pyhf_parameters
 from cevns_fast.interop.histfactory import pyhf_workspace as pyhf_workspace
+from cevns_fast.interop.popxf import popxf_measurements as popxf_measurements
+from cevns_fast.interop.popxf import popxf_predictions as popxf_predictions
 from cevns_fast.likelihood.likelihood import Likelihood as Likelihood
 from cevns_fast.likelihood.nuisances import AsymmetricNuisance as AsymmetricNuisance
 from cevns_fast.likelihood.nuisances import BackgroundShape as BackgroundShape
@@ -198,6 +205,8 @@ __all__ = [
     "__version__",
     "available_experiments",
     "best_fit",
+    "cobaya_likelihood",
+    "cobaya_names",
     "constants",
     "contact_scalar",
     "contact_vector",
@@ -214,6 +223,7 @@ __all__ = [
     "get_num_threads",
     "goodness_of_fit",
     "helm_form_factor",
+    "jax_log_likelihood",
     "limit_scan",
     "load",
     "loop_functions",
@@ -224,9 +234,12 @@ __all__ = [
     "nuclide",
     "open_limits",
     "open_scan",
+    "popxf_measurements",
+    "popxf_predictions",
     "prior_transform",
     "pyhf_parameters",
     "pyhf_workspace",
+    "pytensor_log_likelihood",
     "recoil_range",
     "recoil_spectrum",
     "reference",
@@ -241,5 +254,6 @@ __all__ = [
     "templates",
     "threshold_energy",
     "to_inference_data",
+    "torch_log_likelihood",
     "write_c_interface",
 ]

@@ -21,7 +21,7 @@ class Toy:
 
     def setup(self, statistic):
         from cevns_fast._kernels.toys import Plan
-        from cevns_fast.inference.toys import Thrower, key_of
+        from cevns_fast.inference.throwing import Thrower, key_of
 
         fit = cf.Likelihood(
             cf.load(CSI), statistic=statistic, model=cf.SingletEFT(m_chi=10.0), parameters=("C_S", "a_M")

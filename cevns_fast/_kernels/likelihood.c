@@ -149,6 +149,11 @@ size_t cevns_fast_dimension(const cevns_fast_likelihood *l)
     return l->parameters;
 }
 
+size_t cevns_fast_experiments(const cevns_fast_likelihood *l)
+{
+    return l->offered;
+}
+
 size_t cevns_fast_nuisances(const cevns_fast_likelihood *l)
 {
     return l->nuisances;

@@ -54,6 +54,8 @@ typedef struct {
 
 struct cevns_fast_likelihood {
     double *block;
+    size_t length;  /* of the block */
+    size_t offered; /* experiments in the block, of which some may have been left out */
     char *names;
     experiment *experiment;
     size_t parameters, couplings, monomials, nuisances, profiled, experiments, bins, workspace;
@@ -77,7 +79,7 @@ struct cevns_fast_likelihood {
     const double *offset;        /* [nuisances] c where a = 0 */
     const double *mix;           /* [nuisances][nuisances] a = mix (c - offset) */
     double *prior;               /* [nuisances][nuisances] mix^T strength mix */
-    double *strength;            /* [nuisances] of the penalty: 1, or 0 for a nuisance that is free */
+    double *strength;            /* [nuisances] of the penalty: 1/width^2, or 0 for a nuisance that is free */
 };
 
 /* Everything known at one theta; arrays of all bins run over the experiments. */

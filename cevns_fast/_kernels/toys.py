@@ -1,4 +1,4 @@
-"""Toys: the C kernels of ``toys.c`` and ``random.c``. No validation."""
+"""Toys: the C kernels of ``toys*.c`` and ``random.c``. No validation."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

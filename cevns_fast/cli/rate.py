@@ -7,7 +7,7 @@ import numpy as np
 
 import cevns_fast as cf
 from cevns_fast._validate import Floats
-from cevns_fast.cli import outputs
+from cevns_fast.cli import outputs, sources
 from cevns_fast.cli.axes import Along, along
 from cevns_fast.cli.models import all_zero, fixed_fields, interaction
 from cevns_fast.inference.mass_scan import heaviest_mass
@@ -24,23 +24,26 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace) -> None:
     """Print, and write if a folder is named, the Standard Model's counts, the new ones and their sum."""
-    experiment = cf.load(args.experiment)
+    (experiment,) = sources.loaded(args)
     paths = outputs.paths(args, f"rate-{experiment.name}") if args.output else None
     observable = experiment.detector.response.observable
     every, printed = along(experiment, "all"), along(experiment, args.axis)
     about = {"bins": observable, "counts": "per bin, without backgrounds"}
     given = fixed_fields(args.model, args.parameters, outputs.options(args))
     new = interaction(args.model, given) if args.parameters else None
-    counts = {"Standard Model": cf.event_rate(experiment, cf.StandardModel())}
+    counts = {"Standard Model": cf.event_rate(experiment, cf.StandardModel(), target=args.target)}
     if new is not None:
-        if isinstance(new, NeutralCurrent):  # what it adds is also its interference
-            counts["total"] = cf.event_rate(experiment, new)
+        if isinstance(new, NeutralCurrent | cf.StandardModel):  # what it adds is also its interference
+            counts["total"] = cf.event_rate(experiment, new, target=args.target)
             counts["new physics"] = counts["total"] - counts["Standard Model"]
             counts["total"] = counts.pop("total")
         else:
-            counts["new physics"] = cf.event_rate(experiment, new, standard_model=False)
+            counts["new physics"] = cf.event_rate(experiment, new, standard_model=False, target=args.target)
             counts["total"] = counts["Standard Model"] + counts["new physics"]
         about["interaction"] = repr(new)
+    if args.target != "all":
+        about["target"] = args.target
+    about |= sources.about(args)
     backgrounds = background_counts(experiment)
     below = np.sum([*backgrounds.values()], axis=0) if backgrounds else np.zeros(experiment.n_bins)
     signal, points = counts["Standard Model" if new is None else "total"], None
@@ -111,7 +114,8 @@ def _why(experiment: cf.Experiment, new: "Interaction") -> str:
     """Why an interaction makes no counts."""
     heaviest, m_chi = heaviest_mass([experiment]), getattr(new, "m_chi", 0.0)
     if all_zero(new):
-        return f"all couplings of {type(new).__name__} are zero, give one: {new.default_couplings[-1]}=1e-3"
+        some = new.default_couplings or tuple(new.open_couplings)
+        return f"all couplings of {type(new).__name__} are zero, give one: {some[-1]}=1e-3"
     if m_chi >= heaviest:
         return f"m_chi = {m_chi:g}: χ is too heavy for this source, which makes up to {heaviest:.4g} MeV"
     return "nothing of it reaches the bins"

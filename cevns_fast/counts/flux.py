@@ -113,6 +113,11 @@ def beams_of(source: Source) -> tuple[tuple[Beam, Source], ...]:
     )
 
 
+def has_coherent_flavours(source: Source) -> bool:
+    """Whether some of a source's neutrinos are in a state of several flavours."""
+    return any(np.count_nonzero(beam.state) > 1 for beam, _ in beams_of(source))
+
+
 @remember(maxsize=128)
 def parts_of(experiment: Experiment, electrons: bool) -> tuple[Experiment, ...]:
     """An experiment for each response to what recoils, with the neutrinos that it is for; one, if they are alike."""

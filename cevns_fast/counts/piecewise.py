@@ -46,7 +46,15 @@ def _to_monomial(degree: int) -> Floats:
 
 
 class AccuracyWarning(UserWarning):
-    """A function is too rough to be represented to full accuracy."""
+    """A function is too rough to be represented to full accuracy.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import cevns_fast as cf
+    >>> warnings.simplefilter("error", cf.AccuracyWarning)  # rather no number than a rough one
+    >>> warnings.simplefilter("default", cf.AccuracyWarning)
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +88,7 @@ def fit(
     breakpoints: Sequence[float],
     *,
     floor: float | Floats = 0.0,
+    tolerance: float = TOLERANCE,
     name: str = "",
     degree: int = DEGREE,
     quiet: bool = False,
@@ -94,6 +103,8 @@ def fit(
         Increasing; the function is smooth between them.
     floor : float or float64[outputs]
         Errors below this fraction of an output's largest value are accepted wherever it is small.
+    tolerance : float
+        How well the function is known, relative to its largest value on an interval.
     name : str
         What to call the function if it turns out to be rough or not finite.
     degree : int
@@ -104,7 +115,7 @@ def fit(
     Returns
     -------
     Piecewise
-        With an error of about 5e-14 of the largest value on each interval.
+        With an error of about the tolerance, 5e-14, of the largest value on each interval.
 
     Raises
     ------
@@ -130,7 +141,7 @@ def fit(
         far, at_zero = np.maximum(np.abs(low), np.abs(high)), (low <= 0) & (high >= 0)
         # Neighbouring numbers differ by ε x: a function that rises on a short interval is no smoother than that.
         grain = ROUNDING * far / half * (values.max(axis=2) - values.min(axis=2))
-        converged = np.all(tail <= np.maximum(np.maximum(TOLERANCE * largest, grain), smallest[:, None]), axis=0)
+        converged = np.all(tail <= np.maximum(np.maximum(tolerance * largest, grain), smallest[:, None]), axis=0)
         narrow = (half < 1e-9 * far) | at_zero & (half < 1e-12 * (ends[-1] - ends[0]))
         done = converged | narrow
         if sum(map(len, starts)) + len(low) + np.count_nonzero(~done) > MAX_PIECES + len(ends):

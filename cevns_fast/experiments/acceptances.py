@@ -5,10 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
+
+
+def _logistic(x: Floats) -> Floats:
+    """1/(1 + e^−x)."""
+    with np.errstate(over="ignore"):  # then it is 0
+        return np.asarray(1 / (1 + np.exp(-x)))
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,13 @@ class LogisticAcceptance:
         k₁, k₂ and x₀.
     threshold : float
         Where the step function opens.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> acceptance = cf.LogisticAcceptance(0.6655, 0.4942, 10.8507, threshold=5.0)
+    >>> acceptance([4.0, 10.8507, 30.0]).round(3).tolist()
+    [0.0, 0.333, 0.665]
     """
 
     plateau: float
@@ -41,7 +53,7 @@ class LogisticAcceptance:
 
     def __call__(self, x: ArrayLike) -> Floats:
         x = validate.real("x", x)
-        value = self.plateau * special.expit(self.steepness * (x - self.midpoint))
+        value = self.plateau * _logistic(self.steepness * (x - self.midpoint))
         return np.asarray(np.where(x >= self.threshold, value, 0.0))
 
 
@@ -86,5 +98,5 @@ class OffsetLogisticAcceptance:
         return (self.midpoint - math.log(-self.amplitude / self.offset - 1) / self.steepness,)
 
     def __call__(self, x: ArrayLike) -> Floats:
-        logistic = self.amplitude * special.expit(self.steepness * (validate.real("x", x) - self.midpoint))
+        logistic = self.amplitude * _logistic(self.steepness * (validate.real("x", x) - self.midpoint))
         return np.asarray(np.maximum(logistic + self.offset, 0.0))

@@ -10,8 +10,8 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from cevns_fast import _validate as validate
 from cevns_fast._support.remember import remember
@@ -94,6 +94,8 @@ class ProtonPulse:
     [0.999, 0.001]
     >>> pulse.fractions("nu_e", (0.0, 1.0, 6.0)).round(3).tolist()
     [0.203, 0.715]
+    >>> pulse.density("nu_e", [0.5, 2.0]).round(3).tolist()  # per µs
+    [0.22, 0.23]
     """
 
     mean: float
@@ -125,8 +127,8 @@ class ProtonPulse:
         x = (t - self.mean) / self.width
         z = (self.width / lifetime - x) / np.sqrt(2)
         # Either form overflows where the other does not.
-        near = np.exp(-0.5 * x * x) * special.erfcx(np.maximum(z, 0.0))
-        far = np.exp(np.minimum(z, 0.0) ** 2 - 0.5 * x * x) * special.erfc(np.minimum(z, 0.0))
+        near = np.exp(-0.5 * x * x) * scipy.special.erfcx(np.maximum(z, 0.0))
+        far = np.exp(np.minimum(z, 0.0) ** 2 - 0.5 * x * x) * scipy.special.erfc(np.minimum(z, 0.0))
         return np.asarray(np.where(z > 0, near, far) / (2 * lifetime))
 
     def fractions(self, species: str, edges: Sequence[float]) -> Floats:
@@ -181,6 +183,10 @@ class TimeAxis:
     >>> time = cf.TimeAxis((0.0, 1.0, 6.0), {"nu_mu": (1.0, 0.0), "nu_e": (0.2, 0.7), "anti_nu_mu": (0.2, 0.7)})
     >>> time.n_bins, time.of("nu_e").tolist()
     (2, [0.2, 0.7])
+    >>> pulsed = cf.TimeAxis((0.0, 1.0, 6.0), pulse=cf.ProtonPulse(mean=0.47, width=0.15))
+    >>> late = pulsed.shifted(0.1)
+    >>> bool(late.of("nu_e")[0] < pulsed.of("nu_e")[0])
+    True
     """
 
     edges: tuple[float, ...]

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 from cevns_fast import _validate as validate
 from cevns_fast._support.remember import remember
@@ -25,6 +24,7 @@ from cevns_fast.experiments.smearing import (
     PoissonSmearing,
     density,
     is_narrow_gamma,
+    poisson,
     probability,
 )
 from cevns_fast.experiments.snapshots import Snapshot, snapshot
@@ -150,65 +150,74 @@ class Detector:
         return np.where(T >= self.response.recoil_threshold, result, 0.0)
 
     @np.errstate(under="ignore")  # what is negligible is zero
-    def response_to_mean(self, mean: ArrayLike) -> Floats:
-        """Probability of being counted in each bin by the mean observable x̄ ≥ 0, float64[n_bins, len(mean)]."""
+    def response_to_mean(self, mean: ArrayLike, first: int = 0, last: int | None = None) -> Floats:
+        """Probability of being counted in each bin by the mean observable x̄ ≥ 0, float64[n_bins, len(mean)].
+
+        Or in some bins, from the first to the one before the last.
+        """
         mean = validate.vector("mean", mean, minimum=0.0)
         assert isinstance(self.response, Response)
         smearing = self.response.smearing
+        edges = np.array(self.bins[first : None if last is None else last + 1])
         if smearing is None:
-            return self._sharp(mean)
+            return self._sharp(mean, edges)
         if isinstance(smearing, PoissonSmearing):
-            return self._poisson(mean)
+            return self._poisson(mean, edges)
         if callable(self.response.acceptance) or is_narrow_gamma(smearing, self.bins[-1]):
-            return self._smeared(mean, smearing)
-        between = probability(smearing, np.array(self.bins)[:, None], mean)
-        return np.asarray(self.response.acceptance * between)
+            return self._smeared(mean, smearing, edges)
+        return np.asarray(self.response.acceptance * probability(smearing, edges[:, None], mean))
 
-    def _sharp(self, mean: Floats) -> Floats:
+    def _sharp(self, mean: Floats, edges: Floats) -> Floats:
         """Response without smearing."""
-        edges = np.array(self.bins)
         inside = (mean >= edges[:-1, None]) & (mean < edges[1:, None])
         return np.where(inside, self.response.accept(mean), 0.0)
 
-    def _poisson(self, mean: Floats) -> Floats:
+    def _poisson(self, mean: Floats, edges: Floats) -> Floats:
         """Sum over the whole numbers in each bin."""
-        low, high = int(self.bins[0]), int(self.bins[-1])
+        low, high = int(edges[0]), int(edges[-1])
         counts = np.arange(low, high, dtype=np.float64)
-        log_p = special.xlogy(counts[:, None], mean) - mean - special.gammaln(counts + 1)[:, None]
-        weighted = np.exp(log_p) * self.response.accept(counts)[:, None]
-        starts = [int(edge) - low for edge in self.bins[:-1]]
+        weighted = poisson(counts[:, None], mean) * self.response.accept(counts)[:, None]
+        starts = edges[:-1].astype(np.int64) - low
         return np.asarray(np.add.reduceat(weighted, starts, axis=0))
 
-    def _smeared(self, mean: Floats, smearing: GaussianSmearing | GammaSmearing) -> Floats:
+    def _smeared(self, mean: Floats, smearing: GaussianSmearing | GammaSmearing, edges: Floats) -> Floats:
         """∫ density × acceptance between neighbouring edges and breakpoints, where the density is more than nothing."""
         mean = np.maximum(mean, np.finfo(float).tiny)
         width = smearing.width(mean)
         octave = np.floor(np.log2(width))
-        result = np.zeros((self.n_bins, mean.size))
+        result = np.zeros((edges.size - 1, mean.size))
         for each in np.unique(octave):  # what is a short interval depends on the width
             some = np.flatnonzero(octave == each)
-            result[:, some] = self._of_width(mean[some], width[some], smearing)
+            result[:, some] = self._of_width(mean[some], width[some], smearing, edges)
         return result
 
-    def _of_width(self, mean: Floats, width: Floats, smearing: GaussianSmearing | GammaSmearing) -> Floats:
+    def _of_width(
+        self, mean: Floats, width: Floats, smearing: GaussianSmearing | GammaSmearing, edges: Floats
+    ) -> Floats:
         """The smeared response for means whose widths are nearly equal."""
         accept, narrowest = self.response.accept, width.min()
-        cuts = np.array(sorted({*self.bins, *breakpoints_of(self.response.acceptance)}))
-        cuts = cuts[(self.bins[0] <= cuts) & (cuts <= self.bins[-1])]
+        cuts = np.union1d(edges, breakpoints_of(self.response.acceptance))
+        cuts = cuts[(edges[0] <= cuts) & (cuts <= edges[-1])]
         low, high = cuts[:-1], cuts[1:]
-        bins = np.searchsorted(self.bins, low, side="right") - 1
+        bins = np.searchsorted(edges, low, side="right") - 1
         seen = ((mean + _REACH * width).max() > low) & ((mean - _REACH * width).min() < high)
-        smooth = seen & ((low > 0) | isinstance(smearing, GaussianSmearing))  # x^(shape − 1) is not, at 0
+        gaussian = isinstance(smearing, GaussianSmearing)
+        smooth = seen & ((low > 0) | gaussian)  # x^(shape − 1) is not, at 0
         few = smooth & (high - low <= 0.5 * narrowest) & isinstance(self.response.acceptance, Table)
         more = smooth & (high - low <= 4 * narrowest) & ~few
-        result = np.zeros((self.n_bins, mean.size))
-        for short, n in ((few, 8), (more, 32)):  # the nodes are the same for every mean
-            nodes, weights = _gauss(n)
-            half = 0.5 * (high - low)[short, None]
-            x = (0.5 * (low + high)[short, None] + half * nodes).ravel()[:, None]
-            weight = accept(x) * (half * weights).ravel()[:, None]
+        tiny = more & (high - low <= 0.05 * narrowest) & ((high - low <= 0.25 * low) | gaussian)
+        result = np.zeros((edges.size - 1, mean.size))
+        for short, n, of in ((few, 8, 8), (tiny, 8, 32), (more & ~tiny, 32, 32)):  # the same nodes for every mean
+            if not short.any():
+                continue
+            half, middle = 0.5 * (high - low)[short, None], 0.5 * (low + high)[short, None]
+            nodes, weights = _gauss(of)
+            weight = accept((middle + half * nodes).ravel()).reshape(-1, of) * (half * weights)
+            if n < of:  # the density is its interpolation, whatever the acceptance is
+                weight = weight @ _interpolation(n, of)
+            x, weight = (middle + half * _gauss(n)[0]).ravel()[:, None], weight.reshape(-1, 1)
             starts = np.flatnonzero(np.diff(bins[short], prepend=-1)) * n
-            for first in range(0, mean.size if x.size else 0, _BLOCK):
+            for first in range(0, mean.size, _BLOCK):
                 block = slice(first, first + _BLOCK)
                 weighted = density(smearing, x, x - mean[block], mean[block], width[block])
                 result[bins[short][starts // n], block] += np.add.reduceat(weighted * weight, starts, axis=0)
@@ -232,8 +241,8 @@ class Detector:
             offset, dx = z * width[:, None], np.diff(panels, axis=0)[..., None] * weights * width[:, None]
             x = np.clip(mean[:, None] + offset, low, high)
         else:  # x^(shape − 1) is not smooth at 0, in v with x ∝ v⁸ it is
-            panels = np.clip(mean + width * grid, low, high)
-            panels = np.where(panels < np.minimum(0.3 * mean, high), 0.0, panels)  # no edge near 0
+            near_zero = np.array([0.0, 0.05, 0.15, 0.3])[:, None] * mean
+            panels = np.clip(np.concatenate([near_zero, np.maximum(mean + width * grid, near_zero[-1])]), low, high)
             at_zero = (panels[:-1] == 0)[..., None]
             x = panels[:-1, :, None] + np.diff(panels, axis=0)[..., None] * nodes
             x = np.where(at_zero, panels[1:, :, None] * nodes**8, x)
@@ -353,6 +362,14 @@ _BLOCK = 128
 def _gauss(n: int) -> tuple[Floats, Floats]:
     """Gauss–Legendre nodes and weights on [−1, 1]."""
     return np.polynomial.legendre.leggauss(n)
+
+
+@remember(maxsize=8)
+def _interpolation(n: int, of: int) -> Floats:
+    """Values at `of` nodes of the polynomials that are 1 at one of n nodes and 0 at the others, float64[of, n]."""
+    nodes, others = _gauss(n)[0], _gauss(of)[0]
+    legvander = np.polynomial.legendre.legvander
+    return np.asarray(legvander(others, n - 1) @ np.linalg.inv(legvander(nodes, n - 1)))
 
 
 @remember(maxsize=128)

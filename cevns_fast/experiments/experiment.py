@@ -92,6 +92,30 @@ class Experiment:
     -----
     OutOfReachWarning
         If the source's recoils cannot reach any bin, a threshold, or the points of a quenching table.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> future = cf.Experiment(
+    ...     name="Ge 50 kg",
+    ...     source=cf.PionDecayAtRest(distance=20.0),
+    ...     detector=cf.Detector(cf.Target.of("Ge", {"Ge": 1}), mass=50.0, bins=(2.0, 5.0, 10.0, 20.0)),
+    ...     exposure=1e23,
+    ...     observed=None,
+    ...     steady_state=[10.0, 10.0, 10.0],
+    ...     signal_uncertainty=0.1,
+    ... )
+    >>> cf.event_rate(future, cf.StandardModel()).round(1).tolist()
+    [198.0, 253.5, 297.8]
+    >>> future.shape, future.n_bins, future.kept
+    ((3,), 3, (0, 1, 2))
+    >>> [edges.tolist() for edges in future.bin_edges]
+    [[2.0, 5.0, 10.0], [5.0, 10.0, 20.0]]
+    >>> float(round(1e3 * future.largest_recoil, 1))  # keV
+    85.6
+    >>> future.steady_state_counts(cf.event_rate(future, cf.StandardModel())).tolist()
+    [10.0, 10.0, 10.0]
+    >>> future.check_unchanged()
     """
 
     name: str
@@ -409,6 +433,15 @@ class Experiment:
         ------
         ValueError
             If the experiment does not state one.
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> csi = cf.load("coherent-csi-2021").activate("CsI efficiency")
+        >>> "CsI efficiency" in cf.Likelihood(csi).nuisance_names
+        True
+        >>> "CsI efficiency" in cf.Likelihood(csi.deactivate("CsI efficiency")).nuisance_names
+        False
         """
         return self._switched(names, False)
 
@@ -487,7 +520,7 @@ class Experiment:
         validate.unknown_fields("experiment", changes, [*own, *(n for listed in names.values() for n in listed)])
         outside = {name: value for name, value in changes.items() if name in own}
         for part, listed in names.items():
-            inside = {name: value for name, value in changes.items() if name in listed}
+            inside = {name: value for name, value in changes.items() if name in listed and name not in own}
             if inside:
                 outside[part] = replace(outside.get(part, parts[part]), **inside)
         return replace(self, **outside)

@@ -21,6 +21,13 @@ class Table:
     ----------
     x, y : tuple of float
         Increasing abscissae and the values there.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> quenching = cf.Table((0.0, 0.005, 0.05), (0.06, 0.08, 0.10))  # of the recoil energy in MeV
+    >>> quenching([0.0025, 0.1]).round(3).tolist()
+    [0.07, 0.1]
     """
 
     x: tuple[float, ...]

@@ -45,6 +45,19 @@ class Response:
     Callables are compiled once. What they read, globals and attributes included, must not change while an experiment
     with them is in use: if it does, the experiment is refused, and a new one has to be made. They are tested up to the
     largest recoil that the experiment's source can make.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> response = cf.Response(
+    ...     light_yield=13.35,
+    ...     quenching=cf.Table((0.0, 0.005, 0.05), (0.06, 0.08, 0.10)),
+    ...     acceptance=cf.LogisticAcceptance(0.67, 0.5, 10.9, threshold=5.0),
+    ...     smearing=cf.PoissonSmearing(),
+    ...     observable="photoelectrons",
+    ... )
+    >>> response.mean([0.010]).round(2).tolist()  # photoelectrons at 10 keV
+    [10.98]
     """
 
     light_yield: float = 1.0

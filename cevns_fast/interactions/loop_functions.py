@@ -20,7 +20,15 @@ _MANY = 1000
 
 
 class LoopFunctions(NamedTuple):
-    """The six combinations of Passarino-Veltman functions of CLLS (A1)-(A6), at zero external momenta."""
+    """The six combinations of Passarino-Veltman functions of CLLS (A1)-(A6), at zero external momenta.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> values = cf.loop_functions(10.0, 10.0)
+    >>> values._fields
+    ('D0b', 'D1b', 'D00a_D00b', 'D11a_D11b', 'D001a_D001b', 'D00b')
+    """
 
     D0b: float | Floats  #: D0b, (A1) [MeV⁻⁴]
     D1b: float | Floats  #: D1b, (A5) [MeV⁻⁴]

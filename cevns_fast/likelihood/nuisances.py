@@ -293,6 +293,19 @@ class CovarianceMatrix:
         ------
         ValueError
             If the file does not hold a matrix of numbers.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> import cevns_fast as cf
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "covariance.npy")
+        ...     np.save(path, [[4.0, 1.0], [1.0, 9.0]])  # counts squared
+        ...     matrix = cf.CovarianceMatrix.from_file("release", path)
+        >>> matrix.name
+        'release'
         """
         where = validate.path("path", path)
         if where.suffix == ".npy":

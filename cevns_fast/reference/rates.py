@@ -265,6 +265,14 @@ def event_rate(experiment: Any, interaction: Any, *, standard_model: Any = True,
     ------
     ArithmeticError
         If the rate diverges (a dipole with m_χ = 0 in a bin that reaches down to T = 0).
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017").mask(range(1, 12))  # one bin: this takes its time
+    >>> slow, fast = cf.reference.event_rate(csi, cf.StandardModel()), cf.event_rate(csi, cf.StandardModel())
+    >>> bool(abs(slow / fast - 1).max() < 1e-10)
+    True
     """
     contributions = _contributions(experiment, interaction, standard_model, target)
     return _kept(experiment, [math.fsum(terms) for terms in contributions])
@@ -280,6 +288,14 @@ def event_rate_terms(experiment: Any, interaction: Any, *, standard_model: Any =
     -------
     ndarray
         float64[n_bins].
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017").mask(range(1, 12))
+    >>> terms = cf.reference.event_rate_terms(csi, cf.StandardModel())
+    >>> bool((terms >= (1 - 1e-10) * cf.event_rate(csi, cf.StandardModel())).all())
+    True
     """
     contributions = _contributions(experiment, interaction, standard_model, target)
     return _kept(experiment, [math.fsum(map(abs, terms)) for terms in contributions])
@@ -307,6 +323,14 @@ def recoil_spectrum(experiment: Any, interaction: Any, T: ArrayLike, *, standard
     -------
     float or ndarray
         Counts/MeV.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> slow = cf.reference.recoil_spectrum(csi, cf.StandardModel(), 0.010)
+    >>> abs(slow / cf.recoil_spectrum(csi, cf.StandardModel(), 0.010) - 1) < 1e-10
+    True
     """
     species = fluxes(experiment.source, experiment.exposure)
     parts = [

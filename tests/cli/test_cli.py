@@ -1,6 +1,7 @@
 """Each command as a user runs it: what it prints, what it writes, and how it refuses."""
 
 import csv
+import json
 import shutil
 import struct
 import subprocess
@@ -394,3 +395,17 @@ def test_reproduce(run, tmp_path, monkeypatch, paper):
 def test_every_paper_can_be_reproduced():
     assert list(papers.PAPERS) == list(FIGURES)
     assert all(papers.paper(name).citation for name in papers.PAPERS)
+
+
+def test_popxf(run, tmp_path, csi):
+    status, out, _ = run("popxf", "m_chi=20", "-c", "C_V", "a_M", "--complex", "C_V", "-o", "fit")
+    predictions, measurements = (
+        json.loads(next((tmp_path / "fit").glob(f"{kind}-*")).read_text("utf-8")) for kind in ("popxf", "measurements")
+    )
+    assert status == 0 and "parameters: C_V, a_M" in out and "12 bins" in out
+    assert predictions["metadata"]["basis"]["custom"]["parameters"] == {"C_V": "C", "a_M": "R"}
+    constant = predictions["data"]["observable_central"]["('', '', 'RR')"]
+    assert constant == pytest.approx(cf.event_rate(csi, cf.StandardModel()), rel=1e-12)
+    assert measurements[csi.name][0]["observables"] == predictions["metadata"]["observable_names"]
+    status, _, error = run("popxf", "m_chi=20", "-c", "C_V", "a_M", "-o", "fit")
+    assert status == 2 and "--force overwrites" in error

@@ -266,6 +266,7 @@ def test_what_another_process_is_writing_stays(csi, tmp_path):
     assert theirs.exists()
 
 
+@pytest.mark.slow
 def test_several_processes_with_one_checkpoint(csi, expected, tmp_path):
     """All of them finish, with the same bits; of 36 calls 17 died when each tidied up after the others."""
     command = [sys.executable, "-P", "-c", CHILD]

@@ -10,7 +10,7 @@ import cevns_fast as cf
 from cevns_fast._kernels import toys as kernel
 from cevns_fast._kernels.likelihood import Evaluator, pack
 from cevns_fast.inference import minima
-from cevns_fast.inference.toys import Thrower, key_of
+from cevns_fast.inference.throwing import Thrower, key_of
 from cevns_fast.likelihood.likelihood import function_of
 
 # --- random numbers ---------------------------------------------------------------------------------------
