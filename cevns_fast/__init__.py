@@ -110,6 +110,8 @@ _HOMES = {
     ),
     "interop.histfactory": ("pyhf_parameters", "pyhf_workspace"),
     "interop.c_interface": ("write_c_interface",),
+    "interop.cobaya": ("cobaya_likelihood", "cobaya_names"),
+    "interop.differentiable": ("jax_log_likelihood", "pytensor_log_likelihood", "torch_log_likelihood"),
     "interop.popxf": ("popxf_measurements", "popxf_predictions"),
     "parallel.threads": ("get_num_threads", "set_num_threads"),
     "inference.regions": ("Contours",),

@@ -86,6 +86,11 @@ from cevns_fast.interactions.standard_model import StandardModel as StandardMode
 from cevns_fast.interactions.vector_mediator import LoopConvention as LoopConvention
 from cevns_fast.interactions.vector_mediator import VectorMediator as VectorMediator
 from cevns_fast.interop.c_interface import write_c_interface as write_c_interface
+from cevns_fast.interop.cobaya import cobaya_likelihood as cobaya_likelihood
+from cevns_fast.interop.cobaya import cobaya_names as cobaya_names
+from cevns_fast.interop.differentiable import jax_log_likelihood as jax_log_likelihood
+from cevns_fast.interop.differentiable import pytensor_log_likelihood as pytensor_log_likelihood
+from cevns_fast.interop.differentiable import torch_log_likelihood as torch_log_likelihood
 from cevns_fast.interop.fitters import PriorTransform as PriorTransform
 from cevns_fast.interop.fitters import minuit_cost as minuit_cost
 from cevns_fast.interop.fitters import prior_transform as prior_transform
@@ -200,6 +205,8 @@ __all__ = [
     "__version__",
     "available_experiments",
     "best_fit",
+    "cobaya_likelihood",
+    "cobaya_names",
     "constants",
     "contact_scalar",
     "contact_vector",
@@ -216,6 +223,7 @@ __all__ = [
     "get_num_threads",
     "goodness_of_fit",
     "helm_form_factor",
+    "jax_log_likelihood",
     "limit_scan",
     "load",
     "loop_functions",
@@ -231,6 +239,7 @@ __all__ = [
     "prior_transform",
     "pyhf_parameters",
     "pyhf_workspace",
+    "pytensor_log_likelihood",
     "recoil_range",
     "recoil_spectrum",
     "reference",
@@ -245,5 +254,6 @@ __all__ = [
     "templates",
     "threshold_energy",
     "to_inference_data",
+    "torch_log_likelihood",
     "write_c_interface",
 ]

@@ -6,9 +6,11 @@ pages and with few colours. Names of pictures after the command redraw these alo
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import matplotlib
@@ -45,6 +47,28 @@ def run(*arguments: str) -> None:
         sys.exit(f"cevns-fast {' '.join(arguments)} failed")
 
 
+def explorer() -> None:
+    """The explorer as a browser shows it; needs Chromium with its driver."""
+    from selenium import webdriver
+
+    if main(["explore", "-o", "explorer.html"]):
+        sys.exit("cevns-fast explore failed")
+    options = webdriver.ChromeOptions()
+    for each in ("--headless=new", "--no-sandbox", "--hide-scrollbars", "--window-size=1320,1180"):
+        options.add_argument(each)
+    options.binary_location = shutil.which("chromium") or ""
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    try:
+        browser.get(Path("explorer.html").absolute().as_uri())
+        browser.execute_async_script("cevns.ready.then(arguments[0])")
+        browser.find_element("id", "experiment-conusplus-2025").click()
+        time.sleep(2)
+        browser.save_screenshot("explorer.png")
+    finally:
+        browser.quit()
+    small(Path("explorer.png"), STATIC / "explorer.png")
+
+
 def draw(wanted: set[str]) -> None:
     """Make these pictures, or all, in the current folder; keep them small."""
     matplotlib.use("Agg")
@@ -63,6 +87,8 @@ def draw(wanted: set[str]) -> None:
         if not wanted or name in wanted:
             run(command)
             small(Path(f"{file}.png"), STATIC / f"{name}.png")
+    if not wanted or "explorer" in wanted:
+        explorer()
     for name, variable in OF_PAGES.items():
         if not wanted or name in wanted:
             namespace: dict = {}

@@ -106,6 +106,7 @@ typedef struct {
     double *lift;             /* [experiments][1 + nuisances] the signal's factor, derivatives of its logarithm */
     double *rest;             /* for derivatives */
     double x;
+    int warm;                 /* whether `solved` holds a neighbour's minimum, to begin with */
 } point;
 
 /* likelihood.c: how many numbers an evaluation works with, which may be too many to be an index, and the place of each

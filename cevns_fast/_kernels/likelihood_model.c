@@ -2,6 +2,8 @@
  * expectation that they make, minimised over the nuisances that are profiled. */
 #include "likelihood.h"
 
+#include <stdint.h>
+
 enum { NEWTON_STEPS = 100, CURVED_STEPS = 1000, MOST_HELD = 20 };
 /* A decrement of Newton's method below which a full step is known to lead closer: Poisson losses are self-concordant. */
 static const double NEAR = 0.06;
@@ -132,6 +134,50 @@ static double poisson_half(double n, double m)
     return n * (r - log1p(r));
 }
 
+/* Four sums at a time, as in `dot`. */
+static double sum(size_t n, const double *restrict a)
+{
+    double found[4] = {0, 0, 0, 0};
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (size_t j = 0; j < 4; j++)
+            found[j] += a[i + j];
+    for (; i < n; i++)
+        found[0] += a[i];
+    return (found[0] + found[1]) + (found[2] + found[3]);
+}
+
+/* The same for many counts in a loop that vectors serve: with m/n = 2^e (1 + f) and s = f/(2 + f), the logarithm is
+ * e ln 2 + f - f^2/2 + s (f^2/2 + R(s^2)), with the polynomial R of the Sun math library (fdlibm, e_log.c). */
+static void poisson_halves(size_t bins, const double *restrict data, double least, const double *restrict mu,
+                           double *restrict out)
+{
+    const uint64_t one = 0x3ff0000000000000, half_root = 0x3fe6a09e667f3bcd, magic = 0x4330000000000000;
+    for (size_t b = 0; b < bins; b++) {
+        double n = data[b] > least ? data[b] : least, counted = n > 0 ? n : 1, r = (mu[b] - counted) / counted;
+        double q = 1 + r, e, f, s, z, R, square, rest;
+        uint64_t bits, shifted, mantissa;
+        memcpy(&bits, &q, sizeof bits);
+        shifted = (bits + (one - half_root)) >> 52; /* e + 1023 */
+        mantissa = bits - (shifted << 52) + one;
+        bits = shifted | magic; /* 2^52 + e + 1023 as a number */
+        memcpy(&e, &bits, sizeof e);
+        memcpy(&f, &mantissa, sizeof f);
+        e -= 0x1p52 + 1023;
+        f -= 1;
+        f = shifted == 1023 ? r : f;
+        square = 0.5 * f * f, s = f / (2 + f), z = s * s;
+        R = z * (6.666666666666735130e-01 +
+                 z * (3.999999999940941908e-01 +
+                      z * (2.857142874366239149e-01 +
+                           z * (2.222219843214978396e-01 +
+                                z * (1.818357216161805012e-01 +
+                                     z * (1.531383769920937332e-01 + z * 1.479819860511658591e-01))))));
+        rest = n * ((r - f) - e * 6.93147180559945286227e-01 + (square - s * (square + R)));
+        out[b] = n > 0 ? rest : mu[b];
+    }
+}
+
 /* Loss of on counts n and off counts at expectation mu, minimised over the background b >= 0 that both see. */
 static double on_off(double n, double off, double ratio, double mu, double *slope, double *weight)
 {
@@ -158,9 +204,9 @@ static int slopes_of_known(size_t bins, const double *restrict data, double leas
 {
     int impossible = 0;
     for (size_t b = 0; b < bins; b++) {
-        double n = data[b] > least ? data[b] : least, ratio = n > 0 ? n / mu[b] : 0;
-        slope[b] = 2 * (1 - ratio);
-        weight[b] = n > 0 ? ratio / mu[b] : 0;
+        double n = data[b] > least ? data[b] : least, ratio = n / mu[b], bent = ratio / mu[b];
+        slope[b] = n > 0 ? 2 * (1 - ratio) : 2;
+        weight[b] = n > 0 ? bent : 0;
         impossible |= !(mu[b] > 0) & !((mu[b] == 0) & (n <= 0));
     }
     return !impossible;
@@ -178,8 +224,8 @@ static double losses(const cevns_fast_likelihood *l, double least, const point *
         if (e->statistic == POISSON && isinf(e->off_on_ratio)) {
             if (!slopes_of_known(e->bins, data, least, mu, slope, weight))
                 return INFINITY;
-            for (size_t b = 0; b < e->bins; b++)
-                total += 2 * poisson_half(data[b] > least ? data[b] : least, mu[b]);
+            poisson_halves(e->bins, data, least, mu, at->rest);
+            total += 2 * sum(e->bins, at->rest);
         } else if (e->statistic == POISSON)
             for (size_t b = 0; b < e->bins; b++)
                 total += on_off(fmax(data[b], least), fmax(e->weight[b], least), e->off_on_ratio, mu[b], slope + b,
@@ -226,19 +272,30 @@ static int weigh(const cevns_fast_likelihood *l, const point *at)
         double *restrict weight = at->weight + e->first_bin;
         if (e->statistic == FIXED_VARIANCE)
             memcpy(weight, e->weight, e->bins * sizeof(double));
-        else if (e->statistic == PREDICTED_VARIANCE)
-            for (size_t b = 0; b < e->bins; b++) {
-                double shape = at->signal[e->first_bin + b] + e->background[b];
-                double variance = at->signal[e->first_bin + b] + e->weight[b] + e->shape_variance * shape * shape;
-                if (!(variance > 0))
-                    return 0;
-                weight[b] = 1 / variance;
-            }
-        else
-            for (size_t b = 0; b < e->bins; b++) /* for a first guess: what counts alone would say */
-                weight[b] = 1 / (e->data[b] + e->weight[b] / (e->off_on_ratio * e->off_on_ratio) + 1);
+        for (size_t b = 0; e->statistic == PREDICTED_VARIANCE && b < e->bins; b++) {
+            double shape = at->signal[e->first_bin + b] + e->background[b];
+            double variance = at->signal[e->first_bin + b] + e->weight[b] + e->shape_variance * shape * shape;
+            if (!(variance > 0))
+                return 0;
+            weight[b] = 1 / variance;
+        }
     }
     return 1;
+}
+
+/* Weights of Poisson counts for a first guess: what mu says of their variance, or else what counts alone would say. */
+static void guess_weights(const cevns_fast_likelihood *l, const point *at)
+{
+    for (size_t i = 0; i < l->experiments; i++) {
+        const experiment *e = l->experiment + i;
+        double *restrict weight = at->weight + e->first_bin;
+        const double *restrict mu = at->mu + e->first_bin;
+        int known = isinf(e->off_on_ratio);
+        for (size_t b = 0; e->statistic == POISSON && b < e->bins; b++) {
+            double counted = e->data[b] + (known ? 0 : e->weight[b] / (e->off_on_ratio * e->off_on_ratio)) + 1;
+            weight[b] = 1 / (known && mu[b] > 0 ? mu[b] : counted);
+        }
+    }
 }
 
 /* The slopes of the loss in mu that Gaussian counts of these weights would have. */
@@ -449,13 +506,13 @@ static double held(const cevns_fast_likelihood *l, const point *at)
     return share < 1 && share > 0 ? 0.99 * share : 0.5;
 }
 
-/* Newton's method for the profiled nuisances from where they are, with chi2 `value`; whether it got to the minimum.
- * Close to it full steps are taken without a look at chi2, as long as decrements shrink as they must. */
+/* Newton's method for the profiled nuisances from where they are, with chi2 `value`, NaN if nobody looked; whether it
+ * got to the minimum. Close to it full steps are taken without a look, as long as decrements shrink as they must. */
 static int descend(const cevns_fast_likelihood *l, int all_profiled, double least, const point *at, double *value)
 {
     double last = INFINITY; /* decrement of a step that was taken without a look */
-    int known = 1, times = 0, smooth = !l->kinked && least == 0;
-    for (int step = 0; step < (l->bends ? CURVED_STEPS : NEWTON_STEPS) && isfinite(*value); step++) {
+    int times = 0, smooth = !l->kinked && least == 0;
+    for (int step = 0; step < (l->bends ? CURVED_STEPS : NEWTON_STEPS) && !isinf(*value); step++) {
         double decrement = newton(l, all_profiled, at), t = 1, trial;
         if (smooth && decrement < NEAR && decrement < 0.25 * last) {
             double penalty = expect(l, 1, all_profiled, at);
@@ -468,15 +525,13 @@ static int descend(const cevns_fast_likelihood *l, int all_profiled, double leas
             if (slopes(l, least, at)) {
                 settle(l, 1, at);
                 last = decrement;
-                known = 0;
+                *value = NAN;
                 continue;
             }
         }
-        if (!known) {
-            *value = expect(l, 0, all_profiled, at) + losses(l, least, at);
-            known = 1;
-        } else
-            expect(l, 0, all_profiled, at);
+        double penalty = expect(l, 0, all_profiled, at);
+        if (isnan(*value))
+            *value = penalty + losses(l, least, at);
         last = INFINITY;
         memcpy(at->before, at->mu, l->bins * sizeof(double));
         double shortest = 1e-10;
@@ -493,21 +548,44 @@ static int descend(const cevns_fast_likelihood *l, int all_profiled, double leas
             return 0;
         *value = trial;
         settle(l, t, at);
-        if (decrement < 1e-12)
+        if (decrement < fmax(1e-12, 1e-15 * trial)) /* of a huge chi2 only rounding is left */
             return 1;
     }
     return 0;
 }
 
-/* chi2 with the profiled nuisances where a = centre, which any counts should allow. */
-static double begin(const cevns_fast_likelihood *l, int all_profiled, double least, const point *at)
+/* The profiled nuisances where a = centre. */
+static void nominal(const cevns_fast_likelihood *l, int all_profiled, const point *at)
 {
     for (size_t k = 0; k < l->nuisances; k++) {
         at->step[k] = 0;
         if (is_profiled(l, k, all_profiled))
             at->solved[k] = l->offset[k] + l->centre[k];
     }
+}
+
+/* chi2 with the profiled nuisances where a = centre, which any counts should allow. */
+static double begin(const cevns_fast_likelihood *l, int all_profiled, double least, const point *at)
+{
+    nominal(l, all_profiled, at);
     return expect(l, 0, all_profiled, at) + losses(l, least, at);
+}
+
+/* Profiled nuisances where Gaussian counts would have their minimum; a quadratic loss is there after this one step. */
+static void guess(const cevns_fast_likelihood *l, int all_profiled, const point *at)
+{
+    if (l->poisson || l->bends) {
+        nominal(l, all_profiled, at);
+        expect(l, 0, all_profiled, at);
+        guess_weights(l, at);
+    }
+    for (size_t k = 0; !l->bends && k < l->nuisances; k++) /* from zero, where nothing cancels */
+        if (is_profiled(l, k, all_profiled))
+            at->solved[k] = 0;
+    expect(l, 0, all_profiled, at);
+    guess_slopes(l, at);
+    newton(l, all_profiled, at);
+    settle(l, 1, at);
 }
 
 /* chi2, minimised over the profiled nuisances. */
@@ -515,35 +593,30 @@ double cevns_fast_profile(const cevns_fast_likelihood *l, int all_profiled, cons
 {
     if (!weigh(l, at))
         return INFINITY;
-    int any = 0;
+    int any = 0, iterates = l->poisson || l->curved;
     for (size_t k = 0; k < l->nuisances; k++) {
         at->step[k] = 0;
-        if (!is_profiled(l, k, all_profiled))
-            continue;
-        any = 1;
-        at->solved[k] = 0;
+        any |= is_profiled(l, k, all_profiled);
     }
-    double value;
-    if (l->bends)
-        value = begin(l, all_profiled, 0, at);
-    else {
+    double value = NAN, penalty = 0;
+    int possible = 0;
+    if (any && iterates && at->warm) {
         expect(l, 0, all_profiled, at);
-        if (any) { /* from zero: a quadratic loss is at its minimum after one step */
-            guess_slopes(l, at);
-            newton(l, all_profiled, at);
-            for (size_t k = 0; k < l->nuisances; k++) {
-                at->solved[k] += at->step[k];
-                at->step[k] = 0;
-            }
-        }
-        value = expect(l, 0, all_profiled, at) + losses(l, 0, at);
+        possible = slopes(l, 0, at);
     }
-    if (any && (l->poisson || l->curved)) {
-        if (!isfinite(value)) /* no counts can be expected there */
+    if (!possible) {
+        if (any)
+            guess(l, all_profiled, at);
+        penalty = expect(l, 0, all_profiled, at);
+    }
+    if (!any || !iterates)
+        value = penalty + losses(l, 0, at);
+    else {
+        if (!possible && !slopes(l, 0, at)) /* no counts can be expected there */
             value = begin(l, all_profiled, 0, at);
         /* Where nothing was counted the loss ends or has a kink at mu = 0. If that is where the minimum is, it is
          * found from inside, with a vanishing fraction of a count. */
-        if (isfinite(value) && !descend(l, all_profiled, 0, at, &value)) {
+        if (!isinf(value) && !descend(l, all_profiled, 0, at, &value)) {
             value = begin(l, all_profiled, 1e-2, at);
             for (double least = 1e-2; least > 1e-15 && isfinite(value); least *= 1e-2) {
                 value = expect(l, 0, all_profiled, at) + losses(l, least, at);

@@ -1,6 +1,5 @@
 """χ² of counts, of interactions and of named parameters, profiled over what is uncertain: the user's object."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -282,13 +281,9 @@ class Likelihood:
             If there is another number of entries, or one is no number.
         """
         evaluator = self._of_parameters().fast()
-        if isinstance(theta, list) and len(theta) == len(self.parameters):
-            try:
-                value = evaluator.chi2(theta)
-            except (TypeError, OverflowError):  # one is no number
-                value = math.inf
-            if value < math.inf:
-                return value
+        if isinstance(theta, list) and validate.REAL.issuperset(map(type, theta)):
+            if len(theta) == len(self.parameters):
+                return evaluator.chi2(theta)
         return evaluator.chi2(self._vector(theta).tolist())
 
     def log_likelihood(self, theta: ArrayLike) -> float | Floats:

@@ -247,6 +247,7 @@ def _maker(
 
 def _range(name: str, given: Any) -> tuple[float, float]:
     """Lower and upper bound, perhaps infinite."""
+    validate.plain(f"bounds of {name}", given)
     try:
         low, high = (float(x) for x in given)
     except (TypeError, ValueError):

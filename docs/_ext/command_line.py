@@ -10,7 +10,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from cevns_fast.cli.arguments import command_line
 
-# A first line to try, for each command: tests run them.
+# A first line to try, for each command.
 EXAMPLES = {
     "experiments": "cevns-fast experiments --brief",
     "rate": "cevns-fast rate m_chi=10 a_M=3e-4",
@@ -18,6 +18,8 @@ EXAMPLES = {
     "scan": "cevns-fast scan C_S a_M m_chi=40 --points 101 -o results",
     "dark-matter": "cevns-fast dark-matter -e coherent-csi-2017 --masses 6 -o results",
     "reproduce": "cevns-fast reproduce chao-2021 -o chao",
+    "explore": "cevns-fast explore -e coherent-csi-2017 --model light-vector -o explorer.html",
+    "popxf": "cevns-fast popxf m_chi=20 -c C_V a_M -o results",
     "c-interface": "cevns-fast c-interface -o c",
     "completion": "cevns-fast completion bash",
 }
@@ -53,7 +55,8 @@ class CommandLine(SphinxDirective):
     def _section(self, name: str, parser: argparse.ArgumentParser) -> nodes.section:
         section = nodes.section("", nodes.title("", f"cevns-fast {name}"), ids=[f"cevns-fast-{name}"])
         section += nodes.paragraph("", f"{parser.description}.")
-        section += nodes.literal_block(EXAMPLES[name], EXAMPLES[name], language="sh")
+        line = EXAMPLES.get(name, f"cevns-fast {name} --help")
+        section += nodes.literal_block(line, line, language="sh")
         lines = list(rows(parser))
         if not lines:
             return section

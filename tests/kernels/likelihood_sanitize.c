@@ -55,12 +55,15 @@ static void evaluate(const cevns_fast_likelihood *l, int damaged)
     for (size_t i = 0; i < POINTS; i++) {
         memcpy(theta, thetas + i * n, n * sizeof *theta);
         const double value = cevns_fast_chi2(l, theta, n, NULL);
+        show(value);
         check(!isnan(value), "chi2 is a number or infinite");
         check(!isnan(batch[i]), "a batch is of numbers or infinite");
         if (!damaged) /* else numbers may be such that nothing has any digits */
             check(value == batch[i] || fabs(value - batch[i]) <= 1e-12 * value, "a batch is what single values are");
         check(cevns_fast_chi2(l, theta, n, gradient) == value, "chi2 with and without a gradient");
         check(cevns_fast_hessian(l, theta, n, gradient, hessian) == value, "chi2 with and without a Hessian");
+        for (size_t k = 0; k < n; k++)
+            show(gradient[k]), show(hessian[k * n + k]);
         check(cevns_fast_pulls(l, theta, n, pulls) == value, "chi2 with and without pulls");
         check(cevns_fast_counts(l, theta, n, signal, expectation) == value, "chi2 with and without counts");
         if (isinf(value))

@@ -104,6 +104,7 @@ def test_a_mass_axis_and_a_profiled_coupling():
     assert alone.p_value[0] == found.p_value[1, 1]
 
 
+@pytest.mark.slow
 def test_executors_threads_and_files(tmp_path):
     fit = fit_of("poisson")
     given = dict(toys=250, seed=2)

@@ -330,6 +330,7 @@ def test_beams_are_what_a_source_says():
         (lambda: cf.StandardModel(axial=1), "axial = 1"),
         (lambda: cf.ElectronEFT(1.0, A=1.0, m_mediator=0.0), "m_mediator = 0.0"),
         (lambda: cf.ElectronEFT(-1.0), "m_chi = -1.0"),
+        (lambda: cf.templates(electrons(0.2, 1.0), cf.ElectronEFT(1.0, m_mediator=0.0), ("A",)), "m_mediator = 0.0"),
         (lambda: cf.KleinNystrand("rms", range=3.0).proton(cf.nuclide("Cs133"), 0.01), "charge radius of Cs133"),
         (lambda: cf.SymmetrisedFermi(diffuseness=0.0), "diffuseness = 0.0"),
         (lambda: cf.effective_electrons("Xx", 0.1), "element = 'Xx'"),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cevns_fast._validate import Floats
 from cevns_fast.counts.templates import standard_model_counts
 from cevns_fast.experiments.experiment import Experiment
-from cevns_fast.likelihood.measurement import POISSON, background_counts, measurement_of
+from cevns_fast.likelihood.measurement import background_counts, measurement_of
 
 
 class Axis(NamedTuple):
@@ -53,7 +53,7 @@ def described_experiment(experiment: Experiment) -> dict[str, Any]:
         "citation": experiment.citation,
         "approximate": experiment.approximate,
         "simulated": experiment.observed is None,
-        "statistic": "Poisson" if observed.statistic == POISSON else "Gaussian",
+        "statistic": "Poisson" if experiment.statistic == "poisson" and experiment.sigma is None else "Gaussian",
         "label": axis.label,
         "edges": list(axis.edges),
         "place": axis.place.tolist(),
