@@ -8,7 +8,8 @@
 #define CEVNS_FAST_PROFILE_LINE_H
 #include "profile_point.h"
 
-enum { BETWEEN = 6, MOST_STEPS = 200 };
+enum { BETWEEN = 8, MOST_STEPS = 200 };
+static const double PART_WAY[BETWEEN] = {0.003, 0.03, 0.15, 0.5, 0.85, 0.97, 0.997, 1};
 
 /* A system on a line: what is along the data is a[0] + a[1] t + a[2] t^2, and the square of what is across a quartic. */
 typedef struct {
@@ -205,9 +206,24 @@ static double slope_on(const line_work *w, size_t systems, double t)
     return total;
 }
 
-/* Where chi2 of several systems is stationary: sought between the extrema of each, at a few points. */
+/* Where chi2 of several systems is stationary: without scales it is one polynomial; else minima are sought between the
+ * extrema of each system, at a few points, denser beside these. */
 static size_t extrema_of_sum(const line_work *w, size_t systems, double unit, double *out)
 {
+    system_at all = {0};
+    system_on_line sum = {.of = &all};
+    for (size_t i = 0; i < systems; i++) {
+        const system_on_line *s = w->system + i;
+        const double b0 = s->a[0] - s->of->data, a1 = s->a[1], a2 = s->a[2];
+        all.scaled |= s->of->scaled;
+        sum.q[0] += s->q[0] + b0 * b0;
+        sum.q[1] += s->q[1] + 2 * b0 * a1;
+        sum.q[2] += s->q[2] + a1 * a1 + 2 * b0 * a2;
+        sum.q[3] += s->q[3] + 2 * a1 * a2;
+        sum.q[4] += s->q[4] + a2 * a2;
+    }
+    if (!all.scaled)
+        return extrema(&sum, unit, out);
     double *node = w->node, roots[4];
     size_t count = 3, found = 0;
     node[0] = -3 * unit;
@@ -224,8 +240,8 @@ static size_t extrema_of_sum(const line_work *w, size_t systems, double unit, do
     }
     double a = node[0], fa = slope_on(w, systems, a);
     for (size_t i = 0; i + 1 < count; i++)
-        for (size_t j = 1; j <= BETWEEN; j++) {
-            double b = node[i] + (node[i + 1] - node[i]) * (double)j / BETWEEN, fb = slope_on(w, systems, b);
+        for (size_t j = 0; j < BETWEEN; j++) {
+            double b = node[i] + (node[i + 1] - node[i]) * PART_WAY[j], fb = slope_on(w, systems, b);
             const double next = b, f_next = fb;
             if (fa < 0 && fb >= 0) { /* a minimum: secants in a bracket, whose idle end counts half each time */
                 for (int step = 0; step < MOST_STEPS && fb > 0; step++) {
