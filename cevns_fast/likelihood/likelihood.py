@@ -281,8 +281,9 @@ class Likelihood:
             If there is another number of entries, or one is no number.
         """
         evaluator = self._of_parameters().fast()
-        if isinstance(theta, list) and len(theta) == len(self.parameters) and validate.REAL.issuperset(map(type, theta)):
-            return evaluator.chi2(theta)
+        if isinstance(theta, list) and validate.REAL.issuperset(map(type, theta)):
+            if len(theta) == len(self.parameters):
+                return evaluator.chi2(theta)
         return evaluator.chi2(self._vector(theta).tolist())
 
     def log_likelihood(self, theta: ArrayLike) -> float | Floats:

@@ -13,7 +13,7 @@ import cevns_fast as cf
 from cevns_fast._kernels.library import ffi, lib, read
 from cevns_fast._kernels.library import written as filled
 from cevns_fast._kernels.likelihood import FIXED_VARIANCE as FIXED
-from cevns_fast._kernels.likelihood import LONGEST_NAME, POISSON, Evaluator, Layout, System, pack
+from cevns_fast._kernels.likelihood import LONGEST_NAME, POISSON, Evaluator, Factor, Layout, System, Term, pack
 from cevns_fast._kernels.likelihood import PREDICTED_VARIANCE as PREDICTED
 from cevns_fast.likelihood.likelihood import function_of
 from cevns_fast.likelihood.whitening import reduced
@@ -91,6 +91,17 @@ def test_a_variant_is_the_likelihood_of_fewer_experiments_and_other_widths(kept,
     numbers = pack(*function_of(whole).systems()).numbers
     for found in variant(numbers, [int(i in kept) for i in (0, 1)], widths, thetas):
         np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_a_width_where_points_are_evaluated_side_by_side():
+    def fit(wider):
+        csi = cf.load("coherent-csi-2017")
+        wide = csi.replace(signal_uncertainty=csi.signal_uncertainty * wider)
+        return cf.Likelihood(wide, model=cf.SingletEFT(m_chi=20.0), parameters=("C_S", "a_M"))
+
+    thetas = np.random.default_rng(6).uniform(-1.0, 1.0, (70, 2)) * [0.05, 5e-4]
+    for found in variant(function_of(fit(1.0)).exported(), [1], [1.7], thetas):
+        np.testing.assert_allclose(found, fit(1.7).batch(thetas), rtol=1e-12)
 
 
 def test_a_width_of_one_changes_no_bit():
@@ -319,6 +330,30 @@ def test_indices_out_of_range_are_refused(name, part):
         for bad in never:
             damaged = numbers.copy()
             damaged[at[part] + i] = bad
+            assert not opened(damaged), (i, bad)
+
+
+@pytest.mark.parametrize("part", ["term", "factor"])
+def test_indices_of_curves_out_of_range_are_refused(part):
+    """Group, nuisance and kind of terms and of factors that are not linear; only a term may have no nuisance."""
+    bins, shapes = 3, np.ones((1, 1, 1, 1, 3))
+    layout = Layout(
+        names=["a"], lower=[0.0], upper=[1.0], coupling_at=[0], x_at=-1, exponents=((0,),), nuisance_at=[-1, -1],
+        centre=np.zeros(2), offset=np.zeros(2), mix=np.eye(2),
+    )  # fmt: skip
+    system = System(
+        FIXED, 0.0, 1.0, np.full(bins, 9.0), np.ones(bins), np.zeros(bins), np.zeros(bins), factor=1.0,
+        scale=np.zeros(2), morph=[0, 0], shift=np.zeros((2, bins)), breaks=np.array([0.0, 1.0]), coefficients=shapes,
+        terms=[Term(1, 1, True, np.full(bins, 0.625))], factors=[Factor(1, 1, 0.3125, -0.4375, ())],
+    )  # fmt: skip
+    numbers = pack(layout, [system]).numbers
+    assert opened(numbers)
+    (at,) = np.flatnonzero(numbers == {"term": 0.625, "factor": 0.3125}[part])[:1] - 3
+    assert numbers[at : at + 2].tolist() == [1.0, 1.0]
+    for i, limit in enumerate((2, 2, 2)):
+        for bad in (limit, -2.0, 0.5, 1e9, 2.0**53, np.nan, np.inf, *([] if (part, i) == ("term", 1) else [-1.0])):
+            damaged = numbers.copy()
+            damaged[at + i] = bad
             assert not opened(damaged), (i, bad)
 
 

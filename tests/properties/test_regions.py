@@ -191,6 +191,26 @@ def test_every_edge_clips(edge):
     assert not synthetic(lambda x, y: (x**2 + y**2) / 0.04, known=False).contours(delta_chi2=1.0).clipped
 
 
+@pytest.mark.parametrize("edge", ["left", "right", "bottom", "top"])
+def test_every_edge_clips_a_thin_strip(edge):
+    """Which a grid that lies along it shows, not the scan's."""
+    at = {"left": (-0.8, 0), "right": (0.8, 0), "bottom": (0, -0.8), "top": (0, 0.8)}[edge]
+    angle = 0.1 if at[1] == 0 else 0.1 + np.pi / 2
+    found = synthetic(strip(1e-3, length=0.4, angle=angle, at=at)).contours(delta_chi2=1.0)
+    assert found.finer and found.clipped
+    whole = strip(1e-3, length=0.1, angle=angle, at=at)
+    assert not synthetic(whole).contours(delta_chi2=1.0).clipped
+
+
+@pytest.mark.parametrize("edge", [(0, ...), (-1, ...), (..., 0), (..., -1)], ids=str)
+def test_every_edge_is_looked_at_between_its_points(edge):
+    """A region that lies between the points of an edge reaches it."""
+    delta = np.full((9, 9), 1e3)
+    assert not regions._leaves(delta, 1.0)
+    delta[edge] = ((np.arange(9) - 4.5) / 0.2) ** 2
+    assert delta.min() > 1 and regions._leaves(delta, 1.0)
+
+
 def test_the_correlation_of_a_grid_that_is_denser_at_one_end():
     """By the area around each point: points alone would have the mean and the widths of the dense end."""
     x = np.concatenate([np.linspace(-1, -0.5, 300, endpoint=False), np.linspace(-0.5, 1, 90)])

@@ -75,14 +75,15 @@ def described_fit(
 
 def _parameter(choice: Choice, *of_groups: Parameter) -> dict[str, Any]:
     """A parameter, within the widest bounds that a group of experiments has."""
-    one, is_mass = of_groups[0], of_groups[0].name == choice.mass
+    one = of_groups[0]
+    is_mass = one.name == choice.mass and one.unit == "MeV"
     return {
         "name": one.name,
         "symbol": symbol(one.name, choice.kind.open_couplings.get(one.name, "")),
         "unit": one.unit or unit_of(choice.kind.open_couplings.get(one.name, "")),
         "description": one.description,
         "isMass": is_mass,
-        "start": choice.start if is_mass else 0.0,
+        "start": choice.start if is_mass else one.default,
         "lower": _bound(min(p.lower for p in of_groups)),
         "upper": _bound(max(p.upper for p in of_groups)),
     }
