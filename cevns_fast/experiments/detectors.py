@@ -158,7 +158,9 @@ class Detector:
         mean = validate.vector("mean", mean, minimum=0.0)
         assert isinstance(self.response, Response)
         smearing = self.response.smearing
-        edges = np.array(self.bins[first : None if last is None else last + 1])
+        first = validate.whole("first", first, minimum=0, maximum=len(self.bins) - 2)
+        last = validate.whole("last", len(self.bins) - 1 if last is None else last, minimum=first + 1)
+        edges = np.array(self.bins[first : last + 1])
         if smearing is None:
             return self._sharp(mean, edges)
         if isinstance(smearing, PoissonSmearing):
