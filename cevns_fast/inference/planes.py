@@ -9,6 +9,7 @@ import numpy as np
 
 from cevns_fast._kernels import plane
 from cevns_fast._kernels.likelihood import Block, Evaluator
+from cevns_fast._support.loading import load
 from cevns_fast._validate import Floats
 from cevns_fast.inference import minima
 
@@ -162,8 +163,7 @@ class ProfiledProblem(Grid):
 
     def _minimise(self, interaction: int, z: Floats, out: Floats) -> None:
         """χ² at z over the free couplings."""
-        from cevns_fast._kernels import minimum  # numba takes half a second to import
-
+        minimum = load("cevns_fast._kernels.minimum")  # numba takes half a second to import
         problem = minimum.Problem(self.terms[interaction], self.data[interaction], self.scale_variance, self.powers)
         free = np.arange(len(self.couplings), z.shape[1])
         minimum.minimise(problem, z, free, minimum.work_for(problem, free), out)
