@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _FIRST, _CLEAR = 200, 3.0
 # Toys with at least the data's Δχ² that tell a p-value, p-values that are not too near one for it, and how far from
 # Wilks' theorem they may be: of Δχ² near zero they say nothing.
-_FEWEST, _MOST, _FARTHEST = 5, 0.5, 5.0
+_FEWEST, _MOST, _FARTHEST = 5, 0.8, 5.0
 # Points along the boundary of a region that is thinner than the grid.
 _ON_RIM = 32
 _NO_RIM = np.empty((0, 5))
