@@ -7,7 +7,6 @@ import sys
 import numpy as np
 
 import cevns_fast as cf
-from cevns_fast.inference.toys import function_of
 
 from .timing import best_of, microseconds
 
@@ -77,6 +76,8 @@ class JointFit:
     param_names = ("model",)
 
     def setup(self, model):
+        from cevns_fast.likelihood.likelihood import function_of
+
         interaction = cf.NSI() if model == "NSI" else cf.SingletEFT(m_chi=10.0)
         names = COUPLINGS[model]
         self.experiments = [cf.load(name) for name in TOGETHER]

@@ -4,13 +4,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from cevns_fast import _validate as validate
 from cevns_fast._support import shown
+from cevns_fast._support.loading import load
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts.flux import beams_of, groups_of, has_coherent_flavours, parts_of
@@ -231,7 +231,7 @@ def _of_particles(
 
 def double_integral() -> Any:
     """The other engine, which needs numba and is loaded when it is used."""
-    return import_module("cevns_fast.counts.double_integral")
+    return load("cevns_fast.counts.double_integral")
 
 
 def _sum(one: CountPolynomial, other: CountPolynomial) -> CountPolynomial:

@@ -204,6 +204,19 @@ def test_what_holds_the_same_data_is_apart():
     assert groups_of([cf.load(name) for name in names]) == [[0, 2], [1], [3]]
 
 
+def test_all_groups_have_one_range_of_the_mass():
+    csi = cf.load("coherent-csi-2017")
+    light = cf.load("conus-4kg").replace(data_set="part", name="part")
+    heavy = csi.replace(name="whole", data_set="whole", contains=("part",))
+    choice = choice_of(cf.ScalarMediator, {"m_S": 10.0})
+    known = described(explorer_page([light, heavy], [choice]))["models"][0]
+    assert [group["experiments"] for group in known["groups"]] == [[0], [1]]
+    upper = known["parameters"][0]["upper"]
+    assert upper == likelihood_of([csi], choice, 10.0).parameters[0].upper > 50.0
+    numbers = decoded(known["groups"][0]["blocks"][0])
+    assert numbers[6 + 2 : 6 + 3] == upper  # of the lighter group; two lower bounds come before
+
+
 def test_the_command_line_knows_what_can_be_opened():
     assert {kind_of(name) for name in EXPLORED} == set(CHOICES)
 

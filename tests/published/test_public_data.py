@@ -6,7 +6,6 @@ import os
 import numpy as np
 import pytest
 from accuracy import error
-from cases import quick_are
 from scipy import optimize
 
 import cevns_fast as cf
