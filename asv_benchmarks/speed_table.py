@@ -18,7 +18,7 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one core, for numpy as well
 
 import numpy as np
-from benchmarks import cosmology, double_integral, likelihood, limits, rates, scans, start, statistics
+from benchmarks import cosmology, double_integral, likelihood, limits, public_data, rates, scans, start, statistics
 from benchmarks.timing import best_of
 
 import cevns_fast as cf
@@ -136,6 +136,19 @@ def likelihood_rows(repeat: int) -> Iterator[Row]:
     yield Row("F_G, one of 1000 values in a call", "µs", 4, 2, measured)
 
 
+def public_data_rows(repeat: int) -> Iterator[Row]:
+    together = made(public_data.Together)
+    chi2 = together.track_chi2()
+    yield Row("χ² of all public data in a coupling and 27 nuisances", "µs", 30, 15, chi2)
+    yield Row("the same with its gradient", "µs", 3 * chi2, None, together.track_chi2_and_gradient())
+    for model, names in public_data.COUPLINGS.items():
+        joint = made(public_data.JointFit, model)
+        what = f"minimum of all public data over {', '.join(names)} and all nuisances"
+        yield Row(what, "ms", 20, None, 1e3 * best_of(joint.minimise, repeat))
+    limits_of_all = made(public_data.JointLimits)
+    yield Row("`limit_scan` of all public data, a mass", "ms", 50, None, limits_of_all.track_mass())
+
+
 def statistics_rows(repeat: int) -> Iterator[Row]:
     for statistic, goal, stretch in (("gaussian", 15, 8), ("poisson", 60, 30)):
         toy = made(statistics.Toy, statistic)
@@ -185,6 +198,7 @@ def main() -> None:
         jax_rows,
         double_integral_rows,
         likelihood_rows,
+        public_data_rows,
         statistics_rows,
         cosmology_rows,
     ]

@@ -12,7 +12,7 @@ project = "cevns_fast"
 author = "the cevns_fast developers"
 release = version = cevns_fast.__version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "command_line"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "command_line", "live_explorer"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 html_math_renderer = "mathml"
@@ -25,12 +25,12 @@ html_show_sourcelink = False
 html_copy_source = False
 exclude_patterns = ["_build"]
 
-# Notebooks run at every build, each in an empty folder; one cell that fails, or takes a minute, fails the build.
+# Notebooks run at every build, each in an empty folder; one cell that fails, or takes two minutes, fails the build.
 os.environ.pop("MPLBACKEND", None)  # kernels choose it, and show figures
 nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
-nb_execution_timeout = 60
+nb_execution_timeout = 120
 nb_merge_streams = True
 nb_output_stderr = "remove-warn"
 

@@ -1,10 +1,12 @@
 """The explorer's WebAssembly: the C interface, compiled by zig's compiler from PyPI.
 
 ``python setup_helpers/build_wasm.py`` writes the module that the package ships; with ``--check`` it says whether that
-is, byte by byte, what the sources make. ``pip install ziglang==0.17.1`` first: other versions make other bytes.
+is, byte by byte, what the sources make. ``pip install ziglang==0.17.1`` first: other versions make other bytes. The
+module ends with the digest of its sources, by which tests tell, also without a compiler, that these have changed.
 """
 
 import argparse
+import hashlib
 import re
 import subprocess
 import sys
@@ -29,15 +31,36 @@ def exports() -> list[str]:
     return [*(name for name in functions if name != "cevns_fast_open"), "malloc", "free"]
 
 
+def sources() -> list[Path]:
+    """What is compiled, in order."""
+    return sorted(KERNELS.glob("likelihood*.c"))
+
+
+def digest() -> bytes:
+    """Of all that the module is made of."""
+    headers = [KERNELS / name for name in ("cevns_fast.h", "likelihood.h", "machine.h")]
+    found = hashlib.sha256(" ".join([ZIGLANG, *OPTIONS]).encode())
+    for path in (*headers, *sources()):
+        found.update(path.read_bytes().replace(b"\r\n", b"\n"))
+    return found.hexdigest().encode()
+
+
+def section(name: bytes, content: bytes) -> bytes:
+    """A custom section of a module, which whoever runs it ignores; short, so that lengths are single bytes."""
+    body = bytes([len(name)]) + name + content
+    assert len(body) < 128
+    return bytes([0, len(body)]) + body
+
+
 def build(module: Path) -> None:
     """Compile; paths are relative, so that none of this machine is in what is made."""
     found = metadata.version("ziglang")
     if found != ZIGLANG:
         raise SystemExit(f"ziglang {found}: must be {ZIGLANG}, pip install ziglang=={ZIGLANG}")
-    sources = sorted(path.name for path in KERNELS.glob("likelihood*.c"))
+    names = [path.name for path in sources()]
     kept = [f"-Wl,--export={name}" for name in exports()]
     subprocess.run(
-        [sys.executable, "-m", "ziglang", "cc", *OPTIONS, *kept, "-I.", *sources, "-o", str(module)],
+        [sys.executable, "-m", "ziglang", "cc", *OPTIONS, *kept, "-I.", *names, "-o", str(module)],
         cwd=KERNELS, check=True,
     )  # fmt: skip
 
@@ -50,7 +73,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         new = Path(folder) / "likelihood.wasm"
         build(new)
-        made = new.read_bytes()
+        made = new.read_bytes() + section(b"sources", digest())
     if not check:
         MODULE.write_bytes(made)
     same = MODULE.exists() and MODULE.read_bytes() == made

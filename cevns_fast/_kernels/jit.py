@@ -27,12 +27,27 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 from numba.core import sigutils
+from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 from numba.core.ccallback import CFunc
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.runtime.nrt import rtsys
 
 __all__ = ["fingerprint", "keep", "kept", "njit"]
+
+
+class _Numbers:
+    """Numbers of functions that no other process gives.
+
+    numba counts from 1 in every process, and links functions by name, arguments and number: of two of a user's that
+    were kept by different processes, with all three in common, one would be run for the other.
+    """
+
+    def __next__(self) -> int:
+        return int.from_bytes(os.urandom(7), "big")
+
+
+FunctionIdentity._unique_ids = _Numbers()  # type: ignore[assignment]
 
 
 class _SealedFiles(IndexDataCacheFile):
@@ -154,6 +169,7 @@ def keep(function: Callable[..., Any], signature: Any, key: str | None) -> Any:
     return made
 
 
+_FORMAT = 2  # of what is kept; the first had numbers of functions that were not unique
 _TRUSTED = {"math", "cmath", "numpy", "numba"}  # modules whose contents go with their version
 
 
@@ -167,7 +183,7 @@ def fingerprint(function: Callable[..., Any]) -> str | None:
         text = "\n".join(_described(function, set()))
     except _UnknownError:
         return None
-    return hashlib.sha256(f"{numba.__version__} {np.__version__}\n{text}".encode()).hexdigest()
+    return hashlib.sha256(f"{_FORMAT} {numba.__version__} {np.__version__}\n{text}".encode()).hexdigest()
 
 
 def _described(thing: Any, seen: set[int]) -> Iterator[str]:

@@ -18,7 +18,7 @@ double cevns_fast_work_of(const cevns_fast_likelihood *l)
 {
     double monomials = (double)l->monomials, outputs = (double)l->outputs;
     double k = (double)l->nuisances, b = (double)l->bins, all = (double)l->parameters + k;
-    double rest = 3 * monomials + b * (2 + 2 * all) + all * all;
+    double rest = 3 * monomials + b * (2 + 2 * all) + all * all + all;
     double curves = l->curved ? b * (1 + k) + k * (4 + k) + (double)l->experiments * (1 + k) : 0;
     return monomials + 3 * outputs + b * (7 + k) + 4 * k + k * k + curves + rest;
 }

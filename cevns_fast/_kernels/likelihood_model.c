@@ -548,7 +548,7 @@ static int descend(const cevns_fast_likelihood *l, int all_profiled, double leas
             return 0;
         *value = trial;
         settle(l, t, at);
-        if (decrement < 1e-12)
+        if (decrement < fmax(1e-12, 1e-15 * trial)) /* of a huge chi2 only rounding is left */
             return 1;
     }
     return 0;

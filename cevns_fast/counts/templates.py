@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from cevns_fast._support import shown
 from cevns_fast._support.loading import load
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
-from cevns_fast.counts.flux import beams_of, groups_of, has_coherent_flavours
+from cevns_fast.counts.flux import beams_of, groups_of, has_coherent_flavours, parts_of
 from cevns_fast.counts.rows import integrate, rows_of, setting_of
 from cevns_fast.experiments.experiment import Experiment, without_data
 from cevns_fast.experiments.sources import Source
@@ -157,11 +158,11 @@ def count_polynomial(
     if target == "electrons":
         if experiment.detector.electron_response is None:
             raise ValueError(f"target = 'electrons': {experiment.name or 'the experiment'} has no electron_response")
-        return _of_particles(experiment, True, *question)
-    of_nuclei = _of_particles(experiment, False, *question)
-    if target == "nuclei" or experiment.detector.electron_response is None:
-        return of_nuclei
-    return _sum(of_nuclei, _of_particles(experiment, True, *question))
+        recoiling: tuple[bool, ...] = (True,)
+    else:
+        recoiling = (False,) if target == "nuclei" or experiment.detector.electron_response is None else (False, True)
+    found = [_of_particles(part, e, *question) for e in recoiling for part in parts_of(experiment, e)]
+    return reduce(_sum, found)
 
 
 def _of_particles(

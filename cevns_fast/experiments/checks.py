@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cevns_fast import _validate as validate
-from cevns_fast.experiments.axes import ReleaseAxis, TimeAxis, calibrated
+from cevns_fast.experiments.axes import ELECTRONS, ReleaseAxis, TimeAxis, calibrated
 from cevns_fast.experiments.backgrounds import Background, BackgroundRate, StandardModelFraction
 from cevns_fast.experiments.shared import SharedNuisance, SignalVariation, kept_bins
 from cevns_fast.experiments.watched import bare
@@ -21,8 +21,15 @@ def check_axes(experiment: "Experiment") -> None:
         if getattr(experiment, name) is not None:
             validate.instance(name, getattr(experiment, name), kind, f"a {kind.__name__} or None")
     release, n = experiment.release, experiment.detector.n_bins
-    if release is not None and release.probabilities.shape[:-1] not in ((), (n,)):
-        raise ValueError(f"release: has probabilities of shape {release.probabilities.shape}, must be for {n} bins")
+    components = [each.name for each in experiment.source.components]
+    for name in experiment.detector.component_responses:
+        validate.choice("flux component of component_responses", name, components)
+    if release is not None:
+        for each in (release.probabilities, *release.others.values()):
+            if each.shape[:-1] not in ((), (n,)):
+                raise ValueError(f"release: has probabilities of shape {each.shape}, must be for {n} bins")
+        for name in release.others:
+            validate.choice("others of the release axis", name, [*components, ELECTRONS])
     if experiment.calibration is not None:
         factors = calibrated("calibration", experiment.calibration, experiment.shape, release is not None)
         object.__setattr__(experiment, "calibration", factors)

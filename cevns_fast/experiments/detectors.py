@@ -4,7 +4,7 @@ The response of bin [a, b) is R(T) = ∫_a^b p(x | x̄(T)) acceptance(x) dx, or 
 outside without smearing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -54,6 +54,9 @@ class Detector:
     electron_response : Response, ResponseMatrix or None
         To the recoil of an electron, in the same observable; its energy is not quenched. None: electrons are not
         counted.
+    component_responses : mapping of str to Response or ResponseMatrix
+        To recoils of nuclei that are due to these components of the flux, by name, in place of `response`: where an
+        efficiency differs, say.
 
     Raises
     ------
@@ -75,6 +78,7 @@ class Detector:
     response: Response | ResponseMatrix = field(default_factory=Response)
     form_factor: FormFactor = field(default_factory=HelmFormFactor)
     electron_response: Response | ResponseMatrix | None = None
+    component_responses: Mapping[str, Response | ResponseMatrix] = field(default_factory=dict, hash=False)
     #: What the user's own functions read when the detector was made: another makes it another detector.
     snapshots: tuple[tuple[str, Snapshot], ...] = field(default=(), init=False, repr=False)
 
@@ -101,6 +105,7 @@ class Detector:
                 )
         edges = validate.increasing("bins", self.bins, minimum=0.0)
         object.__setattr__(self, "bins", tuple(edges.tolist()))
+        object.__setattr__(self, "component_responses", self._checked_components())
         if isinstance(self.response.smearing, PoissonSmearing) and np.any(edges != np.round(edges)):
             raise ValueError(f"bins = {self.bins}: must be whole numbers for a Poisson-smeared observable")
         # A bad acceptance is refused at once; how far a quenching has to be valid is known with the source.
@@ -110,6 +115,21 @@ class Detector:
         except TypeError as error:  # compiled responses are cached by value
             raise ValueError(f"detector: must be hashable, with tuples for lists: {error}") from None
         object.__setattr__(self, "snapshots", self.take_snapshots())
+
+    def _checked_components(self) -> dict[str, Response | ResponseMatrix]:
+        """Responses by component, each of which would do as the detector's only one."""
+        found = dict(validate.mapping("component_responses", self.component_responses))
+        for name, each in found.items():
+            validate.text("name of a flux component", name)
+            try:
+                self.with_response(each)
+            except ValueError as error:
+                raise ValueError(f"component_responses of {name!r}: {error}") from None
+        return found
+
+    def with_response(self, response: Response | ResponseMatrix) -> "Detector":
+        """A copy with this response to whatever makes a nucleus recoil."""
+        return replace(self, response=response, component_responses={})
 
     @property
     def n_bins(self) -> int:
@@ -233,10 +253,15 @@ class Detector:
 
     def response_breakpoints(self, maximum: float) -> tuple[float, ...]:
         """Recoil energies (MeV) below `maximum` at which a bin's response is not smooth."""
-        return _response_breakpoints(self, maximum)
+        found = set(_response_breakpoints(self, maximum))
+        for each in self.component_responses.values():
+            found.update(self.with_response(each).response_breakpoints(maximum))
+        return tuple(sorted(found))
 
     def check_quenching(self, maximum: float) -> None:
         """`ValueError` unless the mean observable is finite, >= 0 and does not fall up to a recoil of `maximum` MeV."""
+        for each in self.component_responses.values():
+            self.with_response(each).check_quenching(maximum)
         if isinstance(self.response, ResponseMatrix) or not callable(self.response.quenching):
             return
         grid = np.geomspace(1e-9 * maximum, maximum, 2000)
@@ -265,7 +290,10 @@ class Detector:
             "acceptance": snapshot(response.acceptance, lambda: response.acceptance(x)),  # type: ignore[operator]
             "form_factor": snapshot(form_factor, form_factors),
         }
-        return tuple((name, each) for name, each in taken.items() if each is not None)
+        found = [(name, each) for name, each in taken.items() if each is not None]
+        for component, given in self.component_responses.items():
+            found += [(f"{component}: {name}", each) for name, each in self.with_response(given).snapshots]
+        return tuple(found)
 
     def recoil_at(self, x: float, maximum: float) -> float:
         """Recoil energy (MeV) at which the mean observable is x; inf if that is beyond `maximum`."""

@@ -561,10 +561,11 @@ def without_data(
     time: TimeAxis | None = None,
     release: ReleaseAxis | None = None,
     calibration: Floats | None = None,
+    excluded: tuple[int, ...] = (),
 ) -> Experiment:
     """An experiment for rates alone, of parts of another that have been checked: nothing is checked again."""
     parts = {"source": source, "detector": detector, "exposure": exposure, "observed": None, "name": ""}
-    parts |= {"time": time, "release": release, "calibration": calibration}
+    parts |= {"time": time, "release": release, "calibration": calibration, "excluded": excluded}
     found = object.__new__(Experiment)
     for each in fields(Experiment):
         value = parts.get(each.name, each.default)

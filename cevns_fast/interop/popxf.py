@@ -108,6 +108,7 @@ def popxf_predictions(
     >>> file["metadata"]["parameters"]
     ['VnuuLL_1111', 'VnuuLR_1111']
     """
+    wanted = validate.flag("uncertainties", uncertainties)
     _check(interaction)
     kind = type(interaction)
     names = kind.check_couplings(kind.default_couplings if couplings is None else couplings, {})
@@ -127,7 +128,7 @@ def popxf_predictions(
         found = total_polynomial(e, [interaction], names, standard_model=standard_model)
         for exponents, values, turned in zip(found.exponents, found.values[0], found.imaginary[0], strict=True):
             central.add(exponents, values, turned, names, forms, bins)
-        if not uncertainties:
+        if not wanted:
             continue
         for pull in assembly.pulls:
             _add_moves(moved[pull.name], pull, i, found, names, forms, bins, interaction, standard_model)
@@ -136,7 +137,7 @@ def popxf_predictions(
         raise ValueError(f"interaction: counts are of order {order} in {names}, must be at most {_HIGHEST_ORDER}")
     parameters = sorted({parameter for form in forms.values() for parameter in form.parameters})
     data: dict[str, Any] = {"observable_central": central.written(order)}
-    if uncertainties:
+    if wanted:
         data["observable_uncertainties"] = {name: p.written(order) for name, p in moved.items() if p.terms}
     about = {
         "description": "counts of recoils in each bin, without backgrounds",

@@ -509,7 +509,7 @@ def _poisson(
         return value + 2 * float((1 + ratio[own]) @ x[k:]), np.concatenate([gradient, 2 * (1 + ratio[own])])
 
     x = np.concatenate([np.zeros(k), np.maximum(-nominal[empty][own], 0.0)])
-    for _ in range(3):
+    for _ in range(3 if x.size else 0):  # of nothing, there is nothing to minimise
         x = optimize.minimize(
             with_b, x, jac=True, method="SLSQP",
             bounds=optimize.Bounds(np.where(np.arange(len(x)) < k, -np.inf, 0.0), np.inf),

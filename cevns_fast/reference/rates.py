@@ -207,20 +207,32 @@ def _windows(scatterer: Scatterer) -> list[Window]:
     return [of_bound(window) for window in found]
 
 
+def _seeing(scatterer: Scatterer) -> dict[str, Scatterer]:
+    """The scatterer as it is seen in each kind of neutrinos, by species; in all others as that of no name."""
+    detector = scatterer.response
+    found = {"": scatterer}
+    if scatterer.electrons is None:
+        for name, response in getattr(detector, "component_responses", {}).items():
+            seeing = detector.replace(response=response, component_responses={})
+            found[name] = scatterer._replace(response=seeing)
+    return found
+
+
 def _contributions(experiment: Any, interaction: Any, standard_model: Any, target: str = "all") -> list[list[Any]]:
     """For each bin its contributions, counts: one for each scatterer, species, channel and term."""
     detector = experiment.detector
     species = fluxes(experiment.source, experiment.exposure)
-    spread = [weights(experiment, flux.species) for flux in species]
-    others = spread[0].shape[1]
+    others = weights(experiment, species[0].species).shape[1]
     collected: list[list[Any]] = [[] for _ in range((len(detector.bins) - 1) * others)]
     for scatterer in scatterers(detector, target):
-        ranges = _windows(scatterer)
+        of_electrons = scatterer.electrons is not None
+        spread = [weights(experiment, flux.species, of_electrons) for flux in species]
+        seen = {name: _windows(each) for name, each in _seeing(scatterer).items()}
         M = target_mass(scatterer.target)
         for channel in _all_channels(interaction, standard_model, scatterer.target, detector.form_factor):
             for flux, weight in zip(species, spread, strict=True):
                 for recoils in _recoils(channel, M, flux):
-                    for window in ranges:
+                    for window in seen.get(flux.species, seen[""]):
                         counts = _binned(recoils, window)
                         if counts is None:
                             continue

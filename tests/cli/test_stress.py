@@ -21,6 +21,7 @@ COMMANDS = {
     "limit": ("limit", "--masses", "12", "-o", "out"),
     "scan": (*SMALL_SCAN, "-o", "out"),
     "c-interface": ("c-interface", "-o", "out"),
+    "explore": ("explore", "-e", "coherent-csi-2017", "--model", "nsi", "-o", "out/page.html"),
 }
 
 # As in a shell with a limited file size: a write beyond it fails as on a full disk.
@@ -43,7 +44,8 @@ for size in room:
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, command):
     """Whichever file it is that does not fit, none stays: numbers and figure come together."""
     pytest.importorskip("resource")
-    sizes = {"rate": "0,300,5000", "limit": "0,500,5000", "scan": "0,5000,40000", "c-interface": "0,100,9000"}[command]
+    sizes = {"rate": "0,300,5000", "limit": "0,500,5000", "scan": "0,5000,40000", "c-interface": "0,100,9000",
+             "explore": "0,100,9000"}[command]  # fmt: skip
     argv = [sys.executable, "-P", "-c", FULL, sizes, *COMMANDS[command]]
     ended = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stderr

@@ -16,6 +16,7 @@ import pytest
 
 import cevns_fast as cf
 from cevns_fast import cli
+from cevns_fast.cli.models import EXPLORED, kind_of
 from cevns_fast.likelihood.likelihood import function_of
 from cevns_fast.output import explorer
 from cevns_fast.output.explorer.choices import CHOICES, choice_of
@@ -120,6 +121,14 @@ def test_the_module_needs_nothing_of_its_host(wasm):
     assert wasm.imports == []
 
 
+def test_the_module_is_of_these_sources():
+    spec = util.spec_from_file_location("build_wasm", ROOT / "setup_helpers" / "build_wasm.py")
+    build_wasm = util.module_from_spec(spec)
+    spec.loader.exec_module(build_wasm)
+    assert build_wasm.digest() in WASM.read_bytes(), "likelihood*.c has changed: run setup_helpers/build_wasm.py"
+
+
+@pytest.mark.slow
 def test_the_module_is_what_the_sources_make():
     if util.find_spec("ziglang") is None:
         pytest.skip("ziglang is not installed; .ci/cross-compile checks this")
@@ -195,6 +204,23 @@ def test_what_holds_the_same_data_is_apart():
     assert groups_of([cf.load(name) for name in names]) == [[0, 2], [1], [3]]
 
 
+def test_all_groups_have_one_range_of_the_mass():
+    csi = cf.load("coherent-csi-2017")
+    light = cf.load("conus-4kg").replace(data_set="part", name="part")
+    heavy = csi.replace(name="whole", data_set="whole", contains=("part",))
+    choice = choice_of(cf.ScalarMediator, {"m_S": 10.0})
+    known = described(explorer_page([light, heavy], [choice]))["models"][0]
+    assert [group["experiments"] for group in known["groups"]] == [[0], [1]]
+    upper = known["parameters"][0]["upper"]
+    assert upper == likelihood_of([csi], choice, 10.0).parameters[0].upper > 50.0
+    numbers = decoded(known["groups"][0]["blocks"][0])
+    assert numbers[6 + 2 : 6 + 3] == upper  # of the lighter group; two lower bounds come before
+
+
+def test_the_command_line_knows_what_can_be_opened():
+    assert {kind_of(name) for name in EXPLORED} == set(CHOICES)
+
+
 @pytest.mark.parametrize("kind", CHOICES, ids=lambda kind: kind.__name__)
 def test_each_interaction_can_be_opened(kind):
     choice = choice_of(kind, {"m_S": 10.0} if kind is cf.ScalarMediator else None)
@@ -211,13 +237,22 @@ def test_what_is_given_stays():
     assert choice_of(cf.SingletEFT, {"m_chi": 10.0}).mass == ""
 
 
+def test_a_mediator_is_continuous_where_chi_stays():
+    choice = choice_of(cf.ScalarMediator, {"m_chi": 5.0})
+    assert choice.parameters == ("m_S", "y_bar") and choice.steps == ()
+    theta = [20.0, 1e-4]
+    scalar = cf.ScalarMediator(m_chi=5.0, m_S=theta[0], y_bar=theta[1])
+    expected = cf.Likelihood(experiments()[0]).chi2(scalar)
+    assert likelihood_of(experiments()[:1], choice)(theta) == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("kind", "given", "message"),
     [
         (cf.NSI, {"eps": 1.0}, "eps"),
         (cf.ScalarMediator, {"m_S": -1.0}, "m_S"),
-        (cf.ScalarMediator, {"m_chi": 1.0}, "fewer than two"),
-        (cf.StandardModel, {}, "kind = 'StandardModel'"),
+        (cf.ScalarMediator, {"m_chi": 1.0, "m_S": 5.0}, "fewer than two"),
+        (cf.ElectronEFT, {}, "kind = 'ElectronEFT'"),
     ],
 )
 def test_what_is_refused(kind, given, message):

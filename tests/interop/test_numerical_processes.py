@@ -125,3 +125,32 @@ print("alive")
 """
     run = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=300)
     assert run.stdout.strip() == "alive", run.stderr
+
+
+OF_ONE_NAME = """
+import cevns_fast as cf
+
+def made(c):
+    def dsigma(E, T, nucleus, beam, p):
+        if E < 0:
+            raise ValueError
+        return c * 1e-20
+
+    return cf.NumericalInteraction(dsigma, {})
+
+csi = cf.load("coherent-csi-2017")
+print(*[float(cf.event_rate(csi, made(c), standard_model=False).sum()).hex() for c in CONSTANTS])
+"""
+
+
+def test_functions_of_one_name_kept_by_different_processes(tmp_path):
+    """Machine code of another function of the same name, compiled as the first of another process, is not taken."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    found = []
+    for constants in ("(1.0,)", "(2.0,)", "(1.0, 2.0)"):
+        code = OF_ONE_NAME.replace("CONSTANTS", constants)
+        run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
+        assert run.returncode == 0, run.stderr
+        found.append(run.stdout.split())
+    assert found[2] == [*found[0], *found[1]]
+    assert float.fromhex(found[1][0]) == 2 * float.fromhex(found[0][0])

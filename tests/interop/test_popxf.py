@@ -310,3 +310,18 @@ def test_jelli_takes_wilson_coefficients(jelli, pair, tmp_path):
     whole = loaded(jelli, tmp_path, FILES["Wilson coefficients"](pair), cf.popxf_measurements(pair, epsilon))
     chi2 = float(whole.parameter_point(point, 2.0).chi2_dict()["global"])
     assert chi2 == pytest.approx(cf.Likelihood(pair).chi2(epsilon), rel=1e-6), "jelli's matrices are single precision"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_jelli_runs_smeft_down_to_our_counts(jelli, csi, tmp_path):
+    wilson = pytest.importorskip("wilson")
+    loaded(jelli, tmp_path, cf.popxf_predictions(csi, cf.NSI(), basis="WET-3"), cf.popxf_measurements(csi))
+    whole = jelli.GlobalLikelihood(eft="SMEFT", basis="Warsaw")
+    predict = jelli.ObservableSector.get_class_prediction_function(["cevns"])
+    data = jelli.ObservableSector.get_class_prediction_data("SMEFT", "Warsaw", ["cevns"])
+    for point in ({"lq1_1111": 2e-7}, {"lq3_2211": 2e-7}, {"lu_1111": -3e-7}):
+        expected = cf.event_rate(csi, cf.nsi_from_wilson(wilson.Wilson(point, 1000.0, "SMEFT", "Warsaw")))
+        found = np.array(predict(whole._get_par_array(point), 1000.0, data))
+        assert found == pytest.approx(expected, rel=1e-5), "jelli interpolates between scales"
+        assert abs(found.sum() / cf.event_rate(csi, cf.StandardModel()).sum() - 1) > 0.01

@@ -93,6 +93,17 @@ def test_a_variant_is_the_likelihood_of_fewer_experiments_and_other_widths(kept,
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
+def test_a_width_where_points_are_evaluated_side_by_side():
+    def fit(wider):
+        csi = cf.load("coherent-csi-2017")
+        wide = csi.replace(signal_uncertainty=csi.signal_uncertainty * wider)
+        return cf.Likelihood(wide, model=cf.SingletEFT(m_chi=20.0), parameters=("C_S", "a_M"))
+
+    thetas = np.random.default_rng(6).uniform(-1.0, 1.0, (70, 2)) * [0.05, 5e-4]
+    for found in variant(function_of(fit(1.0)).exported(), [1], [1.7], thetas):
+        np.testing.assert_allclose(found, fit(1.7).batch(thetas), rtol=1e-12)
+
+
 def test_a_width_of_one_changes_no_bit():
     numbers, thetas = block().numbers, np.random.default_rng(4).uniform(-1.0, 1.0, (70, 2))
     single, batch = variant(numbers, [1], [1.0, 1.0], thetas)

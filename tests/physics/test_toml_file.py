@@ -234,6 +234,7 @@ FIELDS: dict[str, dict[str, Case]] = {
         ),
         "file": ({"axes": SORTED, "data": TIMES}, "axes", "p.csv", "other.csv"),
         "columns": ({"axes": SORTED, "data": TIMES}, "axes", '"z1"', '"z2"'),
+        "others": ({"axes": SORTED, "data": TIMES}, "axes", '"z1"]\n', '"z1"]\nothers = { nu_mu = [0.3, 0.1] }\n'),
     },
     "CalibrationTable": {
         "file": ({"axes": CALIBRATED}, "axes", "c.csv", "other.csv"),
@@ -332,6 +333,9 @@ FIELDS: dict[str, dict[str, Case]] = {
         "response": ({}, "response", RESPONSE, RESPONSE + "acceptance = 0.5\n"),
         "form_factor": ({"form_factor": HELM}, "form_factor", "helm", "point"),
         "electron_response": ({}, "response", RESPONSE, RESPONSE + "[detector.electron_response]\n"),
+        "component_response": (
+            {}, "response", RESPONSE, RESPONSE + "[detector.component_response.nu_mu]\nacceptance = 0.5\n"
+        ),
     },
     "BackgroundTable": {
         "column": ({"background": BACKGROUND}, "background", 'column = "n"', 'column = "m"'),

@@ -176,6 +176,23 @@ def test_poisson_of_negative_signals(weight, negative, off):
     agree(cf.Likelihood(experiment, statistic="poisson").chi2_of_counts(counts), expected)
 
 
+@pytest.mark.parametrize("counted", [0.0, 1e-3, 1.0, 7.0, 12345.0, 1e12])
+def test_the_poisson_loss_of_a_bin_to_its_last_digits(counted):
+    """Also where the expectation is the count but for a billionth, and where it is far from it."""
+    mpmath = pytest.importorskip("mpmath")
+    mpmath.mp.dps = 60
+    for ratio in (1e-9, 1e-3, 0.3, 0.7, 0.71, 1 - 1e-9, 1 + 1e-9, 1.41, 1.42, 5.0, 1e9):
+        expected = ratio * (counted or 1.0)
+        on = np.full(12, counted)
+        one = CSI.replace(
+            observed=on, steady_state=np.zeros(12), steady_state_weight=1.0, signal_uncertainty=0.0, backgrounds=()
+        )
+        n, m = mpmath.mpf(counted), mpmath.mpf(expected)
+        exact = 24 * (m - n + (n * mpmath.log(n / m) if counted else 0))
+        found = cf.Likelihood(one, statistic="poisson").chi2_of_counts(np.full(12, expected))
+        assert found == pytest.approx(float(exact), rel=3e-13)
+
+
 def test_impossible_counts():
     """A negative expectation with a known background, and a variance that is not positive, are infinitely unlikely."""
     known = CSI.replace(steady_state_weight=1.0, backgrounds=(), signal_uncertainty=0.0, steady_state=np.zeros(12))

@@ -34,8 +34,7 @@ class Grid(NamedTuple):
     first_block: Integers  # [masses + 1]
 
 
-@remember(maxsize=32)
-def grid_of(
+def _grid(
     plan: Plan,
     walk: Flux,
     beam: KernelBeam,
@@ -68,6 +67,11 @@ def grid_of(
         last,
         np.concatenate([[0], np.cumsum(per.reshape(counts.shape).sum(axis=1))]),
     )
+
+
+grid_of = remember(maxsize=32)(_grid)
+#: The same for grids of 100 MB: a flux from a table has many intervals, and cuts panels at each.
+large_grid_of = remember(maxsize=4)(_grid)
 
 
 def form_factors(

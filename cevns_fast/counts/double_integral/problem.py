@@ -10,15 +10,16 @@ from cevns_fast._kernels.double_integral import Tasks
 from cevns_fast._kernels.rates import Flux
 from cevns_fast._validate import Floats
 from cevns_fast.counts.double_integral.beam import ORDERS, KernelBeam
-from cevns_fast.counts.double_integral.grid import Grid, grid_of
+from cevns_fast.counts.double_integral.grid import Grid, grid_of, large_grid_of
 from cevns_fast.counts.plan import Plan, in_parts
 from cevns_fast.nuclear.form_factors import FormFactor
 
 Integers = NDArray[np.int64]
 
-# Rows of the result, and cells that are in memory at once.
+# Rows of the result and cells that are in memory at once; nodes × components of the flux beyond which a grid is large.
 _MOST_MASSES = 64
 _MOST_CELLS = 2_000_000
+_LARGE = 50_000
 
 
 class Level(NamedTuple):
@@ -62,16 +63,18 @@ def evaluate(problem: Problem, level: Level, threads: int) -> Floats:
     bins = plan.panels.bins
     out = np.zeros((len(problem.final_mass), bins))
     pairs = list(zip(problem.final_mass.tolist(), problem.mediator_mass.tolist(), strict=True))
+    size = plan.panels.recoil.size * len(problem.beam.sign)  # without images of kinks
+    most, make = (1, large_grid_of) if size > _LARGE else (_MOST_MASSES, grid_of)
     at = 0
     while at < len(pairs):
-        masses = tuple(dict.fromkeys(pairs[at : at + _MOST_MASSES]))
+        masses = tuple(dict.fromkeys(pairs[at : at + most]))
         if len(masses) == 1:  # as many rows as share it
             end = next((i for i in range(at, len(pairs)) if pairs[i] != masses[0]), len(pairs))
         else:
-            end = min(at + _MOST_MASSES, len(pairs))
+            end = min(at + most, len(pairs))
         nuclei = tuple(problem.nuclei.tolist())
         order = ORDERS[level.order]
-        grid = grid_of(plan, problem.walk, problem.beam, nuclei, problem.form_factor, masses, order)
+        grid = make(plan, problem.walk, problem.beam, nuclei, problem.form_factor, masses, order)
         place = {pair: i for i, pair in enumerate(masses)}
         of_mass = np.array([place[pair] for pair in pairs[at:end]])
         sizes = np.diff(grid.first_node)

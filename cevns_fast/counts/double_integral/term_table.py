@@ -37,7 +37,8 @@ def integrate(setting: Setting, integrand: Integrand, process: Process, out: Flo
         None,
     ).of(filled)
     found = accurate(problem, rtol, threads, "the counts", lambda row, level: None)
-    out.reshape(n * rows, bins)[filled] += found
+    # Bins that no recoil reaches are none of the plan's.
+    out.reshape(n * rows, bins)[filled, : found.shape[1]] += found
 
 
 def _term_parameters(

@@ -1,6 +1,8 @@
 """[time], [release], [calibration]: bins beside those of the observable, and factors."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -69,15 +71,22 @@ class ReleaseTable(Table):
     probabilities: list[float] | None = None
     file: str | None = None
     columns: list[str] = msgspec.field(default_factory=list)
+    others: dict[str, list[float | str]] = msgspec.field(default_factory=dict)  # by flux component, or electrons
 
     def build(self, folder: Path) -> axes.ReleaseAxis:
         """The axis."""
-        if self.probabilities is not None and self.file is None and not self.columns:
-            return axes.ReleaseAxis(self.name, self.probabilities)
-        if self.file is None or not self.columns or self.probabilities is not None:
+        if (self.probabilities is None) == (not self.columns) or (self.columns and self.file is None):
             raise ValueError("probabilities, file, columns: must be probabilities, or a file and its columns")
-        columns = columns_of(folder, "release.file", self.file)
-        return axes.ReleaseAxis(self.name, np.array([column_of(columns, self.file, c) for c in self.columns]).T)
+        table = {} if self.file is None else columns_of(folder, "release.file", self.file)
+
+        def along(given: Sequence[float | str]) -> Any:
+            """Numbers, or columns of the file."""
+            if all(isinstance(each, float | int) for each in given):
+                return list(given)
+            return np.array([column_of(table, self.file or "[release] without a file", str(c)) for c in given]).T
+
+        others = {name: along(given) for name, given in self.others.items()}
+        return axes.ReleaseAxis(self.name, along(self.probabilities or self.columns), others)
 
 
 class CalibrationTable(Table):

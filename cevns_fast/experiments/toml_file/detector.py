@@ -83,6 +83,7 @@ class DetectorTable(Table):
         default_factory=HelmTable
     )
     electron_response: ResponseTable | None = None
+    component_response: dict[str, ResponseTable] = msgspec.field(default_factory=dict)  # by flux component
 
     def build(self, folder: Path) -> detectors.Detector:
         """The detector."""
@@ -96,4 +97,8 @@ class DetectorTable(Table):
             electron_response=None
             if electron_response is None
             else named("electron_response", lambda: electron_response.build(folder)),
+            component_responses={
+                name: named(f"component_response.{name}", lambda each=each: each.build(folder))  # type: ignore[misc]
+                for name, each in self.component_response.items()
+            },
         )

@@ -11,6 +11,7 @@ from cevns_fast.interactions.nsi import NSI
 from cevns_fast.interactions.process import Interaction
 from cevns_fast.interactions.scalar_mediator import ScalarMediator
 from cevns_fast.interactions.singlet_eft import SingletEFT
+from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.interactions.vector_mediator import VectorMediator
 
 
@@ -25,9 +26,9 @@ class Choice:
     couplings : tuple of str
         Those that are free.
     mass : str
-        One more free parameter, empty for none.
+        One more free parameter, empty for none: a mass, or the neutrons' radius.
     start : float
-        Its value when the page opens, MeV.
+        Its value when the page opens, MeV; 0 for the parameter's default.
     bounds : (float, float) or None
         Its range, MeV; None for what the sources can produce.
     stepped : str
@@ -56,6 +57,8 @@ class Choice:
     def given(self, values: Mapping[str, Any]) -> "Choice":
         """The same with values for some fields, which then stay; several values of a stepped mass are its steps.
 
+        Where the mass of χ stays, a mediator's mass is continuous in its place.
+
         Raises
         ------
         ValueError
@@ -68,10 +71,14 @@ class Choice:
             listed = given if isinstance(given, tuple | list) else (given,)
             steps = tuple(sorted({validate.number(self.stepped, each, positive=True) for each in listed}))
         couplings = tuple(name for name in self.couplings if name not in rest)
-        mass = "" if self.mass in rest else self.mass
-        if len(couplings) + bool(mass) < 2:
+        found = replace(self, couplings=couplings, steps=steps, fixed={**self.fixed, **rest})
+        if self.mass in rest:
+            found = replace(found, mass="")
+            if self.stepped and self.stepped not in values:
+                found = replace(found, mass=self.stepped, start=30.0, bounds=_MEDIATOR, stepped="", steps=())
+        if len(found.parameters) < 2:
             raise ValueError(f"{self.kind.__name__}: fewer than two parameters are left free for the axes of the plane")
-        return replace(self, couplings=couplings, mass=mass, steps=steps, fixed={**self.fixed, **rest})
+        return found
 
     def settings(self) -> dict[str, str]:
         """What is fixed, in words, but for what stays at a default that is no convention."""
@@ -110,6 +117,7 @@ CHOICES: dict[type[Interaction], Choice] = {
         Choice(MagneticMoment, "Magnetic moments", ("mu_e", "mu_mu")),
         Choice(ChargeRadius, "Charge radii beyond the Standard Model's", ("ee", "mumu")),
         Choice(Millicharge, "Millicharges", ("ee", "mumu")),
+        Choice(StandardModel, "Standard Model: neutrons and mixing", ("sin2_theta_w",), "neutron_radius"),
     )
 }
 

@@ -60,6 +60,21 @@ function symbolSvg(symbol) {
   return found;
 }
 
+/* A unit as HTML and as a part of SVG's text: MeV, cm², and μ_B with its index below. */
+function unitHtml(unit) {
+  const [name, low] = unit.split("_"), found = document.createDocumentFragment();
+  found.append(name, low ? element("sub", {}, low) : "");
+  return found;
+}
+
+function unitSvg(unit, exponent) {
+  const [name, low] = unit.split("_"), found = document.createDocumentFragment();
+  found.append(` [${exponent ? powerOfTen(exponent) : ""}${exponent && name ? " " : ""}${name}`);
+  if (low) found.append(drawn("tspan", { dy: 4, "font-size": "78%" }, low), drawn("tspan", { dy: -4 }, "]"));
+  else found.append("]");
+  return found;
+}
+
 function symbolText(symbol) {
   return symbol.map(([letter, low, high]) => letter + (low && `_${low}`) + (high && `^${high}`)).join(" ");
 }
@@ -112,7 +127,7 @@ class Scale {
   }
 }
 
-/* The frame of a figure with ticks, numbers and labels; `label` is what symbolSvg makes, or text. */
+/* The frame of a figure with ticks, numbers and labels, { name, unit }: a name is what symbolSvg makes, or text. */
 function frame(svg, x, y, xLabel, yLabel) {
   const [left, right, bottom, top] = [x.from, x.to, y.from, y.to], group = drawn("g", { "font-size": 12.5 });
   const horizontal = x.ticks(Math.max(3, Math.floor((right - left) / 75)));
@@ -128,9 +143,9 @@ function frame(svg, x, y, xLabel, yLabel) {
     if (text) group.append(drawn("text", { x: left - 7, y: at + 4.3, "text-anchor": "end" }, text));
   }
   group.append(drawn("rect", { x: left, y: top, width: right - left, height: bottom - top, fill: "none", stroke: "#111" }));
-  const named = (label, exponent, attributes) => {
-    const text = drawn("text", { "font-size": 14, "text-anchor": "middle", ...attributes }, label);
-    if (exponent) text.append(` [${powerOfTen(exponent)}]`);
+  const named = ({ name, unit }, exponent, attributes) => {
+    const text = drawn("text", { "font-size": 14, "text-anchor": "middle", ...attributes }, name);
+    if (exponent || unit) text.append(unitSvg(unit, exponent));
     group.append(text);
   };
   named(xLabel, horizontal.exponent, { x: (left + right) / 2, y: bottom + 38 });

@@ -12,7 +12,11 @@ const modelNow = () => described.models[state.model];
 const groupNow = () => modelNow().groups[state.group];
 const isLog = (i) => modelNow().parameters[state.axes[0]].isMass || modelNow().parameters[state.axes[1]].isMass
   ? modelNow().parameters[i].isMass || state.axes.includes(i) : modelNow().parameters[i].isMass;
-const unitText = (parameter) => (parameter.unit ? ` [${parameter.unit}]` : "");
+
+/* A value with its unit, for a sentence. */
+function withUnit(value, unit, digits) {
+  return unit ? [`${numberText(value, digits)} `, unitHtml(unit)] : [numberText(value, digits)];
+}
 
 /* The likelihood of a group of experiments at a step, opened once. */
 async function openedAt(model, group, step) {
@@ -32,11 +36,12 @@ function choose() {
 
 /* ---- ranges ---------------------------------------------------------------------------------------------------- */
 
-/* How far a coupling alone can go before chi2 has risen by 9, from where it is too far; null if nothing is. */
+/* How far a coupling alone can go from where all begin before chi2 has risen by 9, from where it is too far; null if
+ * nothing is. */
 function reach(i, theta) {
-  const trial = Array.from(theta, (value, j) => (modelNow().parameters[j].isMass ? value : 0));
-  const least = likelihood.chi2(trial);
-  const at = (value) => { trial[i] = value; return likelihood.chi2(trial); };
+  const trial = Array.from(theta, (value, j) => (modelNow().parameters[j].isMass ? value : modelNow().parameters[j].start));
+  const least = likelihood.chi2(trial), { start } = modelNow().parameters[i];
+  const at = (shift) => { trial[i] = start + shift; return likelihood.chi2(trial); };
   let size = 2 ** 20;
   if (Math.max(at(size), at(-size)) - least < 9) return null;
   for (let n = 0; n < 200 && Math.min(at(size / 2), at(-size / 2)) - least > 9; n++) size /= 2;
@@ -46,14 +51,16 @@ function reach(i, theta) {
 /* A value of one coupling that the data begin to dislike: chi2 is higher by 4. */
 function noticed(i) {
   const theta = Array.from(state.theta), least = likelihood.chi2(theta);
+  const { start } = modelNow().parameters[i];
   let low = 0, high = reach(i, theta);
-  if (high === null) return 0;
+  if (high === null) return start;
   for (let n = 0; n < 40; n++) {
-    theta[i] = (low + high) / 2;
-    if (likelihood.chi2(theta) - least > 4) high = theta[i];
-    else low = theta[i];
+    const middle = (low + high) / 2;
+    theta[i] = start + middle;
+    if (likelihood.chi2(theta) - least > 4) high = middle;
+    else low = middle;
   }
-  return Number(low.toPrecision(2));
+  return Number((start + low).toPrecision(start ? 3 : 2));
 }
 
 function rounded(value) {
@@ -74,7 +81,12 @@ function suit() {
       state.ranges[i] = massRange(parameter);
       return;
     }
-    const theta = Array.from(state.theta);
+    const theta = Array.from(state.theta), { start, lower, upper } = parameter;
+    if (start !== 0) { // not around zero: as far as the data allow, within the bounds
+      const size = 1.5 * (reach(i, theta) ?? Infinity);
+      state.ranges[i] = [Math.max(start - size, lower ?? -Infinity), Math.min(start + size, upper ?? Infinity)];
+      return;
+    }
     if (!isLog(i)) {
       const size = reach(i, theta) ?? (mass >= 0 ? reach(i, theta.with(mass, massRange(parameters[mass])[0])) : null) ?? 1;
       const half = rounded(0.9 * size), far = Math.abs(state.theta[i]);
@@ -102,7 +114,8 @@ function zoom(by) {
   for (const i of state.axes) {
     const parameter = modelNow().parameters[i], [low, high] = state.ranges[i];
     if (parameter.isMass) continue;
-    state.ranges[i] = isLog(i) ? [low * by, high / by] : [low / by, high / by];
+    const middle = (low + high) / 2, half = (high - low) / 2 / by;
+    state.ranges[i] = isLog(i) ? [low * by, high / by] : [middle - half, middle + half];
     if (isLog(i) && !(state.ranges[i][1] > 4 * state.ranges[i][0])) state.ranges[i] = [low, high];
   }
   showRanges();
@@ -146,15 +159,7 @@ function draw() {
 
 function drawAll(x, y) {
   const { parameters } = modelNow();
-  const labels = state.axes.map((i) => ({
-    text: symbolText(parameters[i].symbol),
-    svg: () => {
-      const found = document.createDocumentFragment();
-      found.append(symbolSvg(parameters[i].symbol), unitText(parameters[i]));
-      return found;
-    },
-  }));
-  drawPlane(byId("plane"), plane, x, y, labels, state.theta, state.axes);
+  drawPlane(byId("plane"), plane, x, y, state.axes.map((i) => parameters[i]), state.theta, state.axes);
   drawSpectra();
   tell();
 }
@@ -189,14 +194,13 @@ function tell() {
     `At the sliders' values χ² = ${numberText(chi2, 5)}, Δχ² = ${numberText(Math.max(delta, 0), 3)}: `,
     element("strong", {}, level ? `inside the ${level.name} region` : "outside the 95% CL region"),
     `. Best fit of the two: χ² = ${numberText(plane.best.chi2, 5)} for ${likelihood.bins} bins at `,
-    ...state.axes.flatMap((i, n) => [n ? ", " : "", symbolHtml(parameters[i].symbol),
-      ` = ${numberText(plane.best.theta[i], 3)}${parameters[i].unit ? ` ${parameters[i].unit}` : ""}`]), ".");
+    ...state.axes.flatMap((i, n) => [n ? ", " : "", symbolHtml(parameters[i].symbol), " = ",
+                                     ...withUnit(plane.best.theta[i], parameters[i].unit, 3)]), ".");
   const others = parameters.flatMap((parameter, i) => state.axes.includes(i) ? []
-    : [symbolHtml(parameter.symbol), ` = ${numberText(state.theta[i], 4)}${parameter.unit ? ` ${parameter.unit}` : ""}, `]);
+    : [symbolHtml(parameter.symbol), " = ", ...withUnit(state.theta[i], parameter.unit, 4), ", "]);
   const { stepped } = modelNow();
-  if (stepped) others.push(symbolHtml(stepped.symbol), ` = ${numberText(stepped.values[state.step])} MeV, `);
-  const last = others.length - 1;
-  if (last >= 0) others[last] = others[last].replace(/, $/, "");
+  if (stepped) others.push(symbolHtml(stepped.symbol), ` = ${numberText(stepped.values[state.step])} MeV`);
+  else others.pop();
   byId("caption").replaceChildren(
     "Lines: Δχ² = 2.28, 4.61 and 5.99 above the best fit of both parameters (two degrees of freedom, Wilks' theorem). ",
     ...(others.length ? ["Fixed: ", ...others, ". "] : []),
@@ -225,7 +229,8 @@ function buildParameters() {
   const { parameters, stepped } = modelNow();
   sliders = parameters.map((parameter, i) => new Slider({
     id: `parameter-${parameter.name}`,
-    label: element("span", {}, symbolHtml(parameter.symbol), element("small", {}, unitText(parameter))),
+    label: element("span", {}, symbolHtml(parameter.symbol),
+                   parameter.unit ? element("small", {}, " [", unitHtml(parameter.unit), "]") : ""),
     hint: `${parameter.name}: ${parameter.description}`,
     bounds: [parameter.lower, parameter.upper],
     onmove: (value) => moved(i, value),
@@ -265,6 +270,8 @@ function buildParameters() {
   byId("parameters").replaceChildren(...boxes);
 }
 
+const plain = (value) => numberText(Math.abs(value) < 5e-3 ? 0 : value, 2);
+
 function buildNuisances() {
   const { nuisances } = groupNow(), members = groupNow().experiments.map((i) => described.experiments[i].name);
   const belongs = (name) => members.findIndex((each) => name.startsWith(`${each}: `));
@@ -296,8 +303,8 @@ function buildNuisances() {
     slider.show = (pull) => {
       show();
       if (pull !== undefined)
-        slider.role.textContent = `best fit ${numberText(pull / state.widths[k], 2)} σ` +
-          (nuisance.width === null ? "" : ` (${numberText(100 * pull * nuisance.width, 2)}%)`) +
+        slider.role.textContent = `best fit ${plain(pull / state.widths[k])} σ` +
+          (nuisance.width === null ? "" : ` (${plain(100 * pull * nuisance.width)}%)`) +
           (Math.abs(state.widths[k] - 1) > 1e-6 ? `; stated ${numberText(factor, 3)}` : "");
     };
     return slider;

@@ -45,7 +45,7 @@ function planeScales(width, height, ranges, logs) {
 function drawPlane(box, plane, x, y, labels, point, axes) {
   const width = x.to + 18, height = y.from + 48;
   const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", fill: "#111" });
-  svg.append(drawn("title", {}, `Contours of chi-squared over ${labels.map((each) => each.text).join(" and ")}`));
+  svg.append(drawn("title", {}, `Contours of chi-squared over ${labels.map((each) => symbolText(each.symbol)).join(" and ")}`));
   svg.append(drawn("clipPath", { id: "inside" },
     drawn("rect", { x: x.from, y: y.to, width: x.to - x.from, height: y.from - y.to })));
   const inside = drawn("g", { "clip-path": "url(#inside)" }), last = plane.points - 1;
@@ -69,7 +69,7 @@ function drawPlane(box, plane, x, y, labels, point, axes) {
                                     id: "point" }));
   }
   svg.append(inside);
-  frame(svg, x, y, labels[0].svg(), labels[1].svg());
+  frame(svg, x, y, ...labels.map((each) => ({ name: symbolSvg(each.symbol), unit: each.unit })));
   box.replaceChildren(svg);
 }
 
