@@ -116,6 +116,10 @@ class Detector:
             raise ValueError(f"detector: must be hashable, with tuples for lists: {error}") from None
         object.__setattr__(self, "snapshots", self.take_snapshots())
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Of a pickle, which version 0.1.0 made without responses of components."""
+        self.__dict__.update({"component_responses": {}} | state)
+
     def _checked_components(self) -> dict[str, Response | ResponseMatrix]:
         """Responses by component, each of which would do as the detector's only one."""
         found = dict(validate.mapping("component_responses", self.component_responses))

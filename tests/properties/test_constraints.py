@@ -188,7 +188,7 @@ def test_a_covariance_relative_to_the_signal(mask):
         assert fit(at) == pytest.approx(like.chi2(eft), rel=1e-11)
         step, at = np.array([1e-5, 0.0]), np.array([0.03, 1e-4])
         assert fit.gradient(at)[0] == pytest.approx((fit(at + step) - fit(at - step)) / 2e-5, rel=1e-6)
-    with pytest.raises(ValueError, match="has a principal axis of .*, must be below 1"):
+    with pytest.raises(ValueError, match=r"has a principal axis of .*, must be below 1"):
         cf.Likelihood(bare, nuisances=[cf.CovarianceMatrix("response", 400 * relative, of="signal")])
 
 
