@@ -97,7 +97,7 @@ def test_cls_of_the_same_toys_is_that_of_pyhf(of_three_bins, toys=50, seed=5):
 
 @pytest.mark.slow
 def test_cls_by_toys_of_pyhfs_own_calculator(of_three_bins, toys=400):
-    """Other random numbers: 20,000 of them agree to a percent, see docs/statistics.md."""
+    """Other random numbers, of which docs/statistics.md has more."""
     pyhf, model, data, one = of_three_bins
     c = 0.012
     np.random.seed(1)  # noqa: NPY002 - whose numbers pyhf takes
