@@ -79,6 +79,11 @@ def template_rows(repeat: int) -> Iterator[Row]:
             yield Row(what, "µs", goal, stretch, measured, "nested quad", 1e6 * quad.seconds_of_nested_quad())
 
 
+def flavour_rows(repeat: int) -> Iterator[Row]:
+    measured = 1e-3 * made(rates.ManyCouplings).track_new_templates()
+    yield Row("NSI templates, 12 couplings × 12 CsI bins, new values", "ms", 1, None, measured)
+
+
 def scan_rows(repeat: int) -> Iterator[Row]:
     million = made(scans.BesideNumpy)
     measured = 1e3 * best_of(million.scan, 3 * repeat)
@@ -194,6 +199,7 @@ def main() -> None:
     groups: list[Callable[[int], Iterator[Row]]] = [
         start_rows,
         template_rows,
+        flavour_rows,
         scan_rows,
         jax_rows,
         double_integral_rows,

@@ -3,10 +3,10 @@
 A source, a detector and an interaction become templates; templates become counts, χ², limits and scans.
 """
 
-from importlib import import_module
 from typing import Any
 
 from cevns_fast._support import moved
+from cevns_fast._support.loading import load as _load
 
 __version__ = "0.1.0"
 
@@ -125,9 +125,9 @@ __all__ = [*_HOME_OF, *_MODULES, "__version__"]
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
+        return _load(f"{__name__}.{name}")
     if name in _HOME_OF:
-        value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        value = getattr(_load(f"{__name__}.{_HOME_OF[name]}"), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

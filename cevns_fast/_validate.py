@@ -70,6 +70,8 @@ def text(name: str, value: Any, *, empty: bool = False) -> str:
     """A string."""
     if not isinstance(value, str) or not (value or empty):
         raise ValueError(f"{name} = {value!r}: must be a string" + ("" if empty else " that is not empty"))
+    if not empty and not value.isprintable():  # C would end a name at a zero, and tables at a line's end
+        raise ValueError(f"{name} = {value!r}: must be printable, without control characters")
     return value
 
 
@@ -187,7 +189,7 @@ def real(name: str, value: Any) -> Floats:
     try:
         raw = np.asarray(value)
         result = np.asarray(raw, dtype=np.float64) if raw.dtype.kind in "iuf" else None
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last of a tensor that asks for a gradient
         result = None
     if result is None:
         raise ValueError(f"{name} = {value!r}: must be real numbers")

@@ -12,7 +12,17 @@ from cffi import FFI
 ROOT = Path(__file__).resolve().parent.parent
 KERNELS = ROOT / "cevns_fast" / "_kernels"
 MODULE = "cevns_fast._kernels._c"
-HEADERS = ("fg.h", "cevns_fast.h", "likelihood.h", "coupling_limits.h", "plane.h", "random.h", "rates.h", "toys.h")
+HEADERS = (
+    "fg.h",
+    "cevns_fast.h",
+    "likelihood.h",
+    "coupling_limits.h",
+    "plane.h",
+    "profile.h",
+    "random.h",
+    "rates.h",
+    "toys.h",
+)
 
 
 def ffi_builder() -> FFI:

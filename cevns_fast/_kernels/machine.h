@@ -14,7 +14,7 @@
 #define RECENT __attribute__((target("avx2,fma")))
 #define WIDE __attribute__((target("avx2"))) /* without fused multiply-add: the bits of any other processor */
 
-static int recent_machine(void)
+static INLINE int recent_machine(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }

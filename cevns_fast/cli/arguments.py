@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import cevns_fast as cf
-from cevns_fast.cli.models import MODELS, parameter
+from cevns_fast.cli.models import EXPLORED, MODELS, parameter
 from cevns_fast.papers import PAPERS, PUBLIC_DATA
 
 
@@ -204,7 +204,7 @@ def command_line() -> argparse.ArgumentParser:
     )  # fmt: skip
     command.add_argument(
         "--model", nargs="+", action=_Names, metavar="NAME", default=["singlet", "scalar", "light-vector", "nsi"],
-        help=f"some of {', '.join(MODELS)}; default singlet scalar light-vector nsi",
+        help=f"some of {', '.join(EXPLORED)}; default singlet scalar light-vector nsi",
     )  # fmt: skip
     command.add_argument("-o", "--output", default="explorer.html", metavar="FILE", help="default %(default)s")
     command.add_argument("--force", action="store_true", help="overwrite the file")

@@ -6,8 +6,9 @@ import warnings
 from pathlib import Path
 
 import cevns_fast as cf
+from cevns_fast import _validate as validate
 from cevns_fast._support import files
-from cevns_fast.cli.models import kind_of
+from cevns_fast.cli.models import EXPLORED, kind_of
 from cevns_fast.output.explorer.choices import choice_of
 from cevns_fast.output.explorer.page import explorer_page
 
@@ -22,7 +23,8 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError("NAME=VALUE: each parameter may be given once")
     if given and len(args.model) > 1:
         raise ValueError("NAME=VALUE: is of one interaction, so --model must name one")
-    choices = [choice_of(kind_of(each), given) for each in dict.fromkeys(args.model)]
+    models = [validate.choice("model", each, EXPLORED) for each in dict.fromkeys(args.model)]
+    choices = [choice_of(kind_of(each), given) for each in models]
     experiments = [cf.load(each) for each in dict.fromkeys(args.experiment)]
     with warnings.catch_warnings(record=True) as caught:
         page = explorer_page(experiments, choices, tell=_tell)

@@ -16,6 +16,11 @@ MODELS = {
     "charge-radius": "ChargeRadius", "millicharge": "Millicharge", "electron": "ElectronEFT",
     "standard-model": "StandardModel",
 }  # fmt: skip
+# Those that the explorer can open.
+EXPLORED = (
+    "singlet", "scalar", "vector", "nsi", "light-vector", "magnetic-moment", "charge-radius", "millicharge",
+    "standard-model",
+)  # fmt: skip
 _WORD = re.compile(r"[A-Za-z_]\w*(-\d?[A-Za-z]\w*)*")  # B-L and B-3Le are charges
 _WORDS = {"true": True, "false": False}
 

@@ -21,6 +21,8 @@ VectorFunction = Callable[[Floats], Floats]  # float64[m] -> float64[outputs, m]
 DEGREE = 20
 TOLERANCE = 5e-14
 ROUNDING = 1e-15
+# An interval of such a part of its numbers has a grain that shows; below the second, nodes coincide.
+_SHORT, _SHORTEST = 1e-5, 1e-10
 MAX_PIECES = 2000  # beside those that breakpoints make
 
 
@@ -137,8 +139,14 @@ def fit(
         x = middle[:, None] + half[:, None] * _nodes(degree)
         values = _finite(function, x.ravel(), name).reshape(-1, *x.shape)  # [outputs, intervals, nodes]
         series = values @ _to_chebyshev(degree).T
+        far = np.maximum(np.abs(low), np.abs(high))
+        short = np.flatnonzero((half < _SHORT * far) & (half > _SHORTEST * far))
+        if short.size:  # numbers are not where the nodes are, and what rises steeply is another there
+            x, ends_of = x[short], (low[short, None], high[short, None])
+            u = ((x - ends_of[0]) - (ends_of[1] - x)) / (ends_of[1] - ends_of[0])
+            series[:, short] = np.linalg.solve(chebyshev.chebvander(u, degree), values[:, short, :, None])[..., 0]
         tail, largest = np.abs(series[..., -2:]).max(axis=2), np.abs(values).max(axis=2)
-        far, at_zero = np.maximum(np.abs(low), np.abs(high)), (low <= 0) & (high >= 0)
+        at_zero = (low <= 0) & (high >= 0)
         # Neighbouring numbers differ by ε x: a function that rises on a short interval is no smoother than that.
         grain = ROUNDING * far / half * (values.max(axis=2) - values.min(axis=2))
         converged = np.all(tail <= np.maximum(np.maximum(tolerance * largest, grain), smallest[:, None]), axis=0)

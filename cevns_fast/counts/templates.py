@@ -4,13 +4,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from cevns_fast import _validate as validate
 from cevns_fast._support import shown
+from cevns_fast._support.loading import load
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts.flux import beams_of, groups_of, has_coherent_flavours, parts_of
@@ -231,7 +231,7 @@ def _of_particles(
 
 def double_integral() -> Any:
     """The other engine, which needs numba and is loaded when it is used."""
-    return import_module("cevns_fast.counts.double_integral")
+    return load("cevns_fast.counts.double_integral")
 
 
 def _sum(one: CountPolynomial, other: CountPolynomial) -> CountPolynomial:
@@ -424,11 +424,16 @@ def templates(
     values, imaginary = polynomial.values[:, 1:], polynomial.imaginary[:, 1:]
     if isinstance(interaction, Interaction):
         constant, values, imaginary = constant[0], values[0], imaginary[0]
-    real = set(names) & {*kind.real_couplings}
-    if set(names) & {*kind.conjugated_couplings} and has_coherent_flavours(experiment.source):
-        real |= set(names) & {*kind.conjugated_couplings}
     monomials = _products(names, polynomial.exponents[1:])
-    return Templates(names, constant, monomials, values, imaginary, tuple(n for n in names if n in real))
+    return Templates(names, constant, monomials, values, imaginary, real_among(names, kind, experiment))
+
+
+def real_among(names: Sequence[str], kind: type[Interaction], experiment: Experiment) -> tuple[str, ...]:
+    """The open couplings of which counts know real values only, times a phase that is given beforehand."""
+    real = {*kind.real_couplings}
+    if {*names} & {*kind.conjugated_couplings} and has_coherent_flavours(experiment.source):
+        real |= {*kind.conjugated_couplings}
+    return tuple(name for name in names if name in real)
 
 
 @remember(maxsize=256)

@@ -155,16 +155,15 @@ class Detector:
         result = self.response_to_mean(self.response.mean(T))
         return np.where(T >= self.response.recoil_threshold, result, 0.0)
 
-    @np.errstate(under="ignore")  # what is negligible is zero
-    def response_to_mean(self, mean: ArrayLike, first: int = 0, last: int | None = None) -> Floats:
-        """Probability of being counted in each bin by the mean observable x̄ ≥ 0, float64[n_bins, len(mean)].
+    def response_to_mean(self, mean: ArrayLike) -> Floats:
+        """Probability of being counted in each bin by the mean observable x̄ ≥ 0, float64[n_bins, len(mean)]."""
+        return self._of_edges(validate.vector("mean", mean, minimum=0.0), np.array(self.bins))
 
-        Or in some bins, from the first to the one before the last.
-        """
-        mean = validate.vector("mean", mean, minimum=0.0)
+    @np.errstate(under="ignore")  # what is negligible is zero
+    def _of_edges(self, mean: Floats, edges: Floats) -> Floats:
+        """Probability of being counted between some of the edges."""
         assert isinstance(self.response, Response)
         smearing = self.response.smearing
-        edges = np.array(self.bins[first : None if last is None else last + 1])
         if smearing is None:
             return self._sharp(mean, edges)
         if isinstance(smearing, PoissonSmearing):
@@ -342,6 +341,11 @@ class Detector:
         """A copy with other fields."""
         validate.unknown_fields("detector", changes, [f.name for f in fields(self) if f.init])
         return replace(self, **changes)
+
+
+def response_of_bins(detector: Detector, mean: Floats, first: int, last: int) -> Floats:
+    """What `response_to_mean` gives of bins from the first to the one before the last."""
+    return detector._of_edges(mean, np.array(detector.bins[first : last + 1]))
 
 
 @remember(maxsize=128)

@@ -146,7 +146,7 @@ class Experiment:
     published: str = ""
 
     def __post_init__(self) -> None:
-        validate.text("name", self.name, empty=True)
+        validate.text("name", self.name, empty=not self.name)
         validate.text("description", self.description, empty=True)
         validate.text("citation", self.citation, empty=True)
         validate.instance("detector", self.detector, Detector, "a Detector, e.g. cevns_fast.Detector(...)")

@@ -25,7 +25,7 @@ from cevns_fast.counts.templates import (
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference import minima
 from cevns_fast.inference.parameter_planes import likelihood_of, parameter_among, plane_of_parameters
-from cevns_fast.inference.planes import CACHE, EvaluatorProblem, Grid, PlaneProblem, ProfiledProblem
+from cevns_fast.inference.planes import CACHE, MOST_PROFILED, EvaluatorProblem, Grid, PlaneProblem, ProfiledProblem
 from cevns_fast.inference.scan_result import Between, Minima, Scan
 from cevns_fast.interactions.process import Exponents, Interaction, spelled_out
 from cevns_fast.likelihood.assembly import Assembly, Statistic, experiments_of
@@ -42,7 +42,7 @@ _FARTHEST = 1e50  # χ² goes with the fourth power of a coupling, and must be a
 class _Systems(NamedTuple):
     """Templates, whitened, for a batch of interactions: the numbers of a problem but for its axes."""
 
-    triangle: Floats  # see `_triangles`; the scale has a row where no coupling is profiled
+    triangle: Floats  # see `_triangles`
     scale_variance: Floats
     powers: Any  # int64[terms, couplings + free]
 
@@ -69,10 +69,15 @@ def _systems(
         for name, power in zip(names, e, strict=True):
             if power > 2:
                 raise ValueError(f"couplings: counts are of degree {power} in {name!r}; scan it with limit_scan")
+        if sum(e[len(couplings) :]) > 2:
+            raise ValueError(
+                f"profile = {free!r}: counts are of degree {sum(e[len(couplings) :])}, must be of two at most"
+            )
+    if len(free) > MOST_PROFILED:
+        raise ValueError(f"profile = {free!r}: {len(free)} names, must be {MOST_PROFILED} at most")
     powers = np.array(exponents, dtype=np.int64).reshape(len(exponents), len(names))
     scale_variance = np.array([m.scale_variance for m in like.measurements], dtype=np.float64)
-    rows_for = np.zeros_like(scale_variance) if free else scale_variance
-    return _Systems(_triangles(like.measurements, found, exponents, rows_for), scale_variance, powers)
+    return _Systems(_triangles(like.measurements, found, exponents, scale_variance), scale_variance, powers)
 
 
 @remember(maxsize=32)
@@ -108,11 +113,7 @@ def _kernel_problem(
         found = _systems_of_one(like.experiments, like.standard_model, batch[0], couplings, free, directions, like.rtol)
     else:
         found = _systems(like, batch, couplings, free, phases, threads)
-    if not free:
-        return PlaneProblem(couplings, free, axes, *found)
-    terms, data = np.swapaxes(found.triangle[..., 1:], -1, -2).copy(), found.triangle[..., 0].copy()
-    # Copies, which can be written to: numba takes read-only arrays for another type, and compiles anew.
-    return ProfiledProblem(couplings, free, axes, terms, data, found.scale_variance.copy(), found.powers.copy())
+    return (ProfiledProblem if free else PlaneProblem)(couplings, free, axes, *found)
 
 
 def _hashable(interaction: Interaction) -> bool:

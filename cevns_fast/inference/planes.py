@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from cevns_fast._kernels import plane
+from cevns_fast._kernels import plane, profile
 from cevns_fast._kernels.likelihood import Block, Evaluator
 from cevns_fast._validate import Floats
 from cevns_fast.inference import minima
@@ -15,6 +15,8 @@ from cevns_fast.inference import minima
 # Bytes of a result that stays in the caches of whoever reads it next. Writing past them is 10% faster at this size,
 # 25% at four times as much, and slower for the reader.
 CACHE = 2**25
+
+MOST_PROFILED = profile.MOST  # couplings
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,12 +93,12 @@ class Grid(ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class PlaneProblem(Grid):
-    """Systems of fixed variance whose only nuisance beside constants is a scale: the plane's own kernel."""
+class _Polynomials(Grid):
+    """Systems of fixed variance whose only nuisance beside constants is a scale."""
 
     triangle: Floats  # [n, systems, 1 + terms, 1 + terms]
     scale_variance: Floats  # [systems]
-    powers: Any  # int64[terms, couplings]
+    powers: Any  # int64[terms, couplings + free]
 
     @property
     def n_interactions(self) -> int:
@@ -108,65 +110,42 @@ class PlaneProblem(Grid):
         """All numbers that decide the values."""
         return self.triangle, self.scale_variance, self.powers
 
+    def of_interactions(self, chosen: slice) -> Self:
+        """The problem of some of the interactions."""
+        return replace(self, triangle=self.triangle[chosen])
+
+    def plane(self, interaction: int) -> plane.Plane:
+        """What the kernels read."""
+        return plane.Plane(self.triangle[interaction], self.scale_variance, self.powers)
+
+
+class PlaneProblem(_Polynomials):
+    """All couplings are those of the grid."""
+
     @property
     def points_per_chunk(self) -> int:
         """4 MiB of χ²: a millisecond, beside which it costs little to hand out chunks."""
         return 2**19
 
-    def of_interactions(self, chosen: slice) -> "PlaneProblem":
-        """The problem of some of the interactions."""
-        return replace(self, triangle=self.triangle[chosen])
-
     def fill_some(self, interaction: int, rows: Any, out: Floats) -> None:
         """χ² of rows of one interaction."""
         write = plane.stream if 8 * math.prod(self.shape) > CACHE else plane.fill
-        write(
-            plane.Plane(self.triangle[interaction], self.scale_variance, self.powers),
-            self.outer(rows), self.axes[-1], out,
-        )  # fmt: skip
+        write(self.plane(interaction), self.outer(rows), self.axes[-1], out)
 
 
-@dataclass(frozen=True, eq=False)
-class ProfiledProblem(Grid):
-    """Systems of fixed variance with a scale, minimised over further couplings by a kernel of its own."""
-
-    terms: Floats  # [n, systems, terms, rows]
-    data: Floats  # [n, systems, rows]
-    scale_variance: Floats  # [systems]
-    powers: Any  # int64[terms, couplings + free]
-
-    @property
-    def n_interactions(self) -> int:
-        """How many planes there are."""
-        return len(self.terms)
-
-    @property
-    def numbers(self) -> tuple[Floats, ...]:
-        """All numbers that decide the values."""
-        return self.terms, self.data, self.scale_variance, self.powers
-
-    def of_interactions(self, chosen: slice) -> "ProfiledProblem":
-        """The problem of some of the interactions."""
-        return replace(self, terms=self.terms[chosen], data=self.data[chosen])
+class ProfiledProblem(_Polynomials):
+    """χ² is minimised over further couplings, at each point from nothing but the point."""
 
     def fill_some(self, interaction: int, rows: Any, out: Floats) -> None:
         """χ² of rows of one interaction."""
-        self._minimise(interaction, self.points(rows), out.reshape(-1))
+        profile.minimise(self.plane(interaction), len(self.free), self.points(rows), out.reshape(-1))
 
     def profiled(self, interaction: int, points: Floats) -> Floats:
         """χ² at any points, float64[k, couplings]."""
         z, out = np.zeros((len(points), len(self.couplings) + len(self.free))), np.empty(len(points))
         z[:, : len(self.couplings)] = points
-        self._minimise(interaction, z, out)
+        profile.minimise(self.plane(interaction), len(self.free), z, out)
         return out
-
-    def _minimise(self, interaction: int, z: Floats, out: Floats) -> None:
-        """χ² at z over the free couplings."""
-        from cevns_fast._kernels import minimum  # numba takes half a second to import
-
-        problem = minimum.Problem(self.terms[interaction], self.data[interaction], self.scale_variance, self.powers)
-        free = np.arange(len(self.couplings), z.shape[1])
-        minimum.minimise(problem, z, free, minimum.work_for(problem, free), out)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ import numpy as np
 from cevns_fast import __version__
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
-from cevns_fast.counts.templates import CountPolynomial, WithStandardModel, total_polynomial
+from cevns_fast.counts.templates import CountPolynomial, WithStandardModel, real_among, total_polynomial
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.matching import EPSILON_PER_WILSON, wilson_coefficients
 from cevns_fast.interactions.nsi import NSI, is_off_diagonal
@@ -108,6 +108,7 @@ def popxf_predictions(
     >>> file["metadata"]["parameters"]
     ['VnuuLL_1111', 'VnuuLR_1111']
     """
+    wanted = validate.flag("uncertainties", uncertainties)
     _check(interaction)
     kind = type(interaction)
     names = kind.check_couplings(kind.default_couplings if couplings is None else couplings, {})
@@ -118,6 +119,10 @@ def popxf_predictions(
     assembly = Assembly(experiments, nuisances=nuisances, standard_model=standard_model)
     assembly.check_names(kind)
     forms = _forms(interaction, names, complex_couplings, basis)
+    for e in assembly.experiments:
+        for name in real_among(names, kind, e):
+            if forms[name].is_complex:
+                raise ValueError(f"{name}: must be real for {e.name}, whose source has coherent flavours")
     n_bins = [e.n_bins for e in assembly.experiments]
     ends = np.cumsum([0, *n_bins])
     central = _Polynomial(int(ends[-1]))
@@ -127,7 +132,7 @@ def popxf_predictions(
         found = total_polynomial(e, [interaction], names, standard_model=standard_model)
         for exponents, values, turned in zip(found.exponents, found.values[0], found.imaginary[0], strict=True):
             central.add(exponents, values, turned, names, forms, bins)
-        if not uncertainties:
+        if not wanted:
             continue
         for pull in assembly.pulls:
             _add_moves(moved[pull.name], pull, i, found, names, forms, bins, interaction, standard_model)
@@ -136,7 +141,7 @@ def popxf_predictions(
         raise ValueError(f"interaction: counts are of order {order} in {names}, must be at most {_HIGHEST_ORDER}")
     parameters = sorted({parameter for form in forms.values() for parameter in form.parameters})
     data: dict[str, Any] = {"observable_central": central.written(order)}
-    if uncertainties:
+    if wanted:
         data["observable_uncertainties"] = {name: p.written(order) for name, p in moved.items() if p.terms}
     about = {
         "description": "counts of recoils in each bin, without backgrounds",

@@ -127,7 +127,8 @@ def expected_limits(
         axes.set(xlim=(x[0], x[-1]), ylim=(0.7 * np.nanmin(finite), top))
         log_ticks(axes.xaxis, plain=True)
         log_ticks(axes.yaxis)
-        axes.legend(loc="upper left", title=title)
+        # Bands may lie beneath it.
+        axes.legend(loc="upper left", title=title, frameon=True, facecolor="white", edgecolor="none", framealpha=1.0)
     return figure
 
 

@@ -16,6 +16,7 @@ import pytest
 
 import cevns_fast as cf
 from cevns_fast import cli
+from cevns_fast.cli.models import EXPLORED, kind_of
 from cevns_fast.likelihood.likelihood import function_of
 from cevns_fast.output import explorer
 from cevns_fast.output.explorer.choices import CHOICES, choice_of
@@ -170,7 +171,7 @@ def test_a_page_holds_everything_and_asks_for_nothing():
     without = re.sub(r'<script type="(application/json|text/plain)".*?</script>', "", page, flags=re.DOTALL)
     assert re.findall(r"(?:src|href)\s*=", without) == []
     assert set(re.findall(r"\w+://[^\"' ]*", without)) == {"http://www.w3.org/2000/svg"}  # a name, not an address
-    assert re.search(r"\b(fetch|XMLHttpRequest|import|eval|innerHTML)\b", "".join(map(read_script, SCRIPTS))) is None
+    assert re.search(r"\b(fetch|XMLHttpRequest|import\(|eval|innerHTML)", "".join(map(read_script, SCRIPTS))) is None
     assert "default-src 'none'" in page
     known = described(page)
     assert [each["name"] for each in known["experiments"]] == ["coherent-csi-2017", "conus-4kg"]
@@ -201,6 +202,23 @@ def test_the_same_page_twice():
 def test_what_holds_the_same_data_is_apart():
     names = ("coherent-csi-2017", "coherent-csi-2021", "conus-4kg", "coherent-csi-2017-time")
     assert groups_of([cf.load(name) for name in names]) == [[0, 2], [1], [3]]
+
+
+def test_all_groups_have_one_range_of_the_mass():
+    csi = cf.load("coherent-csi-2017")
+    light = cf.load("conus-4kg").replace(data_set="part", name="part")
+    heavy = csi.replace(name="whole", data_set="whole", contains=("part",))
+    choice = choice_of(cf.ScalarMediator, {"m_S": 10.0})
+    known = described(explorer_page([light, heavy], [choice]))["models"][0]
+    assert [group["experiments"] for group in known["groups"]] == [[0], [1]]
+    upper = known["parameters"][0]["upper"]
+    assert upper == likelihood_of([csi], choice, 10.0).parameters[0].upper > 50.0
+    numbers = decoded(known["groups"][0]["blocks"][0])
+    assert numbers[6 + 2 : 6 + 3] == upper  # of the lighter group; two lower bounds come before
+
+
+def test_the_command_line_knows_what_can_be_opened():
+    assert {kind_of(name) for name in EXPLORED} == set(CHOICES)
 
 
 @pytest.mark.parametrize("kind", CHOICES, ids=lambda kind: kind.__name__)
@@ -234,7 +252,7 @@ def test_a_mediator_is_continuous_where_chi_stays():
         (cf.NSI, {"eps": 1.0}, "eps"),
         (cf.ScalarMediator, {"m_S": -1.0}, "m_S"),
         (cf.ScalarMediator, {"m_chi": 1.0, "m_S": 5.0}, "fewer than two"),
-        (cf.StandardModel, {}, "kind = 'StandardModel'"),
+        (cf.ElectronEFT, {}, "kind = 'ElectronEFT'"),
     ],
 )
 def test_what_is_refused(kind, given, message):
@@ -436,6 +454,15 @@ def compare(browser, fit):
     np.testing.assert_allclose(grid[near], fit.batch(thetas)[near], rtol=1e-9, atol=ACCURACY)
     best = plane["best"]
     assert best["chi2"] <= grid.min() and best["chi2"] == pytest.approx(fit(best["theta"]), rel=ACCURACY, abs=ACCURACY)
+
+
+def test_python_that_is_shown_gives_the_same_number(browser, page):
+    opened(browser, page)
+    for interaction in ("Singlet fermion χ: effective couplings", "Singlet fermion χ: scalar mediator S"):
+        choose(browser, "interaction", interaction)
+        namespace = {}
+        exec(browser.execute_script("return document.getElementById('python').textContent"), namespace)
+        assert number(browser, "cevns.chi2()") == pytest.approx(namespace["chi2"], rel=ACCURACY)
 
 
 def test_widths_experiments_and_a_stepped_mass(browser, page):

@@ -225,6 +225,23 @@ def test_pint():
         cf.recoil_spectrum(CSI, EFT, X * pint.UnitRegistry().keV)
 
 
+class Tensor:
+    """As torch's tensors that ask for a gradient: numpy gets none."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad")
+
+
+def test_what_refuses_to_be_an_array():
+    for call in (
+        lambda: cf.recoil_spectrum(CSI, EFT, Tensor()),
+        lambda: cf.Likelihood(CSI, model=EFT, parameters=("C_V",))(Tensor()),
+        lambda: CSI.replace(observed=Tensor()),
+    ):
+        with pytest.raises(ValueError, match="must be real numbers"):
+            call()
+
+
 # --- numpy's integers are integers ------------------------------------------------------------------------
 
 

@@ -158,6 +158,18 @@ def test_names_are_strings(name):
         CSI.replace(name=name)
 
 
+@pytest.mark.parametrize("name", ["a\0b", "a\nb", "\x1b[31m", "a\u2028b"])
+def test_names_are_printable(name):
+    """C ends a name at a zero: "a\\0b" and "a\\0c" would be one parameter there."""
+    for make in (
+        lambda: cf.ScaleNuisance(name, 0.1),
+        lambda: replace(BACKGROUND, name=name),
+        lambda: CSI.replace(name=name),
+    ):
+        with pytest.raises(ValueError, match="must be printable"):
+            make()
+
+
 def test_an_own_nuisance_may_have_the_name_of_a_coupling_where_nothing_is_asked_by_name():
     """Nobody chose the name "beta: …": a user's kind of interaction that has it gets the right limit."""
 

@@ -11,6 +11,7 @@ from cevns_fast.interactions.nsi import NSI
 from cevns_fast.interactions.process import Interaction
 from cevns_fast.interactions.scalar_mediator import ScalarMediator
 from cevns_fast.interactions.singlet_eft import SingletEFT
+from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.interactions.vector_mediator import VectorMediator
 
 
@@ -25,9 +26,9 @@ class Choice:
     couplings : tuple of str
         Those that are free.
     mass : str
-        One more free parameter, empty for none.
+        One more free parameter, empty for none: a mass, or the neutrons' radius.
     start : float
-        Its value when the page opens, MeV.
+        Its value when the page opens, MeV; 0 for the parameter's default.
     bounds : (float, float) or None
         Its range, MeV; None for what the sources can produce.
     stepped : str
@@ -116,6 +117,7 @@ CHOICES: dict[type[Interaction], Choice] = {
         Choice(MagneticMoment, "Magnetic moments", ("mu_e", "mu_mu")),
         Choice(ChargeRadius, "Charge radii beyond the Standard Model's", ("ee", "mumu")),
         Choice(Millicharge, "Millicharges", ("ee", "mumu")),
+        Choice(StandardModel, "Standard Model: neutrons and mixing", ("sin2_theta_w",), "neutron_radius"),
     )
 }
 

@@ -36,11 +36,12 @@ function choose() {
 
 /* ---- ranges ---------------------------------------------------------------------------------------------------- */
 
-/* How far a coupling alone can go before chi2 has risen by 9, from where it is too far; null if nothing is. */
+/* How far a coupling alone can go from where all begin before chi2 has risen by 9, from where it is too far; null if
+ * nothing is. */
 function reach(i, theta) {
-  const trial = Array.from(theta, (value, j) => (modelNow().parameters[j].isMass ? value : 0));
-  const least = likelihood.chi2(trial);
-  const at = (value) => { trial[i] = value; return likelihood.chi2(trial); };
+  const trial = Array.from(theta, (value, j) => (modelNow().parameters[j].isMass ? value : modelNow().parameters[j].start));
+  const least = likelihood.chi2(trial), { start } = modelNow().parameters[i];
+  const at = (shift) => { trial[i] = start + shift; return likelihood.chi2(trial); };
   let size = 2 ** 20;
   if (Math.max(at(size), at(-size)) - least < 9) return null;
   for (let n = 0; n < 200 && Math.min(at(size / 2), at(-size / 2)) - least > 9; n++) size /= 2;
@@ -50,14 +51,16 @@ function reach(i, theta) {
 /* A value of one coupling that the data begin to dislike: chi2 is higher by 4. */
 function noticed(i) {
   const theta = Array.from(state.theta), least = likelihood.chi2(theta);
+  const { start } = modelNow().parameters[i];
   let low = 0, high = reach(i, theta);
-  if (high === null) return 0;
+  if (high === null) return start;
   for (let n = 0; n < 40; n++) {
-    theta[i] = (low + high) / 2;
-    if (likelihood.chi2(theta) - least > 4) high = theta[i];
-    else low = theta[i];
+    const middle = (low + high) / 2;
+    theta[i] = start + middle;
+    if (likelihood.chi2(theta) - least > 4) high = middle;
+    else low = middle;
   }
-  return Number(low.toPrecision(2));
+  return Number((start + low).toPrecision(start ? 3 : 2));
 }
 
 function rounded(value) {
@@ -78,7 +81,12 @@ function suit() {
       state.ranges[i] = massRange(parameter);
       return;
     }
-    const theta = Array.from(state.theta);
+    const theta = Array.from(state.theta), { start, lower, upper } = parameter;
+    if (start !== 0) { // not around zero: as far as the data allow, within the bounds
+      const size = 1.5 * (reach(i, theta) ?? Infinity);
+      state.ranges[i] = [Math.max(start - size, lower ?? -Infinity), Math.min(start + size, upper ?? Infinity)];
+      return;
+    }
     if (!isLog(i)) {
       const size = reach(i, theta) ?? (mass >= 0 ? reach(i, theta.with(mass, massRange(parameters[mass])[0])) : null) ?? 1;
       const half = rounded(0.9 * size), far = Math.abs(state.theta[i]);
@@ -106,7 +114,8 @@ function zoom(by) {
   for (const i of state.axes) {
     const parameter = modelNow().parameters[i], [low, high] = state.ranges[i];
     if (parameter.isMass) continue;
-    state.ranges[i] = isLog(i) ? [low * by, high / by] : [low / by, high / by];
+    const middle = (low + high) / 2, half = (high - low) / 2 / by;
+    state.ranges[i] = isLog(i) ? [low * by, high / by] : [middle - half, middle + half];
     if (isLog(i) && !(state.ranges[i][1] > 4 * state.ranges[i][0])) state.ranges[i] = [low, high];
   }
   showRanges();
@@ -196,8 +205,25 @@ function tell() {
     "Lines: Δχ² = 2.28, 4.61 and 5.99 above the best fit of both parameters (two degrees of freedom, Wilks' theorem). ",
     ...(others.length ? ["Fixed: ", ...others, ". "] : []),
     `Statistic: ${[...new Set(chosenExperiments().map((each) => each.statistic))].join(" and ")}; all nuisances profiled.`);
+  byId("python").textContent = python();
   const pulls = likelihood.pulls(state.theta);
   groupNow().nuisances.forEach((nuisance, k) => { widthSliders[k]?.show(pulls[k]); });
+}
+
+/* What gives the same chi2 in Python. */
+function python() {
+  const { name, parameters, stepped, python: { fixed, bounds } } = modelNow(), text = JSON.stringify;
+  const stays = Object.entries(fixed).map(([field, value]) => `${text(field)}: ${value}`);
+  if (stepped) stays.push(`${text(stepped.name)}: ${stepped.values[state.step]}`);
+  const widened = state.widths.some((width) => width !== 1);
+  return [
+    "import cevns_fast as cf", "",
+    `experiments = [${chosenExperiments().map((each) => `cf.load(${text(each.name)})`).join(", ")}]`,
+    `parameters = [${parameters.map((each) => text(each.name)).join(", ")}]`,
+    `fit = cf.Likelihood(experiments, model=cf.${name}, parameters=parameters, fixed={${stays.join(", ")}}, bounds=${bounds})`,
+    `chi2 = fit([${state.theta.join(", ")}])  # ${likelihood.chi2(state.theta)}`,
+    ...(widened ? ["# but for widths of nuisances, which are not those that the experiments state"] : []),
+  ].join("\n");
 }
 
 /* ---- building controls ----------------------------------------------------------------------------------------- */

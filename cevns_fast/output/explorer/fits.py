@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cevns_fast.experiments.experiment import Experiment
@@ -46,7 +47,9 @@ def described_fit(
     experiments: Sequence[Experiment], groups: Sequence[Sequence[int]], choice: Choice, tell: Progress
 ) -> dict[str, Any]:
     """An interaction, with the numbers of a likelihood for each group of experiments and each step."""
-    found, of_groups = [], []
+    found = []
+    bounds = {choice.mass: choice.bounds} if choice.bounds else {}
+    choice = _with_bounds(experiments, groups, choice)
     for group in groups:
         members, blocks = [experiments[i] for i in group], []
         for step in choice.steps or (None,):
@@ -54,7 +57,6 @@ def described_fit(
             tell(f"{choice.kind.__name__}{at}: {', '.join(e.name for e in members)}")
             fit = likelihood_of(members, choice, step)
             blocks.append(encoded(function_of(fit).compressible()))
-        of_groups.append(fit.parameters)
         found.append(
             {
                 "experiments": list(group),
@@ -67,24 +69,34 @@ def described_fit(
         "name": choice.kind.__name__,
         "title": choice.title,
         "settings": choice.settings(),
-        "parameters": [_parameter(choice, *same) for same in zip(*of_groups, strict=True)],
+        "python": {"fixed": {name: repr(value) for name, value in choice.fixed.items()}, "bounds": repr(bounds)},
+        "parameters": [_parameter(choice, one) for one in fit.parameters],
         "stepped": stepped if choice.stepped else None,
         "groups": found,
     }
 
 
-def _parameter(choice: Choice, *of_groups: Parameter) -> dict[str, Any]:
-    """A parameter, within the widest bounds that a group of experiments has."""
-    one, is_mass = of_groups[0], of_groups[0].name == choice.mass
+def _with_bounds(experiments: Sequence[Experiment], groups: Sequence[Sequence[int]], choice: Choice) -> Choice:
+    """A choice whose mass has one range for all groups: beyond what one of them can produce it has no signal."""
+    if not choice.mass or choice.bounds:
+        return choice
+    step = choice.steps[0] if choice.steps else None
+    ranges = [likelihood_of([experiments[i] for i in group], choice, step).parameters[0] for group in groups]
+    return replace(choice, bounds=(min(p.lower for p in ranges), max(p.upper for p in ranges)))
+
+
+def _parameter(choice: Choice, one: Parameter) -> dict[str, Any]:
+    """A parameter, which is the same for all groups."""
+    is_mass = one.name == choice.mass and one.unit == "MeV"
     return {
         "name": one.name,
         "symbol": symbol(one.name, choice.kind.open_couplings.get(one.name, "")),
         "unit": one.unit or unit_of(choice.kind.open_couplings.get(one.name, "")),
         "description": one.description,
         "isMass": is_mass,
-        "start": choice.start if is_mass else 0.0,
-        "lower": _bound(min(p.lower for p in of_groups)),
-        "upper": _bound(max(p.upper for p in of_groups)),
+        "start": min(choice.start, one.upper / 2) if is_mass else one.default,
+        "lower": _bound(one.lower),
+        "upper": _bound(one.upper),
     }
 
 

@@ -2,9 +2,9 @@
 
 const LINES = {
   standardModel: { name: "Standard Model", stroke: "#888", width: 3.2, dashes: "none" },
-  total: { name: "with new physics", stroke: "#111", width: 1.8, dashes: "none" },
+  total: { name: "at the sliders' values", stroke: "#111", width: 1.8, dashes: "none" },
   fitted: { name: "the same, nuisances and backgrounds fitted", stroke: "#111", width: 1.4, dashes: "7 3" },
-  news: { name: "new physics alone", stroke: "#111", width: 1.4, dashes: "2 3" },
+  news: { name: "what is added to the Standard Model", stroke: "#111", width: 1.4, dashes: "2 3" },
 };
 const BACKGROUNDS = ["10 3 2 3", "1 4", "5 5", "12 4 2 4 2 4"];
 

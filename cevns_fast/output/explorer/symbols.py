@@ -3,7 +3,12 @@
 _GREEK = {"chi": "χ", "eps": "ε", "mu": "μ", "tau": "τ", "zprime": "Z′", "nu": "ν"}
 Symbol = list[tuple[str, str, str]]
 
-_OTHERS: dict[str, Symbol] = {"y_bar": [("ȳ", "", "")], "gchi_gq": [("g", "χ", ""), ("g", "q", "")]}
+_OTHERS: dict[str, Symbol] = {
+    "y_bar": [("ȳ", "", "")],
+    "gchi_gq": [("g", "χ", ""), ("g", "q", "")],
+    "neutron_radius": [("R", "n", "")],
+    "sin2_theta_w": [("sin²θ", "W", "")],
+}
 
 
 def symbol(name: str, description: str = "") -> Symbol:
