@@ -126,7 +126,7 @@ def parts_of(experiment: Experiment, electrons: bool) -> tuple[Experiment, ...]:
     detector, release = experiment.detector, experiment.release
     if electrons and release is not None:
         release = release.of_electrons
-    responses = {} if electrons else detector.component_responses
+    responses = {} if electrons else detector.responses
     if not responses and release is experiment.release:
         return (experiment,)
     found: dict[Response | ResponseMatrix, list[FluxComponent]] = {}
