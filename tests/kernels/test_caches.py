@@ -94,7 +94,7 @@ for info in pkgutil.iter_modules(importlib.import_module("cevns_fast._kernels").
     kernels += [x for x in vars(importlib.import_module(info.name)).values() if isinstance(x, Dispatcher)]
 for name in cevns_fast.__all__:
     getattr(cevns_fast, name)
-assert len(kernels) > 10, kernels
+assert len(kernels) > 5, kernels
 print([k.__name__ for k in kernels if k.signatures])
 """
     assert run(code) == "[]"
