@@ -91,6 +91,12 @@ def scan_rows(repeat: int) -> Iterator[Row]:
     plane = made(scans.Plane, 4000, 2)
     scan, fill = (1e3 * best_of(f, 3 * repeat) for f in (lambda: plane.scan(2), lambda: plane.out.fill(1.0)))
     yield Row("4000 × 4000 points, two threads, `out=` given", "ms", 7, 5, scan, "filling that array, one thread", fill)
+    profiled = made(scans.Profiled, "C_T C_V")
+    each = 1e6 * best_of(profiled.scan, repeat) / profiled.points
+    yield Row("profiled scan, two couplings, a point", "µs", 20, 10, each)
+    with tempfile.TemporaryDirectory() as folder:
+        first = in_new_process(scans.FIRST_PROFILED, repeat, {"NUMBA_CACHE_DIR": folder})
+    yield Row("the first profiled scan of a process, nothing cached, interpreter included", "s", 1, None, first)
     memory = made(scans.Memory)
     yield Row("peak memory of that scan beyond its result", "MB", 50, None, memory.track_peak_beyond_result())
 
