@@ -79,6 +79,11 @@ def template_rows(repeat: int) -> Iterator[Row]:
             yield Row(what, "µs", goal, stretch, measured, "nested quad", 1e6 * quad.seconds_of_nested_quad())
 
 
+def flavour_rows(repeat: int) -> Iterator[Row]:
+    measured = 1e-3 * made(rates.ManyCouplings).track_new_templates()
+    yield Row("NSI templates, 12 couplings × 12 CsI bins, new values", "ms", 1, None, measured)
+
+
 def scan_rows(repeat: int) -> Iterator[Row]:
     million = made(scans.BesideNumpy)
     measured = 1e3 * best_of(million.scan, 3 * repeat)
@@ -86,6 +91,12 @@ def scan_rows(repeat: int) -> Iterator[Row]:
     plane = made(scans.Plane, 4000, 2)
     scan, fill = (1e3 * best_of(f, 3 * repeat) for f in (lambda: plane.scan(2), lambda: plane.out.fill(1.0)))
     yield Row("4000 × 4000 points, two threads, `out=` given", "ms", 7, 5, scan, "filling that array, one thread", fill)
+    profiled = made(scans.Profiled, "C_T C_V")
+    each = 1e6 * best_of(profiled.scan, repeat) / profiled.points
+    yield Row("profiled scan, two couplings, a point", "µs", 20, 10, each)
+    with tempfile.TemporaryDirectory() as folder:
+        first = in_new_process(scans.FIRST_PROFILED, repeat, {"NUMBA_CACHE_DIR": folder})
+    yield Row("the first profiled scan of a process, nothing cached, interpreter included", "s", 1, None, first)
     memory = made(scans.Memory)
     yield Row("peak memory of that scan beyond its result", "MB", 50, None, memory.track_peak_beyond_result())
 
@@ -194,6 +205,7 @@ def main() -> None:
     groups: list[Callable[[int], Iterator[Row]]] = [
         start_rows,
         template_rows,
+        flavour_rows,
         scan_rows,
         jax_rows,
         double_integral_rows,

@@ -36,7 +36,6 @@ def _load_kernels() -> None:
     csi, eft, x = cf.load("coherent-csi-2017"), cf.SingletEFT(40.0), np.linspace(-1e-3, 1e-3, 3)
     cf.limit_scan(csi, eft, "C_S")
     cf.correlation_scan(csi, eft, ("C_S", "a_M"), x, x, threads=1)
-    cf.correlation_scan(csi, eft, ("C_S", "a_M"), x, x, profile=("C_T",), threads=1)
     cf.event_rate(csi, cf.VectorMediator(m_chi=10.0, m_zprime=100.0, gchi_gq=1e-8))
 
 

@@ -151,6 +151,23 @@ class Planes:
         cf.correlation_scan(self.csi, self.efts, tuple(REACH), *self.axes, out=self.out, threads=1)
 
 
+FIRST_PROFILED = """
+import numpy as np
+import cevns_fast as cf
+x, y = np.linspace(-0.05, 0.05, 30), np.linspace(-1e-3, 1e-3, 30)
+cf.correlation_scan(cf.load("coherent-csi-2017"), cf.SingletEFT(40.0), ("C_S", "a_M"), x, y, profile=("C_T", "C_V"))
+"""
+
+
+class FirstProfiled:
+    """A profiled scan in a new process."""
+
+    number, repeat = 1, 3
+
+    def timeraw_first_profiled_scan(self):
+        return FIRST_PROFILED
+
+
 class Profiled:
     """30 × 30 points, each minimised over further couplings."""
 
@@ -160,6 +177,7 @@ class Profiled:
     def setup(self, profiled):
         csi, eft = cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=40.0)
         grids = axes(30)
+        self.points = 30**2
         self.scan = lambda: cf.correlation_scan(csi, eft, tuple(REACH), *grids, profile=profiled.split(), threads=1)
         self.scan()
 

@@ -154,8 +154,8 @@ static void poisson_halves(size_t bins, const double *restrict data, double leas
 {
     const uint64_t one = 0x3ff0000000000000, half_root = 0x3fe6a09e667f3bcd, magic = 0x4330000000000000;
     for (size_t b = 0; b < bins; b++) {
-        double n = data[b] > least ? data[b] : least, counted = n > 0 ? n : 1, r = (mu[b] - counted) / counted;
-        double q = 1 + r, e, f, s, z, R, square, rest;
+        double n = data[b] > least ? data[b] : least, counted = n > 0 ? n : 1, inverse = 1 / counted;
+        double r = (mu[b] - counted) * inverse, q = mu[b] * inverse, e, f, s, z, R, square, rest;
         uint64_t bits, shifted, mantissa;
         memcpy(&bits, &q, sizeof bits);
         shifted = (bits + (one - half_root)) >> 52; /* e + 1023 */

@@ -1,6 +1,7 @@
-/* chi2 minimised over couplings. For one free coupling the least point of its line is all. For more, Newton's method starts
- * from zero couplings and from the lowest points of the axes and diagonals through there; then from the best point those
- * lines are searched again, until none leads lower. A step costs the same whatever the number of bins. */
+/* chi2 minimised over couplings. For one free coupling the least point of its line is all. For more, planes of two of them
+ * are searched, through zero couplings first, then through the best place, until none leads lower: in a plane all minima
+ * on lines across it are known, and from where these are lowest Newton's method descends. A step costs the same whatever
+ * the number of bins, and what a point gets depends on nothing but the point. */
 #include "profile.h"
 
 #include "profile_descent.h"
@@ -11,14 +12,13 @@
 enum { STEPS = 60, ROUNDS = 10 };
 static const double HOPE = 1e3;     /* times what Newton's step promises: less than a descent must still gain to matter */
 static const double ENOUGH = 1e-12; /* of 1 + chi2, that the last step gains: the next would gain its square */
+static const double GAIN = 1e-10;   /* of 1 + chi2, that planes through the best place must gain to be searched again */
 
 /* Memory for a point. */
 typedef struct {
     point_at at;
     line_work line;
-    double *vectors;   /* [monomials][1 + terms] */
-    double *direction; /* [lines][free] */
-    size_t lines;
+    double *vectors; /* [monomials][1 + terms] */
     double reach[MOST]; /* beyond which no coupling is followed */
     double lowest, best[MOST];
 } search;
@@ -176,75 +176,32 @@ static void search_plane(size_t k, search *s, const double *z, const double *u, 
     }
 }
 
-/* The lowest point of a line, and downhill from there if that is below what is known already. */
-static void search_line(size_t k, search *s, const double *z, const double *direction)
-{
-    double t[2], value[2], trial[MOST];
-    line_minima(k, &s->at, z, direction, &s->line, t, value);
-    if (s->lowest < INFINITY && !(value[0] < s->lowest - 1e-10 * (1 + s->lowest)))
-        return;
-    for (size_t c = 0; c < k; c++)
-        trial[c] = z[c] + t[0] * direction[c];
-    if (k > 1 && is_beyond(k, s, trial))
-        return;
-    if (k > 1)
-        value[0] = descend(k, s, trial, value[0]);
-    keep(k, s, trial, value[0]);
-}
-
 static double least(size_t k, search *s, double *z)
 {
-    double from[MOST] = {0}, u[MOST], v[MOST];
+    double from[MOST] = {0}, u[MOST] = {0}, v[MOST] = {0};
     s->lowest = INFINITY;
     memset(s->best, 0, sizeof s->best);
-    if (k == 1)
-        search_line(k, s, from, s->direction);
+    if (k == 1) {
+        double t[2], value[2];
+        u[0] = 1;
+        line_minima(k, &s->at, from, u, &s->line, t, value);
+        keep(k, s, t, value[0]);
+    }
     for (int round = 0; k > 1 && round < ROUNDS; round++) {
         const double before = s->lowest;
-        if (round < 1 || k > 2)
+        memcpy(from, s->best, k * sizeof(double));
         for (size_t i = 0; i < k; i++)
             for (size_t j = 0; j < k; j++)
                 if (i != j) {
-                    for (size_t c = 0; c < k; c++) {
-                        u[c] = c == i;
-                        v[c] = c == j;
-                    }
+                    u[i] = v[j] = 1;
                     search_plane(k, s, from, u, v);
+                    u[i] = v[j] = 0;
                 }
-        memcpy(from, s->best, k * sizeof(double));
-        for (size_t line = 0; line < s->lines; line++)
-            search_line(k, s, from, s->direction + line * k);
-        if (!(s->lowest < before - 1e-10 * (1 + s->lowest)))
+        if (round && !(s->lowest < before - GAIN * (1 + before)))
             break;
-        memcpy(from, s->best, k * sizeof(double));
     }
     memcpy(z, s->best, k * sizeof(double));
     return s->lowest;
-}
-
-/* Lines along axes and the diagonals of two and three couplings; how many. */
-static size_t lines_of(size_t k, double *out)
-{
-    size_t found = 0;
-    for (size_t a = 0; a < k; a++)
-        for (size_t b = a; b < k; b++)
-            for (size_t c = b; c < k; c++) {
-                if (a == b && b != c)
-                    continue;
-                for (int signs = 0; signs < 4; signs++) {
-                    if ((a == b && signs & 1) || (b == c && signs & 2))
-                        continue;
-                    if (out) {
-                        double *line = out + found * k;
-                        memset(line, 0, k * sizeof(double));
-                        line[c] = signs & 2 ? -1 : 1;
-                        line[b] = signs & 1 ? -1 : 1;
-                        line[a] = 1;
-                    }
-                    found++;
-                }
-            }
-    return found;
 }
 
 static void minimise(size_t k, const struct plane *p, search *s, double *z, size_t n, double *out)
@@ -259,9 +216,8 @@ static void minimise(size_t k, const struct plane *p, search *s, double *z, size
 int profile_minimise(const struct plane *p, size_t free_ones, double *z, size_t n, double *out)
 {
     const size_t k = free_ones, m = monomials_of(k), rows = rows_of(k), vectors = 1 + p->terms;
-    search s = {.lines = lines_of(k, NULL)};
-    s.at.systems = p->systems;
-    const size_t numbers = p->systems * m * (1 + rows) + m * vectors + s.lines * k + (1 + BETWEEN) * (4 * p->systems + 3);
+    search s = {.at = {.systems = p->systems}};
+    const size_t numbers = p->systems * m * (1 + rows) + m * vectors + (1 + BETWEEN) * (4 * p->systems + 3);
     double *room = malloc(numbers * sizeof(double));
     s.at.system = malloc(p->systems * sizeof(system_at));
     s.line.system = malloc(p->systems * sizeof(system_on_line));
@@ -273,22 +229,8 @@ int profile_minimise(const struct plane *p, size_t free_ones, double *z, size_t 
             s.at.system[i].along = next + m * rows;
         }
         s.vectors = next, next += m * vectors;
-        s.direction = next, next += s.lines * k;
         s.line.node = next, next += 4 * p->systems + 3;
         s.line.place = next;
-        lines_of(k, s.direction);
-        for (size_t c = 0; c < k; c++) { /* in units in which squares of couplings change counts alike */
-            double square = 0;
-            for (size_t t = 0; t < p->terms; t++)
-                if (p->power[t * p->couplings + p->couplings - k + c] == 2)
-                    for (size_t i = 0; i < p->systems; i++)
-                        for (size_t r = 0; r <= t + 1; r++) {
-                            const double x = p->triangle[(i * vectors + r) * vectors + t + 1];
-                            square += x * x;
-                        }
-            for (size_t line = 0; line < s.lines; line++)
-                s.direction[line * k + c] *= square > 0 ? 1 / sqrt(sqrt(square)) : 1;
-        }
         if (k == 1)
             minimise(1, p, &s, z, n, out);
         else if (k == 2)

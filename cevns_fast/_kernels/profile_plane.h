@@ -6,7 +6,8 @@
 #define CEVNS_FAST_PROFILE_PLANE_H
 #include "profile_line.h"
 
-enum { SLICES = 16, FIRST_STEPS = 10, LAST_STEPS = 3 };
+enum { SLICES = 16, FIRST_STEPS = 10, LAST_STEPS = 2 };
+static const double NEARLY = 1e-5; /* of the root, that a step changes it by: the next would by the square */
 static const double SLICE_AT[SLICES] = {-8, -3, -1.7, -1.1, -0.7, -0.4, -0.15, 0,
                                         0.15, 0.4, 0.7, 1.1, 1.7, 3, 8, 50}; /* in units of unit_of() */
 
@@ -118,7 +119,10 @@ static void minima_of_slices(const system_at *system, const sliced_plane *p, sli
         double x = 2 * most;
         for (int step = 0; step < FIRST_STEPS; step++) {
             const double f = ((x + P) * x + r1) * x - r0, slope = (3 * x + 2 * P) * x + r1;
-            x -= f * slope / (slope * slope + 1e-300);
+            const double by = f * slope / (slope * slope + 1e-300);
+            x -= by;
+            if (by <= NEARLY * x)
+                break;
         }
         x = x > 0 ? x : 0;
         const double w = sqrt(2 * x), middle = 0.5 * P + x, square = middle * middle - R;

@@ -26,7 +26,6 @@ typedef struct {
 typedef struct {
     size_t systems;
     system_at *system;
-    double unit[MOST]; /* in which the couplings' squares change counts alike */
 } point_at;
 
 static INLINE size_t monomials_of(size_t k) { return (k + 1) * (k + 2) / 2; }

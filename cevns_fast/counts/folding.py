@@ -16,7 +16,7 @@ from numpy.polynomial import chebyshev
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
-from cevns_fast.experiments.detectors import Detector
+from cevns_fast.experiments.detectors import Detector, response_of_bins
 from cevns_fast.experiments.responses import Response
 from cevns_fast.experiments.smearing import GammaSmearing, GaussianSmearing, PoissonSmearing
 
@@ -82,7 +82,7 @@ def folding_of(detector: Detector, ends: tuple[float, ...]) -> Folding:
         for some, first, last in _together(detector, low, high):
             middle, half = 0.5 * (low[some] + high[some]), 0.5 * (high[some] - low[some])
             roots = middle[:, None] + half[:, None] * nodes
-            values = detector.response_to_mean(roots.ravel() ** 2, first, last).reshape(last - first, *roots.shape)
+            values = response_of_bins(detector, roots.ravel() ** 2, first, last).reshape(last - first, *roots.shape)
             series, size = values @ to_series.T, values.max(axis=2)
             best = largest[first:last]
             np.maximum(best, size.max(axis=1), out=best)

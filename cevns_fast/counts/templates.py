@@ -424,11 +424,16 @@ def templates(
     values, imaginary = polynomial.values[:, 1:], polynomial.imaginary[:, 1:]
     if isinstance(interaction, Interaction):
         constant, values, imaginary = constant[0], values[0], imaginary[0]
-    real = set(names) & {*kind.real_couplings}
-    if set(names) & {*kind.conjugated_couplings} and has_coherent_flavours(experiment.source):
-        real |= set(names) & {*kind.conjugated_couplings}
     monomials = _products(names, polynomial.exponents[1:])
-    return Templates(names, constant, monomials, values, imaginary, tuple(n for n in names if n in real))
+    return Templates(names, constant, monomials, values, imaginary, real_among(names, kind, experiment))
+
+
+def real_among(names: Sequence[str], kind: type[Interaction], experiment: Experiment) -> tuple[str, ...]:
+    """The open couplings of which counts know real values only, times a phase that is given beforehand."""
+    real = {*kind.real_couplings}
+    if {*names} & {*kind.conjugated_couplings} and has_coherent_flavours(experiment.source):
+        real |= {*kind.conjugated_couplings}
+    return tuple(name for name in names if name in real)
 
 
 @remember(maxsize=256)

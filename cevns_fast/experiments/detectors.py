@@ -78,7 +78,7 @@ class Detector:
     response: Response | ResponseMatrix = field(default_factory=Response)
     form_factor: FormFactor = field(default_factory=HelmFormFactor)
     electron_response: Response | ResponseMatrix | None = None
-    component_responses: Mapping[str, Response | ResponseMatrix] = field(default_factory=dict, hash=False)
+    component_responses: Mapping[str, Response | ResponseMatrix] | tuple[tuple[str, Any], ...] = ()
     #: What the user's own functions read when the detector was made: another makes it another detector.
     snapshots: tuple[tuple[str, Snapshot], ...] = field(default=(), init=False, repr=False)
 
@@ -116,20 +116,26 @@ class Detector:
             raise ValueError(f"detector: must be hashable, with tuples for lists: {error}") from None
         object.__setattr__(self, "snapshots", self.take_snapshots())
 
-    def _checked_components(self) -> dict[str, Response | ResponseMatrix]:
-        """Responses by component, each of which would do as the detector's only one."""
-        found = dict(validate.mapping("component_responses", self.component_responses))
+    @property
+    def responses(self) -> dict[str, Response | ResponseMatrix]:
+        """Responses of components that have their own, by name."""
+        return dict(self.component_responses)
+
+    def _checked_components(self) -> tuple[tuple[str, Response | ResponseMatrix], ...]:
+        """Responses by component, each of which would do as the detector's only one, as a tuple that can be hashed."""
+        given = self.component_responses
+        found = dict(given if isinstance(given, tuple) else validate.mapping("component_responses", given))
         for name, each in found.items():
             validate.text("name of a flux component", name)
             try:
                 self.with_response(each)
             except ValueError as error:
                 raise ValueError(f"component_responses of {name!r}: {error}") from None
-        return found
+        return tuple(found.items())
 
     def with_response(self, response: Response | ResponseMatrix) -> "Detector":
         """A copy with this response to whatever makes a nucleus recoil."""
-        return replace(self, response=response, component_responses={})
+        return replace(self, response=response, component_responses=())
 
     @property
     def n_bins(self) -> int:
@@ -149,18 +155,15 @@ class Detector:
         result = self.response_to_mean(self.response.mean(T))
         return np.where(T >= self.response.recoil_threshold, result, 0.0)
 
-    @np.errstate(under="ignore")  # what is negligible is zero
-    def response_to_mean(self, mean: ArrayLike, first: int = 0, last: int | None = None) -> Floats:
-        """Probability of being counted in each bin by the mean observable x̄ ≥ 0, float64[n_bins, len(mean)].
+    def response_to_mean(self, mean: ArrayLike) -> Floats:
+        """Probability of being counted in each bin by the mean observable x̄ ≥ 0, float64[n_bins, len(mean)]."""
+        return self._of_edges(validate.vector("mean", mean, minimum=0.0), np.array(self.bins))
 
-        Or in some bins, from the first to the one before the last.
-        """
-        mean = validate.vector("mean", mean, minimum=0.0)
+    @np.errstate(under="ignore")  # what is negligible is zero
+    def _of_edges(self, mean: Floats, edges: Floats) -> Floats:
+        """Probability of being counted between some of the edges."""
         assert isinstance(self.response, Response)
         smearing = self.response.smearing
-        first = validate.whole("first", first, minimum=0, maximum=len(self.bins) - 2)
-        last = validate.whole("last", len(self.bins) - 1 if last is None else last, minimum=first + 1)
-        edges = np.array(self.bins[first : last + 1])
         if smearing is None:
             return self._sharp(mean, edges)
         if isinstance(smearing, PoissonSmearing):
@@ -257,13 +260,13 @@ class Detector:
     def response_breakpoints(self, maximum: float) -> tuple[float, ...]:
         """Recoil energies (MeV) below `maximum` at which a bin's response is not smooth."""
         found = set(_response_breakpoints(self, maximum))
-        for each in self.component_responses.values():
+        for each in self.responses.values():
             found.update(self.with_response(each).response_breakpoints(maximum))
         return tuple(sorted(found))
 
     def check_quenching(self, maximum: float) -> None:
         """`ValueError` unless the mean observable is finite, >= 0 and does not fall up to a recoil of `maximum` MeV."""
-        for each in self.component_responses.values():
+        for each in self.responses.values():
             self.with_response(each).check_quenching(maximum)
         if isinstance(self.response, ResponseMatrix) or not callable(self.response.quenching):
             return
@@ -294,7 +297,7 @@ class Detector:
             "form_factor": snapshot(form_factor, form_factors),
         }
         found = [(name, each) for name, each in taken.items() if each is not None]
-        for component, given in self.component_responses.items():
+        for component, given in self.responses.items():
             found += [(f"{component}: {name}", each) for name, each in self.with_response(given).snapshots]
         return tuple(found)
 
@@ -338,6 +341,11 @@ class Detector:
         """A copy with other fields."""
         validate.unknown_fields("detector", changes, [f.name for f in fields(self) if f.init])
         return replace(self, **changes)
+
+
+def response_of_bins(detector: Detector, mean: Floats, first: int, last: int) -> Floats:
+    """What `response_to_mean` gives of bins from the first to the one before the last."""
+    return detector._of_edges(mean, np.array(detector.bins[first : last + 1]))
 
 
 @remember(maxsize=128)

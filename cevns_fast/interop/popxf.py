@@ -15,7 +15,7 @@ import numpy as np
 from cevns_fast import __version__
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
-from cevns_fast.counts.templates import CountPolynomial, WithStandardModel, total_polynomial
+from cevns_fast.counts.templates import CountPolynomial, WithStandardModel, real_among, total_polynomial
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.matching import EPSILON_PER_WILSON, wilson_coefficients
 from cevns_fast.interactions.nsi import NSI, is_off_diagonal
@@ -119,6 +119,10 @@ def popxf_predictions(
     assembly = Assembly(experiments, nuisances=nuisances, standard_model=standard_model)
     assembly.check_names(kind)
     forms = _forms(interaction, names, complex_couplings, basis)
+    for e in assembly.experiments:
+        for name in real_among(names, kind, e):
+            if forms[name].is_complex:
+                raise ValueError(f"{name}: must be real for {e.name}, whose source has coherent flavours")
     n_bins = [e.n_bins for e in assembly.experiments]
     ends = np.cumsum([0, *n_bins])
     central = _Polynomial(int(ends[-1]))

@@ -92,9 +92,8 @@ def test_fork_while_another_thread_loads_a_module(tmp_path, monkeypatch):
 
 def test_a_fork_of_the_thread_that_loads_waits_for_nobody(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "forks.py").write_text(
-        "import os\nif not (pid := os.fork()): os._exit(3)\nstatus = os.waitpid(pid, 0)[1]"
-    )
+    code = "import os\nif not (pid := os.fork()): os._exit(3)\nstatus = os.waitpid(pid, 0)[1]\n"
+    (tmp_path / "forks.py").write_text(code)
     assert os.waitstatus_to_exitcode(load("forks").status) == 3
     del sys.modules["forks"]
 

@@ -72,15 +72,16 @@ def test_import_does_not_load_numba_or_scipy():
 
 
 @pytest.mark.slow
-def test_a_scan_loads_numba_only_to_profile():
+def test_scans_do_without_numba():
+    """With couplings profiled too: their first call compiles nothing, and does not wait for numba's import."""
     code = """
 import sys, cevns_fast as cf
 csi, eft = cf.load("coherent-csi-2017"), cf.SingletEFT(20.0)
-for profile in ((), ("C_T",)):
+for profile in ((), ("C_T",), ("C_T", "C_V")):
     cf.correlation_scan(csi, eft, ("C_S",), [-0.01, 0.01], profile=profile, threads=1)
     print("numba" in sys.modules)
 """
-    assert run(code).split() == ["False", "True"]
+    assert run(code).split() == ["False"] * 3
 
 
 @pytest.mark.jit
@@ -94,7 +95,7 @@ for info in pkgutil.iter_modules(importlib.import_module("cevns_fast._kernels").
     kernels += [x for x in vars(importlib.import_module(info.name)).values() if isinstance(x, Dispatcher)]
 for name in cevns_fast.__all__:
     getattr(cevns_fast, name)
-assert len(kernels) > 10, kernels
+assert len(kernels) > 5, kernels
 print([k.__name__ for k in kernels if k.signatures])
 """
     assert run(code) == "[]"
@@ -103,7 +104,7 @@ print([k.__name__ for k in kernels if k.signatures])
 @pytest.mark.jit
 @pytest.mark.slow
 def test_one_specialisation_of_each_kernel():
-    """Different calls of the façade, and what comes out of a pickle, must not make numba compile a kernel again."""
+    """Different calls of the façade must not make numba compile a kernel again."""
     code = """
 import numpy as np, cevns_fast as cf
 from numba.core.dispatcher import Dispatcher

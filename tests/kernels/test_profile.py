@@ -144,21 +144,26 @@ def test_minimum_against_random_starts(make_problem, profiled, systems, fixed):
 
 
 @pytest.mark.parametrize(
-    ("seed", "position", "options", "expected"),
+    ("seed", "position", "profiled", "variance", "options", "expected"),
     [
         # The lowest on 600 lines, on each of which all minima are known (companion matrices), between which it was
         # refined. Starts from axes and diagonals alone end in minima that are up to 30 higher, in four of the six.
-        (2, -1.3, {"interference": 0.95}, 25.154665598227908),
-        (15, 2.0, {"interference": 0.95}, 30.41277773043018),
-        (5, 2.0, {"interference": 0.95, "fixed": True}, 59.306147947442284),
-        (6, 10.0, {"interference": 0.95, "fixed": True}, 65.45499254495626),
-        (6, 100.0, {"interference": 0.95, "fixed": True}, 63.57266775387028),
-        (38, 100.0, {"interference": -0.3, "fixed": True}, 34.21526435842884),
+        (2, -1.3, 2, 0.08, {"interference": 0.95}, 25.154665598227908),
+        (15, 2.0, 2, 0.08, {"interference": 0.95}, 30.41277773043018),
+        (5, 2.0, 2, 0.08, {"interference": 0.95, "fixed": True}, 59.306147947442284),
+        (6, 10.0, 2, 0.08, {"interference": 0.95, "fixed": True}, 65.45499254495626),
+        (6, 100.0, 2, 0.08, {"interference": 0.95, "fixed": True}, 63.57266775387028),
+        (38, 100.0, 2, 0.08, {"interference": -0.3, "fixed": True}, 34.21526435842884),
+        # From the second minima of lines across; from saddles; from planes through the best place.
+        (53, 0.0, 2, 0.0, {"interference": -0.3}, 0.994683372308192),
+        (22, 0.0, 2, 0.0, {"interference": 0.95, "systems": 2}, 12.74459510628045),
+        (3, -100.0, 3, 0.08, {"interference": 0.0, "fixed": True}, 105.42465392858955),
     ],
 )
-def test_basins_that_are_easily_missed(make_problem, seed, position, options, expected):
-    problem = make_problem(seed, couplings=3, **options)
-    assert problem.minimum([position * problem.unit[0], 0.0, 0.0], 2) == pytest.approx(expected, rel=1e-8)
+def test_basins_that_are_easily_missed(make_problem, seed, position, profiled, variance, options, expected):
+    problem = make_problem(seed, variance, couplings=profiled + 1, **options)
+    z = np.append(position * problem.unit[0], np.zeros(profiled))
+    assert problem.minimum(z, profiled) == pytest.approx(expected, rel=1e-8)
 
 
 @pytest.mark.parametrize(("seed", "profiled"), [(9, 2), (41, 2), (36, 3)])

@@ -155,6 +155,8 @@ def test_templates_of_coherent_flavours():
     np.testing.assert_allclose(t.counts(x), expected, rtol=1e-12)
     with pytest.raises(ValueError, match=r"eps_emu_u = .*1j.*: must be real; `phases`"):
         t.counts({"eps_emu_u": 0.1 + 0.1j})
+    with pytest.raises(ValueError, match="eps_emu_u: must be real for coherent-csi-2017, whose source has coherent"):
+        cf.popxf_predictions(experiment, cf.NSI(), names, complex_couplings=names[1:])
     pure = cf.templates(CSI, cf.NSI(), names)
     assert pure.real == ("eps_ee_u",) and t.real == names
     with pytest.raises(ValueError, match=r"eps_ee_u = 0.1j: must be real"):

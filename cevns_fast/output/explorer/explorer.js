@@ -205,8 +205,25 @@ function tell() {
     "Lines: Δχ² = 2.28, 4.61 and 5.99 above the best fit of both parameters (two degrees of freedom, Wilks' theorem). ",
     ...(others.length ? ["Fixed: ", ...others, ". "] : []),
     `Statistic: ${[...new Set(chosenExperiments().map((each) => each.statistic))].join(" and ")}; all nuisances profiled.`);
+  byId("python").textContent = python();
   const pulls = likelihood.pulls(state.theta);
   groupNow().nuisances.forEach((nuisance, k) => { widthSliders[k]?.show(pulls[k]); });
+}
+
+/* What gives the same chi2 in Python. */
+function python() {
+  const { name, parameters, stepped, python: { fixed, bounds } } = modelNow(), text = JSON.stringify;
+  const stays = Object.entries(fixed).map(([field, value]) => `${text(field)}: ${value}`);
+  if (stepped) stays.push(`${text(stepped.name)}: ${stepped.values[state.step]}`);
+  const widened = state.widths.some((width) => width !== 1);
+  return [
+    "import cevns_fast as cf", "",
+    `experiments = [${chosenExperiments().map((each) => `cf.load(${text(each.name)})`).join(", ")}]`,
+    `parameters = [${parameters.map((each) => text(each.name)).join(", ")}]`,
+    `fit = cf.Likelihood(experiments, model=cf.${name}, parameters=parameters, fixed={${stays.join(", ")}}, bounds=${bounds})`,
+    `chi2 = fit([${state.theta.join(", ")}])  # ${likelihood.chi2(state.theta)}`,
+    ...(widened ? ["# but for widths of nuisances, which are not those that the experiments state"] : []),
+  ].join("\n");
 }
 
 /* ---- building controls ----------------------------------------------------------------------------------------- */

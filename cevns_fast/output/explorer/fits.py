@@ -48,6 +48,7 @@ def described_fit(
 ) -> dict[str, Any]:
     """An interaction, with the numbers of a likelihood for each group of experiments and each step."""
     found = []
+    bounds = {choice.mass: choice.bounds} if choice.bounds else {}
     choice = _with_bounds(experiments, groups, choice)
     for group in groups:
         members, blocks = [experiments[i] for i in group], []
@@ -68,6 +69,7 @@ def described_fit(
         "name": choice.kind.__name__,
         "title": choice.title,
         "settings": choice.settings(),
+        "python": {"fixed": {name: repr(value) for name, value in choice.fixed.items()}, "bounds": repr(bounds)},
         "parameters": [_parameter(choice, one) for one in fit.parameters],
         "stepped": stepped if choice.stepped else None,
         "groups": found,
