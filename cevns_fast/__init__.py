@@ -3,10 +3,10 @@
 A source, a detector and an interaction become templates; templates become counts, χ², limits and scans.
 """
 
-from importlib import import_module
 from typing import Any
 
 from cevns_fast._support import moved
+from cevns_fast._support.loading import load as _load
 
 __version__ = "0.1.0"
 
@@ -38,23 +38,28 @@ _HOMES = {
     "experiments.solar": ("Solar",),
     "experiments.sources": ("FluxComponent", "PionDecayAtRest", "Reactor", "TabulatedSource"),
     "experiments.oscillated": ("NonUnitarySource", "OscillatedSource"),
-    "experiments.responses": (
-        "GammaSmearing",
-        "GaussianSmearing",
+    "experiments.functions": ("Table",),
+    "experiments.quenching": (
         "LindhardQuenching",
         "LinearQuenching",
+        "PolynomialQuenching",
+    ),
+    "experiments.acceptances": (
         "LogisticAcceptance",
         "OffsetLogisticAcceptance",
-        "PoissonSmearing",
-        "PolynomialQuenching",
-        "Response",
-        "ResponseMatrix",
-        "Table",
     ),
+    "experiments.smearing": (
+        "GammaSmearing",
+        "GaussianSmearing",
+        "PoissonSmearing",
+    ),
+    "experiments.responses": ("Response",),
+    "experiments.response_matrix": ("ResponseMatrix",),
     "experiments.detectors": ("Detector",),
     "experiments.backgrounds": ("Background", "BackgroundRate", "StandardModelFraction"),
     "experiments.reach": ("OutOfReachWarning",),
-    "experiments.experiment": ("Experiment", "available_experiments", "load"),
+    "experiments.built_in": ("available_experiments", "load"),
+    "experiments.experiment": ("Experiment",),
     "interactions.standard_model": ("StandardModel",),
     "interactions.nsi": ("NSI",),
     "interactions.light_vector": ("LightVector",),
@@ -90,7 +95,8 @@ _HOMES = {
     "likelihood.likelihood": ("Likelihood",),
     "inference.limit_curve": ("LimitCurve", "open_limits"),
     "inference.limits": ("limit_scan",),
-    "inference.toys": ("BestFit", "FeldmanCousins", "GoodnessOfFit", "best_fit", "feldman_cousins", "goodness_of_fit"),
+    "inference.best_fit": ("BestFit", "best_fit"),
+    "inference.toys": ("FeldmanCousins", "GoodnessOfFit", "feldman_cousins", "goodness_of_fit"),
     "inference.correlation": ("correlation_scan",),
     "inference.cls": ("Discovery", "discovery"),
     "inference.confidence_map": ("ConfidenceMap", "feldman_cousins_map"),
@@ -104,6 +110,9 @@ _HOMES = {
     ),
     "interop.histfactory": ("pyhf_parameters", "pyhf_workspace"),
     "interop.c_interface": ("write_c_interface",),
+    "interop.cobaya": ("cobaya_likelihood", "cobaya_names"),
+    "interop.differentiable": ("jax_log_likelihood", "pytensor_log_likelihood", "torch_log_likelihood"),
+    "interop.popxf": ("popxf_measurements", "popxf_predictions"),
     "parallel.threads": ("get_num_threads", "set_num_threads"),
     "inference.regions": ("Contours",),
     "inference.scan_result": ("Scan", "open_scan"),
@@ -116,9 +125,9 @@ __all__ = [*_HOME_OF, *_MODULES, "__version__"]
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
+        return _load(f"{__name__}.{name}")
     if name in _HOME_OF:
-        value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        value = getattr(_load(f"{__name__}.{_HOME_OF[name]}"), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,6 +9,8 @@ from cevns_fast.counts.spectrum import recoil_spectrum as recoil_spectrum
 from cevns_fast.counts.templates import Templates as Templates
 from cevns_fast.counts.templates import event_rate as event_rate
 from cevns_fast.counts.templates import templates as templates
+from cevns_fast.experiments.acceptances import LogisticAcceptance as LogisticAcceptance
+from cevns_fast.experiments.acceptances import OffsetLogisticAcceptance as OffsetLogisticAcceptance
 from cevns_fast.experiments.axes import ExponentialEfficiency as ExponentialEfficiency
 from cevns_fast.experiments.axes import ProtonPulse as ProtonPulse
 from cevns_fast.experiments.axes import ReleaseAxis as ReleaseAxis
@@ -16,33 +18,33 @@ from cevns_fast.experiments.axes import TimeAxis as TimeAxis
 from cevns_fast.experiments.backgrounds import Background as Background
 from cevns_fast.experiments.backgrounds import BackgroundRate as BackgroundRate
 from cevns_fast.experiments.backgrounds import StandardModelFraction as StandardModelFraction
+from cevns_fast.experiments.built_in import available_experiments as available_experiments
+from cevns_fast.experiments.built_in import load as load
 from cevns_fast.experiments.detectors import Detector as Detector
 from cevns_fast.experiments.experiment import Experiment as Experiment
-from cevns_fast.experiments.experiment import available_experiments as available_experiments
-from cevns_fast.experiments.experiment import load as load
+from cevns_fast.experiments.functions import Table as Table
 from cevns_fast.experiments.oscillated import NonUnitarySource as NonUnitarySource
 from cevns_fast.experiments.oscillated import OscillatedSource as OscillatedSource
+from cevns_fast.experiments.quenching import LindhardQuenching as LindhardQuenching
+from cevns_fast.experiments.quenching import LinearQuenching as LinearQuenching
+from cevns_fast.experiments.quenching import PolynomialQuenching as PolynomialQuenching
 from cevns_fast.experiments.reach import OutOfReachWarning as OutOfReachWarning
-from cevns_fast.experiments.responses import GammaSmearing as GammaSmearing
-from cevns_fast.experiments.responses import GaussianSmearing as GaussianSmearing
-from cevns_fast.experiments.responses import LindhardQuenching as LindhardQuenching
-from cevns_fast.experiments.responses import LinearQuenching as LinearQuenching
-from cevns_fast.experiments.responses import LogisticAcceptance as LogisticAcceptance
-from cevns_fast.experiments.responses import OffsetLogisticAcceptance as OffsetLogisticAcceptance
-from cevns_fast.experiments.responses import PoissonSmearing as PoissonSmearing
-from cevns_fast.experiments.responses import PolynomialQuenching as PolynomialQuenching
+from cevns_fast.experiments.response_matrix import ResponseMatrix as ResponseMatrix
 from cevns_fast.experiments.responses import Response as Response
-from cevns_fast.experiments.responses import ResponseMatrix as ResponseMatrix
-from cevns_fast.experiments.responses import Table as Table
 from cevns_fast.experiments.shared import BackgroundVariation as BackgroundVariation
 from cevns_fast.experiments.shared import SharedScale as SharedScale
 from cevns_fast.experiments.shared import SignalVariation as SignalVariation
+from cevns_fast.experiments.smearing import GammaSmearing as GammaSmearing
+from cevns_fast.experiments.smearing import GaussianSmearing as GaussianSmearing
+from cevns_fast.experiments.smearing import PoissonSmearing as PoissonSmearing
 from cevns_fast.experiments.solar import Solar as Solar
 from cevns_fast.experiments.sources import FluxComponent as FluxComponent
 from cevns_fast.experiments.sources import PionDecayAtRest as PionDecayAtRest
 from cevns_fast.experiments.sources import Reactor as Reactor
 from cevns_fast.experiments.sources import TabulatedSource as TabulatedSource
 from cevns_fast.experiments.spectra import TabulatedSpectrum as TabulatedSpectrum
+from cevns_fast.inference.best_fit import BestFit as BestFit
+from cevns_fast.inference.best_fit import best_fit as best_fit
 from cevns_fast.inference.cls import Discovery as Discovery
 from cevns_fast.inference.cls import discovery as discovery
 from cevns_fast.inference.confidence_map import ConfidenceMap as ConfidenceMap
@@ -54,10 +56,8 @@ from cevns_fast.inference.limits import limit_scan as limit_scan
 from cevns_fast.inference.regions import Contours as Contours
 from cevns_fast.inference.scan_result import Scan as Scan
 from cevns_fast.inference.scan_result import open_scan as open_scan
-from cevns_fast.inference.toys import BestFit as BestFit
 from cevns_fast.inference.toys import FeldmanCousins as FeldmanCousins
 from cevns_fast.inference.toys import GoodnessOfFit as GoodnessOfFit
-from cevns_fast.inference.toys import best_fit as best_fit
 from cevns_fast.inference.toys import feldman_cousins as feldman_cousins
 from cevns_fast.inference.toys import goodness_of_fit as goodness_of_fit
 from cevns_fast.interactions.electromagnetic import ChargeRadius as ChargeRadius
@@ -86,6 +86,11 @@ from cevns_fast.interactions.standard_model import StandardModel as StandardMode
 from cevns_fast.interactions.vector_mediator import LoopConvention as LoopConvention
 from cevns_fast.interactions.vector_mediator import VectorMediator as VectorMediator
 from cevns_fast.interop.c_interface import write_c_interface as write_c_interface
+from cevns_fast.interop.cobaya import cobaya_likelihood as cobaya_likelihood
+from cevns_fast.interop.cobaya import cobaya_names as cobaya_names
+from cevns_fast.interop.differentiable import jax_log_likelihood as jax_log_likelihood
+from cevns_fast.interop.differentiable import pytensor_log_likelihood as pytensor_log_likelihood
+from cevns_fast.interop.differentiable import torch_log_likelihood as torch_log_likelihood
 from cevns_fast.interop.fitters import PriorTransform as PriorTransform
 from cevns_fast.interop.fitters import minuit_cost as minuit_cost
 from cevns_fast.interop.fitters import prior_transform as prior_transform
@@ -94,6 +99,8 @@ from cevns_fast.interop.fitters import starting_points as starting_points
 from cevns_fast.interop.fitters import to_inference_data as to_inference_data
 from cevns_fast.interop.histfactory import pyhf_parameters as pyhf_parameters
 from cevns_fast.interop.histfactory import pyhf_workspace as pyhf_workspace
+from cevns_fast.interop.popxf import popxf_measurements as popxf_measurements
+from cevns_fast.interop.popxf import popxf_predictions as popxf_predictions
 from cevns_fast.likelihood.likelihood import Likelihood as Likelihood
 from cevns_fast.likelihood.nuisances import AsymmetricNuisance as AsymmetricNuisance
 from cevns_fast.likelihood.nuisances import BackgroundShape as BackgroundShape
@@ -198,6 +205,8 @@ __all__ = [
     "__version__",
     "available_experiments",
     "best_fit",
+    "cobaya_likelihood",
+    "cobaya_names",
     "constants",
     "contact_scalar",
     "contact_vector",
@@ -214,6 +223,7 @@ __all__ = [
     "get_num_threads",
     "goodness_of_fit",
     "helm_form_factor",
+    "jax_log_likelihood",
     "limit_scan",
     "load",
     "loop_functions",
@@ -224,9 +234,12 @@ __all__ = [
     "nuclide",
     "open_limits",
     "open_scan",
+    "popxf_measurements",
+    "popxf_predictions",
     "prior_transform",
     "pyhf_parameters",
     "pyhf_workspace",
+    "pytensor_log_likelihood",
     "recoil_range",
     "recoil_spectrum",
     "reference",
@@ -241,5 +254,6 @@ __all__ = [
     "templates",
     "threshold_energy",
     "to_inference_data",
+    "torch_log_likelihood",
     "write_c_interface",
 ]

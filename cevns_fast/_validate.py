@@ -21,14 +21,15 @@ PLAIN = REAL | {complex, np.complex128}
 def number(name: str, value: Any, *, minimum: float = -math.inf, positive: bool = False) -> float:
     """A finite real number in range, as `float`."""
     if type(value) in REAL:
-        plain = float(value)
-        if minimum <= plain < math.inf and plain > (0.0 if positive else -math.inf):
-            return plain  # what is plain and right passes at once
+        result = float(value)
+        if minimum <= result < math.inf and result > (0.0 if positive else -math.inf):
+            return result  # what is plain and right passes at once
     allowed = "a finite number"
     if positive:
         allowed += " > 0"
     elif minimum > -math.inf:
         allowed += f" >= {minimum:g}"
+    plain(name, value)  # a number may have a unit as well
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
         raise ValueError(f"{name} = {value!r}: must be {allowed}")
     if isinstance(value, complex | np.complexfloating):
@@ -69,6 +70,8 @@ def text(name: str, value: Any, *, empty: bool = False) -> str:
     """A string."""
     if not isinstance(value, str) or not (value or empty):
         raise ValueError(f"{name} = {value!r}: must be a string" + ("" if empty else " that is not empty"))
+    if not empty and not value.isprintable():  # C would end a name at a zero, and tables at a line's end
+        raise ValueError(f"{name} = {value!r}: must be printable, without control characters")
     return value
 
 
@@ -116,6 +119,7 @@ def coupling(name: str, value: Any) -> complex:
     """A finite real or complex number, as `complex`."""
     if type(value) in PLAIN and cmath.isfinite(value):
         return complex(value)
+    plain(name, value)
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | complex | np.number):
         raise ValueError(f"{name} = {value!r}: must be a finite real or complex number")
     try:
@@ -163,7 +167,7 @@ def plain(name: str, value: Any) -> Any:
     if type(value) is np.ndarray and value.dtype.kind != "O":
         return value
     if isinstance(value, list | tuple):
-        if not set(map(type, value)) <= REAL:
+        if not REAL.issuperset(map(type, value)):
             for each in value:
                 plain(name, each)
         return value
@@ -179,11 +183,13 @@ def real(name: str, value: Any) -> Floats:
     """A float64 array of any shape, infinities and NaN included; the array itself if it is one."""
     if type(value) is np.ndarray and value.dtype is _FLOAT64:
         return value
+    if type(value) is list and REAL.issuperset(map(type, value)):
+        return np.array(value, dtype=np.float64)
     plain(name, value)
     try:
         raw = np.asarray(value)
         result = np.asarray(raw, dtype=np.float64) if raw.dtype.kind in "iuf" else None
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last of a tensor that asks for a gradient
         result = None
     if result is None:
         raise ValueError(f"{name} = {value!r}: must be real numbers")

@@ -10,7 +10,7 @@ import cevns_fast as cf
 
 plt.rcParams.update({"text.usetex": False, "font.size": 8})  # mathtext needs no LaTeX
 csi = cf.load("coherent-csi-2017").replace(form_factor=cf.HelmFormFactor("rms"))
-figure, axes = plt.subplots(2, 4, figsize=(11, 5.2), layout="constrained")
+figure, axes = plt.subplots(2, 5, figsize=(13, 5.2), layout="constrained")
 LEVELS = (2.279, 4.605)  # 68% and 90% CL of two parameters
 
 
@@ -43,27 +43,30 @@ scan = cf.correlation_scan(csi, cf.Millicharge(), ("ee", "mumu"), q, q)
 labels = {"xlabel": r"$q_{ee}$  [$10^{-7}$ e]", "ylabel": r"$q_{\mu\mu}$"}
 plane(axes[0, 3], q / 1e-7, q / 1e-7, scan.chi2, "millicharges", **labels)
 
-# A light vector with three sets of charges, and a dipole to a heavy neutrino of either flavour.
-masses = np.geomspace(0.1, 1e4, 60)
-for charges, style in {"universal": "-", "B-L": "--", "Lmu-Ltau": ":"}.items():
-    curve = cf.limit_scan(csi, [cf.LightVector(m, charges=charges) for m in masses], "g")
-    print(f"{charges}: g < {curve.upper[0]:.3g} for a light Z'")
-    axes[1, 0].loglog(masses, curve.upper, style, color="black", label=charges)
-axes[1, 0].legend(frameon=False)
-axes[1, 0].set(title="light vector", xlabel=r"$m_{Z'}$  [MeV]", ylabel="$g$, 90% CL")
+# Mass and coupling of a light vector with three sets of charges.
+masses = np.geomspace(0.1, 1e4, 161)
+for panel, (charges, lowest) in zip(axes[1], {"universal": 1e-5, "B-L": 1e-5, "Lmu-Ltau": 1e-4}.items(), strict=False):
+    g = np.geomspace(lowest, 3e3 * lowest, 241)
+    scan = cf.correlation_scan(csi, cf.LightVector(1.0, charges=charges), ("m_zprime", "g"), masses, g)
+    panel.set(xscale="log", yscale="log")
+    title = "light vector, " + {"Lmu-Ltau": r"$L_\mu-L_\tau$", "B-L": "$B-L$"}.get(charges, charges)
+    plane(panel, masses, g, scan.chi2, title, xlabel=r"$m_{Z'}$  [MeV]", ylabel="$g$")
+    print(f"{charges}: g < {cf.limit_scan(csi, cf.LightVector(0.1, charges=charges), 'g').upper[0]:.3g} for a light Z'")
+
+# A dipole to a heavy neutrino of either flavour.
 heavy = np.geomspace(0.1, 52.0, 60)
 for flavour, style in {"e": "--", "mu": "-"}.items():
     batch = [cf.SingletEFT(m, helicity="left", flavours=(flavour,)) for m in heavy]
     upper = [cf.magnetic_moment(a) for a in cf.limit_scan(csi, batch, "a_M").upper]
-    axes[1, 1].loglog(heavy, upper, style, color="black", label=f"with $\\nu_{{\\{flavour}}}$".replace(r"\e", "e"))
-axes[1, 1].legend(frameon=False)
-axes[1, 1].set(title="dipole portal", xlabel=r"$m_\chi$  [MeV]", ylabel=r"$\mu$  [$\mu_B$], 90% CL")
+    axes[1, 3].loglog(heavy, upper, style, color="black", label=f"with $\\nu_{{\\{flavour}}}$".replace(r"\e", "e"))
+axes[1, 3].legend(frameon=False)
+axes[1, 3].set(title="dipole portal", xlabel=r"$m_\chi$  [MeV]", ylabel=r"$\mu$  [$\mu_B$], 90% CL")
 
 # Magnetic moments of ν_e and ν_μ.
 mu = np.linspace(0, 9e-9, 121)
 scan = cf.correlation_scan(csi, cf.MagneticMoment(), ("mu_e", "mu_mu"), mu, mu)
 labels = {"xlabel": r"$\mu_{\nu_e}$  [$10^{-9}\mu_B$]", "ylabel": r"$\mu_{\nu_\mu}$"}
-plane(axes[1, 2], mu / 1e-9, mu / 1e-9, scan.chi2, "magnetic moments", **labels)
+plane(axes[0, 4], mu / 1e-9, mu / 1e-9, scan.chi2, "magnetic moments", **labels)
 print(f"mu_numu < {cf.limit_scan(csi, cf.MagneticMoment(), 'mu_mu').upper[0]:.3g} mu_B")
 
 # A sterile neutrino: another source at each point.
@@ -73,9 +76,9 @@ chi2 = np.array([
      .chi2(cf.StandardModel()) for dm2 in splitting]
     for u in mixing
 ])  # fmt: skip
-axes[1, 3].set_yscale("log")
+axes[1, 4].set_yscale("log")
 labels = {"xlabel": r"$|U_{\mu 4}|^2$", "ylabel": r"$\Delta m^2_{41}$  [eV²]"}
-plane(axes[1, 3], mixing, splitting, chi2, "3+1", **labels)
+plane(axes[1, 4], mixing, splitting, chi2, "3+1", **labels)
 
 figure.suptitle("COHERENT CsI 2017: 68% and 90% CL, or upper limits at 90% CL", fontsize=9)
 figure.savefig("interactions.png", dpi=130)

@@ -3,7 +3,6 @@
 import numpy as np
 
 import cevns_fast as cf
-from cevns_fast.reference import relic_density as slow
 
 from .timing import best_of, microseconds
 
@@ -39,11 +38,15 @@ class RelicDensity:
 
     def seconds_of_the_slow_twin(self):
         """The literal equations, from tables that are there."""
+        from cevns_fast.reference import relic_density as slow
+
         averages = slow.average_table(3.0, 10.0, 100.0)
         return best_of(lambda: slow.relic_density(3.0, 10.0, 1e-3, [100.0], averages=averages), 1)
 
     def seconds_of_slow_averages(self):
         """Its thermal averages, in mpmath."""
+        from cevns_fast.reference import relic_density as slow
+
         return best_of(lambda: slow.average_table(3.0, 10.0, 100.0), 1)
 
 

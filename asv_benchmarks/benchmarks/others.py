@@ -13,10 +13,10 @@ import numpy as np
 from scipy import integrate
 
 import cevns_fast as cf
-from cevns_fast.constants import ALPHA, G_FERMI, M_MUON, MEV2_CM2
-from cevns_fast.experiments.sources import PION_LINE
+from cevns_fast.constants import ALPHA, G_FERMI, M_MUON, M_PION, MEV2_CM2
 
 SIN2 = 0.2312
+PION_LINE = (M_PION**2 - M_MUON**2) / (2 * M_PION)  # energy of ν_μ of a pion at rest, MeV
 DIPOLE = math.sqrt(4 * math.pi * ALPHA) * (math.sqrt(2) * G_FERMI) ** -0.5 / 2
 END = M_MUON / 2
 PAIRS = ("AA", "AS", "AV", "AT", "SS", "SV", "ST", "VV", "VT", "TT")

@@ -59,9 +59,59 @@ class Together:
     def track_chi2_and_gradient(self):
         self.fit.value_and_gradient(self.theta)
 
-    def track_minimisation(self):
-        """Over all nuisances, at new values of the coupling."""
-        couplings = np.geomspace(1e-4, 5e-3, 20).tolist()
-        return 1e3 * best_of(lambda: [self.profiled([x]) for x in couplings], 5) / len(couplings)
+    @microseconds
+    def track_profiled_chi2(self):
+        """Minimised over all nuisances."""
+        self.profiled(self.theta[:1])
 
-    track_minimisation.unit = "ms"
+
+#: Couplings that are fitted together with all nuisances.
+COUPLINGS = {"NSI": ("eps_ee_u", "eps_mumu_u"), "SingletEFT": ("C_V", "C_S")}
+
+
+class JointFit:
+    """The minimum of χ² over couplings and all nuisances of all data, and limits on a coupling."""
+
+    params = tuple(COUPLINGS)
+    param_names = ("model",)
+
+    def setup(self, model):
+        from cevns_fast.likelihood.likelihood import function_of
+
+        interaction = cf.NSI() if model == "NSI" else cf.SingletEFT(m_chi=10.0)
+        names = COUPLINGS[model]
+        self.experiments = [cf.load(name) for name in TOGETHER]
+        fit = cf.Likelihood(self.experiments, model=interaction, parameters=names)
+        self.evaluator = function_of(fit).fast()
+        self.start = np.full(len(names), 0.05)
+        self.fit = fit
+        fit.hessian(self.start)
+
+    def minimise(self):
+        return self.evaluator.minimise(self.start, [False] * self.start.size)
+
+    def track_minimum(self, model):
+        """From one start, with the counts of all couplings at hand."""
+        return 1e3 * best_of(self.minimise, 7)
+
+    track_minimum.unit = "ms"
+
+    def track_lowest_minimum(self, model):
+        """From starts on all sides: `best_fit`."""
+        return 1e3 * best_of(lambda: cf.best_fit(self.fit), 5)
+
+    track_lowest_minimum.unit = "ms"
+
+
+class JointLimits:
+    """`limit_scan` of all data, a mass of many, templates of 8 experiments and their variants included."""
+
+    def setup(self):
+        self.experiments = [cf.load(name) for name in TOGETHER]
+        self.masses = [cf.SingletEFT(m_chi=m) for m in np.linspace(1.0, 40.0, 10)]
+        cf.limit_scan(self.experiments, self.masses[:1], "C_S")
+
+    def track_mass(self):
+        return 1e3 / len(self.masses) * best_of(lambda: cf.limit_scan(self.experiments, self.masses, "C_S"), 3)
+
+    track_mass.unit = "ms"

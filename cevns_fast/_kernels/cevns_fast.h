@@ -18,6 +18,17 @@ cevns_fast_likelihood *cevns_fast_open(const char *path);
 cevns_fast_likelihood *cevns_fast_create(const double *block, size_t length);
 void cevns_fast_close(cevns_fast_likelihood *likelihood);
 
+/* Another handle, of some of the experiments of one and with other widths of its nuisances. chosen[experiments] tells
+ * which experiments stay, NULL for all; widths[nuisances] > 0 multiply the standard deviations of the constraints, NULL
+ * for those that were exported: a nuisance that nothing constrains stays so. Both are of what was opened or created,
+ * also if the handle is itself a variant. Pulls stay in the standard deviations that were exported. NULL if no experiment is chosen, a width is refused or memory is short.
+ * It keeps nothing of the first handle. To be closed. */
+cevns_fast_likelihood *cevns_fast_variant(const cevns_fast_likelihood *likelihood, const int *chosen,
+                                          const double *widths);
+
+/* The number of experiments that were opened or created, chosen or not. */
+size_t cevns_fast_experiments(const cevns_fast_likelihood *likelihood);
+
 /* The number of parameters, the name of one (NULL beyond the last) and its bounds, which may be infinite. */
 size_t cevns_fast_dimension(const cevns_fast_likelihood *likelihood);
 const char *cevns_fast_parameter(const cevns_fast_likelihood *likelihood, size_t index);

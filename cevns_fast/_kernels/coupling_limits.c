@@ -5,8 +5,9 @@
 
 #include <float.h>
 
-enum { SECTIONS = 52 }; /* of a golden section: to half of the digits, beyond which a minimum is flat */
-static const double GOLDEN = 0.6180339887498949;
+enum { MOST_STEPS = 100 };
+static const double GOLDEN = 0.3819660112501051; /* of a golden section, the smaller part */
+static const double HALF_OF_DIGITS = 1.5e-8;     /* beyond which a minimum is flat */
 static const double PLATEAU = 1e-12; /* differences of chi2 that are rounding */
 
 /* A likelihood along its only parameter, with tables of its own. */
@@ -53,7 +54,7 @@ static void set_tables(const cevns_fast_likelihood *from, const double *tables, 
         *e = from->experiment[i];
         e->coefficients = tables;
         e->pieces = 1, e->degree = 0;
-        tables += m * e->bins;
+        tables += e->tables * m * e->bins;
         if (from->plain && count < e->bins) {
             double *rows = to->rotated + i * count * count;
             for (size_t k = 0; k < count; k++)
@@ -77,28 +78,53 @@ static void set_tables(const cevns_fast_likelihood *from, const double *tables, 
         l->bins += e->bins;
     }
     to->at.x = NAN; /* the tables changed */
+    to->at.warm = 0;
 }
 
+/* chi2; what is minimised over begins where it was before, which is not far away. */
 static double along(line *one, double x)
 {
-    return cevns_fast_evaluate(&one->likelihood, &x, 1, 0, &one->at);
+    double value = cevns_fast_evaluate(&one->likelihood, &x, 1, 0, &one->at);
+    one->at.warm = isfinite(value);
+    return value;
 }
 
-/* The extremum between a and b, a minimum for sign 1 and a maximum for -1: where, and chi2 there. */
+/* The extremum between a and b, a minimum for sign 1 and a maximum for -1: where, and chi2 there. It is where parabolas
+ * through three points lead, or golden sections where they do not (Brent 1973, ch. 5). */
 static double extremum(line *one, double sign, double a, double b, double *value)
 {
-    double c = b - GOLDEN * (b - a), d = a + GOLDEN * (b - a);
-    double fc = sign * along(one, c), fd = sign * along(one, d);
-    for (int i = 0; i < SECTIONS - 2; i++)
-        if (fc < fd) {
-            b = d, d = c, fd = fc, c = b - GOLDEN * (b - a);
-            fc = sign * along(one, c);
+    double width = b - a, x = a + GOLDEN * width, w = x, v = x, fx = sign * along(one, x), fw = fx, fv = fx, moved = 0, last = 0;
+    for (int i = 0; i < MOST_STEPS; i++) {
+        double middle = 0.5 * (a + b), finest = HALF_OF_DIGITS * (fabs(x) + 0.1 * width);
+        if (fabs(x - middle) <= 2 * finest - 0.5 * (b - a))
+            break;
+        double r = (x - w) * (fx - fv), q = (x - v) * (fx - fw), p = (x - v) * q - (x - w) * r, before = last;
+        q = 2 * (q - r);
+        p = q > 0 ? -p : p;
+        q = fabs(q);
+        last = moved;
+        if (fabs(before) > finest && fabs(p) < fabs(0.5 * q * before) && p > q * (a - x) && p < q * (b - x)) {
+            moved = p / q;
+            if (x + moved - a < 2 * finest || b - x - moved < 2 * finest)
+                moved = x < middle ? finest : -finest;
         } else {
-            a = c, c = d, fc = fd, d = a + GOLDEN * (b - a);
-            fd = sign * along(one, d);
+            last = x < middle ? b - x : a - x;
+            moved = GOLDEN * last;
         }
-    *value = sign * fmin(fc, fd);
-    return fc < fd ? c : d;
+        double u = x + (fabs(moved) >= finest ? moved : moved > 0 ? finest : -finest), fu = sign * along(one, u);
+        if (fu <= fx) {
+            *(u < x ? &b : &a) = x;
+            v = w, fv = fw, w = x, fw = fx, x = u, fx = fu;
+        } else {
+            *(u < x ? &a : &b) = u;
+            if (fu <= fw || w == x)
+                v = w, fv = fw, w = u, fw = fu;
+            else if (fu <= fv || v == x || v == w)
+                v = u, fv = fu;
+        }
+    }
+    *value = sign * fx;
+    return x;
 }
 
 /* chi2 at the points of the grid and at its extrema, in the order of the coupling; how many there are. */
@@ -107,7 +133,10 @@ static size_t sample(line *one, const double *grid, size_t points, double unit)
     double *gx = one->x + points, *gy = one->y + points; /* behind what is made of them */
     for (size_t i = 0; i < points; i++)
         gx[i] = grid[i] * unit;
-    cevns_fast_chi2_batch(&one->likelihood, gx, points, 1, gy);
+    if (one->likelihood.plain)
+        cevns_fast_chi2_batch(&one->likelihood, gx, points, 1, gy);
+    for (size_t i = 0; i < points && !one->likelihood.plain; i++)
+        gy[i] = along(one, gx[i]);
     size_t count = 0;
     double before = 0, here = gy[0], x_before = 0, x_here = gx[0];
     for (size_t i = 0; i < points; i++) {

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numba
+import numba.experimental.function_type  # first-class functions as arguments
 import numpy as np
 from numba import prange, types
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from cevns_fast._kernels.parallel import twins
 
 __all__ = [
     "Beam", "Components", "Nodes", "Nucleus", "Particles", "Rows", "Tasks",
-    "at_points", "compiled", "fill", "first_energies", "spectra", "sums", "term_table",
+    "at_points", "compiled", "fill", "ranges", "spectra", "sums", "term_table",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -48,7 +49,7 @@ class Beam(NamedTuple):
 
 
 class Components(NamedTuple):
-    """Components of a flux: intervals where a spectrum is smooth, polynomials of u ∈ [−1, 1] on pieces, and lines."""
+    """Components of a flux: adjacent intervals where a spectrum is smooth, polynomials on pieces of them, and lines."""
 
     first_interval: Integers  # [components + 1]
     begin: Floats  # [intervals]
@@ -56,16 +57,21 @@ class Components(NamedTuple):
     first_piece: Integers  # [intervals + 1]
     low: Floats  # [pieces]
     high: Floats  # [pieces]
-    coefficients: Floats  # [pieces, degree + 1] of u^d
+    coefficients: Floats  # [pieces, degree + 1] of u^d, u ∈ [−1, 1]
     first_line: Integers  # [components + 1]
     line_energy: Floats
     line_intensity: Floats
 
 
 class Rows(NamedTuple):
-    """Energies of each component above the E_min of each node, and what each weighs: quadrature weight × flux."""
+    """Energies of each component above the E_min of each node, and what each weighs: quadrature weight × flux.
 
-    first: Integers  # [components, nodes + 1]
+    They are in two ranges: in what is left of the interval that E_min lies in, with lines, and in whole intervals,
+    which all nodes share.
+    """
+
+    begin: Integers  # [components, 2, nodes]
+    end: Integers
     energy: Floats
     weight: Floats
 
@@ -109,53 +115,76 @@ def _parts(low: float, high: float, ratio: float, split: int) -> int:
 
 
 @njit
-def first_energies(flux: Components, least: Floats, order: int, ratio: float, split: int) -> Integers:
-    """Where the energies of each component and node begin, and where the last ends, [components, nodes + 1]."""
+def ranges(flux: Components, least: Floats, order: int, ratio: float, split: int) -> tuple[Integers, Integers]:
+    """Where the energies of each component and node begin and end, [components, 2, nodes]."""
     components = flux.first_interval.size - 1
-    first = np.empty((components, least.size + 1), dtype=np.int64)
-    n = 0
+    first = np.zeros(flux.begin.size + 1, dtype=np.int64)  # of each whole interval
+    for i in range(flux.begin.size):
+        parts = _parts(flux.begin[i], flux.end[i], ratio, split) if flux.begin[i] > 0.0 else 0
+        first[i + 1] = first[i] + order * parts
+    n = first[flux.begin.size]
+    begin = np.empty((components, 2, least.size), dtype=np.int64)
+    end = np.empty((components, 2, least.size), dtype=np.int64)
     for c in range(components):
+        last = flux.first_interval[c + 1]
         for node in range(least.size):
-            first[c, node] = n
-            for interval in range(flux.first_interval[c], flux.first_interval[c + 1]):
-                left = max(flux.begin[interval], least[node])
-                if left < flux.end[interval]:
-                    n += order * _parts(left, flux.end[interval], ratio, split)
+            interval = flux.first_interval[c]
+            while interval < last and flux.end[interval] <= least[node]:
+                interval += 1
+            begin[c, 0, node] = n
+            if interval < last and flux.begin[interval] < least[node]:
+                n += order * _parts(least[node], flux.end[interval], ratio, split)
+                interval += 1
             for line in range(flux.first_line[c], flux.first_line[c + 1]):
                 n += flux.line_energy[line] > least[node]
-        first[c, least.size] = n
-    return first
+            end[c, 0, node] = n
+            begin[c, 1, node], end[c, 1, node] = first[interval], first[last]
+    return begin, end
+
+
+@njit
+def _on(
+    flux: Components, interval: int, left: float, x: Floats, w: Floats, ratio: float, split: int, n: int, rows: Rows
+) -> int:
+    """Gauss–Legendre from an energy to the end of its interval, in parts of which none spans more than a ratio."""
+    powers = flux.coefficients.shape[1]
+    end, piece = flux.end[interval], flux.first_piece[interval]
+    parts = _parts(left, end, ratio, split)
+    step = (end / left) ** (1.0 / parts) if parts > 1 else 1.0
+    for part in range(parts):
+        right = end if part == parts - 1 else left * step
+        half = 0.5 * (right - left)
+        for k in range(x.size):
+            energy = left + half * (1.0 + x[k])
+            while energy > flux.high[piece] and piece + 1 < flux.first_piece[interval + 1]:
+                piece += 1
+            u = 2.0 * (energy - flux.low[piece]) / (flux.high[piece] - flux.low[piece]) - 1.0
+            value = 0.0
+            for d in range(powers):
+                value = value * u + flux.coefficients[piece, powers - 1 - d]
+            rows.energy[n] = energy
+            rows.weight[n] = w[k] * half * value
+            n += 1
+        left = right
+    return n
 
 
 @njit
 def fill(flux: Components, least: Floats, x: Floats, w: Floats, ratio: float, split: int, rows: Rows) -> None:
-    """Gauss–Legendre on each interval, in parts of which none spans more than a ratio; lines at points."""
-    powers = flux.coefficients.shape[1]
-    for c in range(rows.first.shape[0]):
+    """Energies and weights in all ranges; lines are points."""
+    n = 0
+    for interval in range(flux.begin.size):
+        if flux.begin[interval] > 0.0:
+            n = _on(flux, interval, flux.begin[interval], x, w, ratio, split, n, rows)
+    for c in range(rows.begin.shape[0]):
+        last = flux.first_interval[c + 1]
         for node in range(least.size):
-            n = rows.first[c, node]
-            for interval in range(flux.first_interval[c], flux.first_interval[c + 1]):
-                end, piece = flux.end[interval], flux.first_piece[interval]
-                left = max(flux.begin[interval], least[node])
-                if left >= end:
-                    continue
-                parts = _parts(left, end, ratio, split)
-                step = (end / left) ** (1.0 / parts) if parts > 1 else 1.0
-                for part in range(parts):
-                    right = end if part == parts - 1 else left * step
-                    half = 0.5 * (right - left)
-                    for k in range(x.size):
-                        energy = left + half * (1.0 + x[k])
-                        while energy > flux.high[piece] and piece + 1 < flux.first_piece[interval + 1]:
-                            piece += 1
-                        u = 2.0 * (energy - flux.low[piece]) / (flux.high[piece] - flux.low[piece]) - 1.0
-                        value = 0.0
-                        for d in range(powers):
-                            value = value * u + flux.coefficients[piece, powers - 1 - d]
-                        rows.energy[n] = energy
-                        rows.weight[n] = w[k] * half * value
-                        n += 1
-                    left = right
+            interval = flux.first_interval[c]
+            while interval < last and flux.end[interval] <= least[node]:
+                interval += 1
+            n = rows.begin[c, 0, node]
+            if interval < last and flux.begin[interval] < least[node]:
+                n = _on(flux, interval, least[node], x, w, ratio, split, n, rows)
             for line in range(flux.first_line[c], flux.first_line[c + 1]):
                 if flux.line_energy[line] > least[node]:
                     rows.energy[n] = flux.line_energy[line]
@@ -177,11 +206,18 @@ def spectra(
         found = out[cell : cell + last - first]
         found[:] = 0.0
         for c in range(particles.sign.size):
-            dsigma(
-                rows.first[c, first : last + 1], rows.energy, rows.weight, nodes.recoil[first:last],
-                nodes.F_p[first:last], nodes.F_n[first:last], nucleus, Beam(particles.flavour[c], particles.sign[c]), p,
-                found,
-            )  # fmt: skip
+            for part in range(2):
+                begin, end = rows.begin[c, part, first:last], rows.end[c, part, first:last]
+                some = 0
+                for k in range(begin.size):
+                    some += end[k] - begin[k]
+                if some == 0:
+                    continue
+                dsigma(
+                    begin, end, rows.energy, rows.weight,
+                    nodes.recoil[first:last], nodes.F_p[first:last], nodes.F_n[first:last], nucleus,
+                    Beam(particles.flavour[c], particles.sign[c]), p, found,
+                )  # fmt: skip
 
 
 @twins
@@ -197,13 +233,13 @@ def sums(nodes: Nodes, tasks: Tasks, cells: Floats, out: Floats) -> None:
 
 @njit
 def at_points(
-    dsigma: Any, first: Integers, E: Floats, weight: Floats, T: Floats, F_p: Floats, F_n: Floats, nucleus: Nucleus,
-    beam: Beam, p: Floats, out: Floats,
+    dsigma: Any, begin: Integers, end: Integers, E: Floats, weight: Floats, T: Floats, F_p: Floats, F_n: Floats,
+    nucleus: Nucleus, beam: Beam, p: Floats, out: Floats,
 ) -> None:  # fmt: skip
     """What an integrand adds up at nodes of one target and component, each by itself: an exception spoils no other."""
     for k in range(T.size):
         one = slice(k, k + 1)
-        dsigma(first[k : k + 2], E, weight, T[one], F_p[one], F_n[one], nucleus, beam, p, out[one])
+        dsigma(begin[one], end[one], E, weight, T[one], F_p[one], F_n[one], nucleus, beam, p, out[one])
 
 
 @njit
@@ -216,8 +252,8 @@ def _power(x: float, k: int) -> float:
 
 
 def _term_table(
-    first: Integers, E: Floats, weight: Floats, T: Floats, F_p: Floats, F_n: Floats, nucleus: Nucleus, beam: Beam,
-    p: Floats, out: Floats,
+    begin: Integers, end: Integers, E: Floats, weight: Floats, T: Floats, F_p: Floats, F_n: Floats, nucleus: Nucleus,
+    beam: Beam, p: Floats, out: Floats,
 ) -> None:  # fmt: skip
     """Σ ± c T^j E^k over (2MT + m²)^power; p holds the power, m² and, for each term, j, k, whether it is odd, and c.
 
@@ -228,7 +264,7 @@ def _term_table(
         for i in range(2, p.size, 4):
             k = int(p[i + 1])
             total = 0.0
-            for e in range(first[node], first[node + 1]):
+            for e in range(begin[node], end[node]):
                 total += weight[e] * _power(E[e], k)
             sign = beam.sign if p[i + 2] != 0.0 else 1
             out[node] += sign * p[i + 3] * _power(T[node], int(p[i])) / propagator * total
@@ -242,8 +278,8 @@ def _types() -> tuple[Any, ...]:
 
 def _block_type() -> Any:
     """The type of functions that integrate over E at a block of nodes of one target, for one component of the flux."""
-    row = types.Array(types.float64, 1, "C")
-    return types.void(types.Array(types.int64, 1, "C"), row, row, row, row, row, *_types(), row)
+    row, places = types.Array(types.float64, 1, "C"), types.Array(types.int64, 1, "C")
+    return types.void(places, places, row, row, row, row, row, *_types(), row)
 
 
 def _switched_off() -> bool:
@@ -274,25 +310,25 @@ def compiled(dsigma: Callable[..., float]) -> Any:
         own = {k: v for k, v in getattr(dsigma, "targetoptions", {}).items() if k not in _NOT_OF_A_POINT}
         point = numba.njit(**{**own, **_BARE})(function)
 
-    def integrate(first, E, weight, T, F_p, F_n, nucleus, beam, p, out):  # type: ignore[no-untyped-def]
+    def integrate(begin, end, E, weight, T, F_p, F_n, nucleus, beam, p, out):  # type: ignore[no-untyped-def]
         value = np.empty(0)
         for node in range(T.size):
-            begin, n = first[node], first[node + 1] - first[node]
+            first, n = begin[node], end[node] - begin[node]
             if n > value.size:
                 value = np.empty(n)
             here = Nucleus(nucleus.M, nucleus.Z, nucleus.N, F_p[node], F_n[node])
             for k in range(n):  # apart from the sum, whose order is fixed: several at a time if the compiler likes
-                value[k] = point(E[begin + k], T[node], here, beam, p)
+                value[k] = point(E[first + k], T[node], here, beam, p)
             total = 0.0
             for k in range(n):
-                total += weight[begin + k] * value[k]
+                total += weight[first + k] * value[k]
             out[node] += total
 
     unguarded = integrate if _switched_off() else numba.njit(**_BARE)(integrate)
 
-    def guarded(first, E, weight, T, F_p, F_n, nucleus, beam, p, out):  # type: ignore[no-untyped-def]
+    def guarded(begin, end, E, weight, T, F_p, F_n, nucleus, beam, p, out):  # type: ignore[no-untyped-def]
         try:
-            unguarded(first, E, weight, T, F_p, F_n, nucleus, beam, p, out)
+            unguarded(begin, end, E, weight, T, F_p, F_n, nucleus, beam, p, out)
         except Exception:  # it could not leave a first-class function
             out[:] = np.nan
 

@@ -14,6 +14,7 @@
 
 import builtins
 import hashlib
+import itertools
 import os
 import pickle
 import types
@@ -22,14 +23,31 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
 from numba.core import sigutils
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.bytecode import FunctionIdentity
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 from numba.core.ccallback import CFunc
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.runtime.nrt import rtsys
 
 __all__ = ["fingerprint", "keep", "kept", "njit"]
+
+
+class _Numbers:
+    """Numbers of functions that no other process gives.
+
+    numba counts from 1 in every process, and links functions by name, arguments and number: of two of a user's that
+    were kept by different processes, with all three in common, one would be run for the other.
+    """
+
+    def __next__(self) -> int:
+        return int.from_bytes(os.urandom(7), "big")
+
+
+FunctionIdentity._unique_ids = _Numbers()  # type: ignore[assignment]
 
 
 class _SealedFiles(IndexDataCacheFile):
@@ -53,8 +71,31 @@ class _SealedFiles(IndexDataCacheFile):
         return pickle.loads(found[1])
 
 
+class _Code(CompileResultCacheImpl):
+    """What is kept of a compiled function: beside the machine code the names that this calls outside of itself.
+
+    numba readies its whole compiler, for 0.2 s, before it loads any machine code, of which a kernel needs next to
+    nothing. Where all names are known to the linker it needs nothing.
+    """
+
+    def reduce(self, compiled: Any) -> Any:
+        module = compiled.library._final_module
+        outside = (
+            each.name for each in itertools.chain(module.functions, module.global_variables) if each.is_declaration
+        )
+        return [name for name in outside if not name.startswith("llvm.")], super().reduce(compiled)
+
+    def rebuild(self, target_context: Any, kept: Any) -> Any:
+        names, code = kept
+        if not all(map(llvm.address_of_symbol, names)):
+            target_context.refresh()
+        return super().rebuild(target_context, code)
+
+
 class _Cache(FunctionCache):
     """A cache whose troubles cost a compilation, never a result."""
+
+    _impl_class = _Code
 
     def __init__(self, function: Callable[..., Any], key: str | None = None) -> None:
         super().__init__(function)
@@ -69,7 +110,9 @@ class _Cache(FunctionCache):
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         try:
-            return super().load_overload(signature, target_context)
+            rtsys.initialize(target_context)
+            with self._guard_against_spurious_io_errors():
+                return self._load_overload(signature, target_context)
         except Exception:  # reading garbage may raise anything
             try:
                 self.flush()
@@ -126,6 +169,7 @@ def keep(function: Callable[..., Any], signature: Any, key: str | None) -> Any:
     return made
 
 
+_FORMAT = 2  # of what is kept; the first had numbers of functions that were not unique
 _TRUSTED = {"math", "cmath", "numpy", "numba"}  # modules whose contents go with their version
 
 
@@ -139,7 +183,7 @@ def fingerprint(function: Callable[..., Any]) -> str | None:
         text = "\n".join(_described(function, set()))
     except _UnknownError:
         return None
-    return hashlib.sha256(f"{numba.__version__} {np.__version__}\n{text}".encode()).hexdigest()
+    return hashlib.sha256(f"{_FORMAT} {numba.__version__} {np.__version__}\n{text}".encode()).hexdigest()
 
 
 def _described(thing: Any, seen: set[int]) -> Iterator[str]:

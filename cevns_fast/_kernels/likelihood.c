@@ -18,9 +18,9 @@ double cevns_fast_work_of(const cevns_fast_likelihood *l)
 {
     double monomials = (double)l->monomials, outputs = (double)l->outputs;
     double k = (double)l->nuisances, b = (double)l->bins, all = (double)l->parameters + k;
-    double rest = 3 * monomials + b * (2 + 2 * all) + all * all;
+    double rest = 3 * monomials + b * (2 + 2 * all) + all * all + all;
     double curves = l->curved ? b * (1 + k) + k * (4 + k) + (double)l->experiments * (1 + k) : 0;
-    return monomials + 3 * outputs + b * (6 + k) + 4 * k + k * k + curves + rest;
+    return monomials + 3 * outputs + b * (7 + k) + 4 * k + k * k + curves + rest;
 }
 
 void cevns_fast_place(const cevns_fast_likelihood *l, double *work, point *at)
@@ -36,7 +36,8 @@ void cevns_fast_place(const cevns_fast_likelihood *l, double *work, point *at)
     at->weight = work + 3 * b;
     at->slope = work + 4 * b;
     at->slope_n = work + 5 * b;
-    work += 6 * b;
+    at->before = work + 6 * b;
+    work += 7 * b;
     at->response = work;
     work += k * b;
     at->pull = work;
@@ -53,6 +54,7 @@ void cevns_fast_place(const cevns_fast_likelihood *l, double *work, point *at)
     at->lift = at->part + k * b;
     at->rest = l->curved ? at->lift + l->experiments * (1 + k) : work;
     at->x = NAN;
+    at->warm = 0;
 }
 
 double cevns_fast_hessian(const cevns_fast_likelihood *l, const double *theta, size_t n, double *gradient,
@@ -145,6 +147,11 @@ void cevns_fast_chi2_of_counts(const cevns_fast_likelihood *l, const double *sig
 size_t cevns_fast_dimension(const cevns_fast_likelihood *l)
 {
     return l->parameters;
+}
+
+size_t cevns_fast_experiments(const cevns_fast_likelihood *l)
+{
+    return l->offered;
 }
 
 size_t cevns_fast_nuisances(const cevns_fast_likelihood *l)

@@ -47,10 +47,15 @@ typedef struct {
     size_t groups, terms, factors; /* of curves: backgrounds apart, what samples hold, what multiplies them */
     const double *term;      /* [terms][TERM_HEAD + bins]: group (0 is the signal), nuisance or -1, kind, counts */
     const double *factor_of; /* [factors][FACTOR_SIZE]: group, nuisance, kind, ln up, ln down, a_1 ... a_6 */
+    size_t acting;           /* how many nuisances act on it */
+    const size_t *active;    /* [acting] which, in order */
+    int curved;              /* whether mu is not linear in all of them */
 } experiment;
 
 struct cevns_fast_likelihood {
     double *block;
+    size_t length;  /* of the block */
+    size_t offered; /* experiments in the block, of which some may have been left out */
     char *names;
     experiment *experiment;
     size_t parameters, couplings, monomials, nuisances, profiled, experiments, bins, workspace;
@@ -58,7 +63,10 @@ struct cevns_fast_likelihood {
     int poisson; /* whether any experiment counts Poisson events */
     int mixed;   /* whether `mix` is not the unit matrix */
     int plain;   /* whether the loops over points of likelihood_batch.c serve it */
-    int curved;  /* whether mu is not linear in all nuisances, or one is free */
+    int curved;  /* whether an experiment is curved, or a nuisance is free */
+    int bends;   /* whether an experiment is curved */
+    int kinked;  /* whether losses may have kinks: a background is profiled bin by bin */
+    size_t *active;       /* owns what experiments have of that name */
     size_t *indices;      /* owns what follows; NONE stands for "not there" */
     size_t *coupling_at;  /* [couplings] where each is in theta */
     size_t x_at;          /* where x is in theta */
@@ -66,13 +74,12 @@ struct cevns_fast_likelihood {
     size_t *factor;       /* which coupling */
     size_t *power;        /* p >= 1 */
     size_t *nuisance_at;  /* [nuisances] where each is in theta, if it is not profiled */
-    size_t *reach;        /* [nuisances][2] the experiments, from and to, that it acts on */
     const double *lower, *upper; /* [parameters] */
     const double *centre;        /* [nuisances] */
     const double *offset;        /* [nuisances] c where a = 0 */
     const double *mix;           /* [nuisances][nuisances] a = mix (c - offset) */
     double *prior;               /* [nuisances][nuisances] mix^T strength mix */
-    double *strength;            /* [nuisances] of the penalty: 1, or 0 for a nuisance that is free */
+    double *strength;            /* [nuisances] of the penalty: 1/width^2, or 0 for a nuisance that is free */
 };
 
 /* Everything known at one theta; arrays of all bins run over the experiments. */
@@ -80,9 +87,10 @@ typedef struct {
     double *monomial;         /* [monomials] */
     double *table[3];         /* [outputs]: table and its derivatives in x */
     double *signal;           /* [bins] N */
-    double *response;         /* [nuisances][bins] P_k */
+    double *response;         /* [nuisances][bins] P_k of the nuisances that act there; for derivatives 0 elsewhere */
     double *fixed;            /* [bins] mu without profiled nuisances */
     double *mu;               /* [bins] */
+    double *before;           /* [bins] mu before a step */
     double *weight;           /* [bins] half the curvature of the loss in mu */
     double *slope;            /* [bins] of the loss in mu, at fixed N */
     double *slope_n;          /* [bins] of the loss in N, at fixed mu */
@@ -98,6 +106,7 @@ typedef struct {
     double *lift;             /* [experiments][1 + nuisances] the signal's factor, derivatives of its logarithm */
     double *rest;             /* for derivatives */
     double x;
+    int warm;                 /* whether `solved` holds a neighbour's minimum, to begin with */
 } point;
 
 /* likelihood.c: how many numbers an evaluation works with, which may be too many to be an index, and the place of each
@@ -114,11 +123,10 @@ INTERNAL double cevns_fast_profile(const cevns_fast_likelihood *l, int all_profi
 INTERNAL double cevns_fast_tension(const cevns_fast_likelihood *l, size_t k, const point *at);
 INTERNAL void cevns_fast_solve(size_t n, double *restrict gram, double *restrict x);
 
-/* likelihood_curves.c: mu and responses at solved + t step; what bends mu there, in the direction of the slopes; and the
- * step of Newton's method, with half the decrease that it promises. */
-INTERNAL void cevns_fast_curve(const cevns_fast_likelihood *l, double t, const point *at);
+/* likelihood_curves.c: mu and responses of a curved experiment at `value`; and what bends mu there, in the direction of
+ * the slopes. */
+INTERNAL void cevns_fast_curve(const cevns_fast_likelihood *l, size_t i, const point *at);
 INTERNAL void cevns_fast_bend(const cevns_fast_likelihood *l, const point *at);
-INTERNAL double cevns_fast_curved_newton(const cevns_fast_likelihood *l, int all_profiled, const point *at);
 
 /* likelihood_derivatives.c: of chi2 where it was evaluated. */
 INTERNAL void cevns_fast_differentiate(const cevns_fast_likelihood *l, const double *theta, const point *at,

@@ -3,7 +3,9 @@
 
 #include "machine.h"
 
-enum { BLOCK = 64, LANES = 8, FEW = 4 /* points of one x that are not worth a block */ };
+#include <float.h>
+
+enum { BLOCK = 64, LANES = 16, FEW = 4 /* points of one x that are not worth a block */ };
 
 /* Whether every experiment has a fixed variance and at most one nuisance, its own normalisation. */
 int cevns_fast_is_plain(const cevns_fast_likelihood *l)
@@ -61,25 +63,29 @@ static INLINE void monomials_of_block(const cevns_fast_likelihood *l, const doub
 static INLINE void block_of_any(const cevns_fast_likelihood *l, const double *table, const double *thetas,
                                 size_t points, double *chi2)
 {
-    double monomial[MOST_PLAIN * BLOCK], signal[MOST_PLAIN * BLOCK], theta[MOST_PLAIN * BLOCK], total[BLOCK] = {0};
-    int inside[BLOCK];
+    double monomial[MOST_PLAIN * BLOCK], signal[MOST_PLAIN * BLOCK], theta[MOST_PLAIN * BLOCK];
+    double total[BLOCK] = {0}, beyond[BLOCK] = {0}; /* chi2; how far, out of bounds */
     size_t n = l->parameters;
-    for (size_t p = 0; p < BLOCK; p++)
-        inside[p] = p < points;
-    for (size_t i = 0; i < n; i++)
-        for (size_t p = 0; p < BLOCK; p++) {
-            double x = p < points ? thetas[p * n + i] : 0;
-            int good = x >= l->lower[i] && x <= l->upper[i] && isfinite(x);
-            inside[p] &= good;
-            theta[i * BLOCK + p] = good ? x : 0;
+    for (size_t i = 0; i < n; i++) {
+        double *restrict mine = theta + i * BLOCK;
+        double lower = fmax(l->lower[i], -DBL_MAX), upper = fmin(l->upper[i], DBL_MAX);
+        for (size_t p = 0; p < points; p++)
+            mine[p] = thetas[p * n + i];
+        for (size_t p = points; p < BLOCK; p++)
+            mine[p] = 0;
+        for (size_t p = 0; p < BLOCK; p++) { /* without branches */
+            double x = mine[p], above = x < lower ? lower : x, within = above > upper ? upper : above;
+            beyond[p] += fabs(x - within);
+            mine[p] = within;
         }
+    }
     monomials_of_block(l, theta, monomial);
     for (size_t i = 0; i < l->experiments; i++) {
         const experiment *e = l->experiment + i;
-        double scale = 0, offset = 0, centre = 0, curvature[BLOCK] = {0}, slope[BLOCK] = {0}, growth[BLOCK];
+        double scale = 0, offset = 0, centre = 0, strength = 1, curvature[BLOCK] = {0}, slope[BLOCK] = {0}, growth[BLOCK];
         for (size_t k = 0; k < l->nuisances; k++)
             if (e->scale[k] != 0)
-                scale = e->scale[k], offset = l->offset[k], centre = l->centre[k];
+                scale = e->scale[k], offset = l->offset[k], centre = l->centre[k], strength = l->strength[k];
         double factor = e->factor;
         const double *coefficients = table ? table : e->coefficients;
         table = table ? table + l->monomials * e->bins : NULL;
@@ -99,10 +105,10 @@ static INLINE void block_of_any(const cevns_fast_likelihood *l, const double *ta
             }
         }
         for (size_t p = 0; p < BLOCK; p++) {
-            double solved = (scale * slope[p] + offset + centre) / (scale * scale * curvature[p] + 1);
+            double solved = (scale * slope[p] + strength * (offset + centre)) / (scale * scale * curvature[p] + strength);
             double pull = scale != 0 ? solved - offset - centre : 0;
             growth[p] = factor + scale * solved;
-            total[p] += pull * pull;
+            total[p] += strength * (pull * pull);
         }
         for (size_t b = 0; b < e->bins; b++)
             for (size_t p = 0; p < BLOCK; p++) {
@@ -110,8 +116,10 @@ static INLINE void block_of_any(const cevns_fast_likelihood *l, const double *ta
                 total[p] += e->weight[b] * residual * residual;
             }
     }
-    for (size_t p = 0; p < points; p++)
-        chi2[p] = inside[p] && !isnan(total[p]) ? total[p] : INFINITY;
+    for (size_t p = 0; p < points; p++) {
+        double value = beyond[p] == 0 ? total[p] : INFINITY;
+        chi2[p] = value <= DBL_MAX ? value : INFINITY; /* not NaN */
+    }
 }
 
 static void block_of_baseline(const cevns_fast_likelihood *l, const double *table, const double *thetas,

@@ -56,7 +56,8 @@ static double gather(const cevns_fast_likelihood *l, const experiment *e, size_t
     if (g == 0) {
         for (size_t b = 0; b < e->bins; b++)
             content[b] = e->factor * at->signal[e->first_bin + b];
-        for (size_t k = 0; k < l->nuisances; k++) {
+        for (size_t a = 0; a < e->acting; a++) {
+            size_t k = e->active[a];
             const double *restrict part = at->part + k * l->bins + e->first_bin, c = at->value[k];
             for (size_t b = 0; (e->scale[k] != 0 || e->morph[k] > 0) && b < e->bins; b++)
                 content[b] += c * part[b];
@@ -83,48 +84,46 @@ static double gather(const cevns_fast_likelihood *l, const experiment *e, size_t
     return value;
 }
 
-void cevns_fast_curve(const cevns_fast_likelihood *l, double t, const point *at)
+void cevns_fast_curve(const cevns_fast_likelihood *l, size_t i, const point *at)
 {
-    for (size_t k = 0; k < l->nuisances; k++)
-        at->value[k] = at->solved[k] + t * at->step[k];
-    for (size_t i = 0; i < l->experiments; i++) {
-        const experiment *e = l->experiment + i;
-        double *restrict mu = at->mu + e->first_bin;
-        memcpy(mu, e->base, e->bins * sizeof(double));
-        for (size_t k = 0; k < l->nuisances; k++) {
-            const double *restrict shift = e->shift + k * e->bins, c = at->value[k];
-            double *restrict response = at->response + k * l->bins + e->first_bin;
-            for (size_t b = 0; b < e->bins; b++) {
-                mu[b] += c * shift[b];
-                response[b] = shift[b];
-            }
+    const experiment *e = l->experiment + i;
+    double *restrict mu = at->mu + e->first_bin, *lift = at->lift + i * (1 + l->nuisances);
+    memcpy(mu, e->base, e->bins * sizeof(double));
+    for (size_t a = 0; a < e->acting; a++) {
+        size_t k = e->active[a];
+        const double *restrict shift = e->shift + k * e->bins, c = at->value[k];
+        double *restrict response = at->response + k * l->bins + e->first_bin;
+        for (size_t b = 0; b < e->bins; b++) {
+            mu[b] += c * shift[b];
+            response[b] = shift[b];
         }
-        for (size_t g = 0; g <= e->groups; g++) {
-            double value = gather(l, e, g, at);
-            const double *restrict content = at->content;
+    }
+    for (size_t g = 0; g <= e->groups; g++) {
+        double value = gather(l, e, g, at);
+        const double *restrict content = at->content;
+        for (size_t b = 0; b < e->bins; b++)
+            mu[b] += value * content[b];
+        for (size_t a = 0; a < e->acting; a++) {
+            size_t k = e->active[a];
+            double *restrict response = at->response + k * l->bins + e->first_bin, by = value * at->bent[k];
+            const double *restrict part = at->part + k * l->bins + e->first_bin;
+            for (size_t b = 0; g == 0 && b < e->bins; b++)
+                response[b] += value * part[b];
+            for (size_t b = 0; by != 0 && b < e->bins; b++)
+                response[b] += by * content[b];
+        }
+        for (size_t j = 0; j < e->terms; j++) {
+            const double *term = e->term + j * (TERM_HEAD + e->bins), *restrict values = term + TERM_HEAD;
+            if (term[0] != (double)g || term[1] < 0)
+                continue;
+            double *restrict response = at->response + (size_t)term[1] * l->bins + e->first_bin;
+            double by = value * coefficient_of(term, at->value).first;
             for (size_t b = 0; b < e->bins; b++)
-                mu[b] += value * content[b];
-            for (size_t k = 0; k < l->nuisances; k++) {
-                double *restrict response = at->response + k * l->bins + e->first_bin, by = value * at->bent[k];
-                const double *restrict part = at->part + k * l->bins + e->first_bin;
-                for (size_t b = 0; g == 0 && b < e->bins; b++)
-                    response[b] += value * part[b];
-                for (size_t b = 0; by != 0 && b < e->bins; b++)
-                    response[b] += by * content[b];
-            }
-            for (size_t j = 0; j < e->terms; j++) {
-                const double *term = e->term + j * (TERM_HEAD + e->bins), *restrict values = term + TERM_HEAD;
-                if (term[0] != (double)g || term[1] < 0)
-                    continue;
-                double *restrict response = at->response + (size_t)term[1] * l->bins + e->first_bin;
-                double by = value * coefficient_of(term, at->value).first;
-                for (size_t b = 0; b < e->bins; b++)
-                    response[b] += by * values[b];
-            }
-            if (g == 0) {
-                at->lift[i * (1 + l->nuisances)] = value;
-                memcpy(at->lift + i * (1 + l->nuisances) + 1, at->bent, l->nuisances * sizeof(double));
-            }
+                response[b] += by * values[b];
+        }
+        if (g == 0) {
+            lift[0] = value;
+            memcpy(lift + 1, at->bent, l->nuisances * sizeof(double));
         }
     }
 }
@@ -137,10 +136,12 @@ void cevns_fast_bend(const cevns_fast_likelihood *l, const point *at)
     for (size_t i = 0; i < l->experiments; i++) {
         const experiment *e = l->experiment + i;
         const double *slope = at->slope + e->first_bin;
-        for (size_t g = 0; g <= e->groups; g++) {
+        for (size_t g = 0; e->curved && g <= e->groups; g++) {
             double value = gather(l, e, g, at), all = dot(e->bins, slope, at->content);
-            for (size_t k = 0; k < n; k++)
-                along[k] = g == 0 ? dot(e->bins, slope, at->part + k * l->bins + e->first_bin) : 0;
+            for (size_t a = 0; a < e->acting; a++) {
+                const double *part = at->part + e->active[a] * l->bins + e->first_bin;
+                along[e->active[a]] = g == 0 ? dot(e->bins, slope, part) : 0;
+            }
             for (size_t j = 0; j < e->terms; j++) {
                 const double *term = e->term + j * (TERM_HEAD + e->bins);
                 if (term[0] != (double)g || term[1] < 0)
@@ -151,76 +152,15 @@ void cevns_fast_bend(const cevns_fast_likelihood *l, const point *at)
                 along[k] += by.first * sum;
                 at->curve[k * n + k] += value * by.second * sum;
             }
-            for (size_t k = 0; k < n; k++) {
+            for (size_t a = 0; a < e->acting; a++) {
+                size_t k = e->active[a];
                 at->curve[k * n + k] += value * second[k] * all;
-                for (size_t j = 0; j < n; j++)
+                for (size_t c = 0; c < e->acting; c++) {
+                    size_t j = e->active[c];
                     at->curve[k * n + j] +=
                         value * (first[k] * along[j] + first[j] * along[k] + first[k] * first[j] * all);
+                }
             }
         }
     }
-}
-
-/* gram x = x, as `solve` does it; 0 if gram is not positive definite, and x is then of no use. */
-static int solve_definite(size_t n, double *restrict gram, double *restrict x)
-{
-    for (size_t i = 0; i < n; i++) {
-        double *row = gram + i * n, before = row[i];
-        for (size_t j = 0; j < i; j++) {
-            for (size_t k = 0; k < j; k++)
-                row[j] -= row[k] * gram[j * n + k];
-            x[i] -= row[j] / gram[j * n + j] * x[j];
-        }
-        for (size_t j = 0; j < i; j++) {
-            double ratio = row[j] / gram[j * n + j];
-            row[i] -= ratio * row[j];
-            row[j] = ratio;
-        }
-        if (!(row[i] > 1e-13 * fabs(before)))
-            return 0;
-    }
-    for (size_t i = n; i-- > 0;) {
-        x[i] /= gram[i * n + i];
-        for (size_t k = i + 1; k < n; k++)
-            x[i] -= gram[k * n + i] * x[k];
-    }
-    return 1;
-}
-
-double cevns_fast_curved_newton(const cevns_fast_likelihood *l, int all_profiled, const point *at)
-{
-    double *half = at->rest, *weighted = at->rest + l->nuisances, decrement = 0;
-    size_t n = 0;
-    for (size_t k = 0; k < l->nuisances; k++)
-        if (is_profiled(l, k, all_profiled))
-            half[n++] = -cevns_fast_tension(l, k, at) - 0.5 * dot(l->bins, at->slope, at->response + k * l->bins);
-    cevns_fast_bend(l, at);
-    /* With the whole curvature; if that is not positive, with that of a straight expectation, which always is but
-     * where nothing depends on a nuisance that nothing constrains: it then stays. */
-    for (int straight = 0; straight < 3; straight++) {
-        for (size_t k = 0, row = 0; k < l->nuisances; k++) {
-            if (!is_profiled(l, k, all_profiled))
-                continue;
-            const double *restrict mine = at->response + k * l->bins;
-            for (size_t b = 0; b < l->bins; b++)
-                weighted[b] = at->weight[b] * mine[b];
-            for (size_t j = 0, column = 0; j <= k; j++)
-                if (is_profiled(l, j, all_profiled))
-                    at->gram[row * n + column++] = l->prior[k * l->nuisances + j] +
-                                                   dot(l->bins, weighted, at->response + j * l->bins) +
-                                                   (straight ? 0 : 0.5 * at->curve[k * l->nuisances + j]);
-            double *diagonal = at->gram + row * n + row;
-            if (straight == 2)
-                *diagonal = *diagonal > 0 ? *diagonal * (1 + 1e-8) : 1;
-            row++;
-        }
-        memcpy(at->step, half, n * sizeof(double));
-        if (solve_definite(n, at->gram, at->step))
-            break;
-    }
-    for (size_t i = 0; i < n; i++)
-        decrement += half[i] * at->step[i];
-    for (size_t k = l->nuisances; k-- > 0;)
-        at->step[k] = is_profiled(l, k, all_profiled) ? at->step[--n] : 0;
-    return decrement;
 }

@@ -28,7 +28,7 @@ static void slopes_n(const cevns_fast_likelihood *l, const point *at)
 /* What curves multiply the signal of experiment i by. */
 static double lift_of(const cevns_fast_likelihood *l, size_t i, const point *at)
 {
-    return l->curved ? at->lift[i * (1 + l->nuisances)] : 1;
+    return l->experiment[i].curved ? at->lift[i * (1 + l->nuisances)] : 1;
 }
 
 /* d mu / d N at fixed nuisances, of one experiment. */
@@ -115,12 +115,13 @@ static double mixed(const cevns_fast_likelihood *l, size_t k, const double *weig
         const experiment *e = l->experiment + i;
         size_t n = l->monomials * e->bins;
         double lift = lift_of(l, i, at);
-        sum += lift * e->scale[k] * dot(e->bins, at->slope + e->first_bin, signal + e->first_bin);
+        if (e->scale[k] != 0)
+            sum += lift * e->scale[k] * dot(e->bins, at->slope + e->first_bin, signal + e->first_bin);
         if (e->morph[k] > 0) {
             combine(l->monomials, e->bins, weight, table + (size_t)e->morph[k] * n, scratch);
             sum += lift * dot(e->bins, at->slope + e->first_bin, scratch);
         }
-        if (l->curved)
+        if (e->curved)
             sum += at->lift[i * (1 + l->nuisances) + 1 + k] * dot(e->bins, at->slope + e->first_bin, mu + e->first_bin);
         table += e->tables * n;
     }
@@ -160,6 +161,47 @@ static size_t row_of(const cevns_fast_likelihood *l, size_t nuisance)
     return l->nuisance_at[nuisance] == NONE ? row : l->nuisance_at[nuisance];
 }
 
+/* What curvatures of the losses of experiment i add: in the rows of couplings, of x and of what acts on it. */
+static void bend_losses(const cevns_fast_likelihood *l, size_t i, const point *at, size_t all, const double *mu,
+                        const double *signal, double *scratch, double *full)
+{
+    const experiment *e = l->experiment + i;
+    double *restrict by_mu = scratch, *restrict by_n = scratch + l->bins, *moves = full + all * all;
+    for (size_t row = 0; row < all; row++)
+        moves[row] = 0;
+    for (size_t c = 0; c < l->couplings; c++)
+        moves[l->coupling_at[c]] = 1;
+    if (l->x_at != NONE)
+        moves[l->x_at] = 1;
+    for (size_t a = 0; a < e->acting; a++)
+        moves[row_of(l, e->active[a])] = 1;
+    for (size_t row = 0; row < all; row++) {
+        if (moves[row] == 0)
+            continue;
+        const double *restrict m = mu + row * l->bins + e->first_bin, *restrict n = signal + row * l->bins + e->first_bin;
+        const double *restrict weight = at->weight + e->first_bin;
+        int predicted = e->statistic == PREDICTED_VARIANCE;
+        for (size_t b = 0; b < e->bins; b++)
+            by_mu[b] = 2 * weight[b] * m[b];
+        for (size_t b = 0; predicted && b < e->bins; b++) {
+            double mixed_n, twice_n;
+            curvatures(e, at, e->first_bin + b, &mixed_n, &twice_n);
+            by_mu[b] += mixed_n * n[b];
+            by_n[b] = mixed_n * m[b] + twice_n * n[b];
+        }
+        for (size_t column = 0; column <= row; column++) {
+            if (moves[column] == 0)
+                continue;
+            double sum = dot(e->bins, by_mu, mu + column * l->bins + e->first_bin);
+            if (predicted)
+                sum += dot(e->bins, by_n, signal + column * l->bins + e->first_bin);
+            full[row * all + column] += sum;
+            if (column < row)
+                full[column * all + row] += sum;
+        }
+    }
+}
+
 void cevns_fast_differentiate_twice(const cevns_fast_likelihood *l, const double *theta, const point *at,
                                     double *hessian)
 {
@@ -179,14 +221,14 @@ void cevns_fast_differentiate_twice(const cevns_fast_likelihood *l, const double
         size_t row = l->x_at;
         move(l, at->monomial, at->table[1], at, scratch, signal + row * bins, mu + row * bins);
     }
-    if (l->curved)
+    if (l->bends)
         cevns_fast_bend(l, at);
     for (size_t k = 0; k < l->nuisances; k++) {
         size_t row = row_of(l, k);
         memcpy(mu + row * bins, at->response + k * bins, bins * sizeof(double));
         for (size_t j = 0; j < l->nuisances; j++)
             full[row * all + row_of(l, j)] =
-                2 * l->prior[k * l->nuisances + j] + (l->curved ? at->curve[k * l->nuisances + j] : 0);
+                2 * l->prior[k * l->nuisances + j] + (l->bends ? at->curve[k * l->nuisances + j] : 0);
         for (size_t c = 0; c < l->couplings; c++) {
             size_t column = l->coupling_at[c];
             direction(l, theta, c, weight);
@@ -221,20 +263,8 @@ void cevns_fast_differentiate_twice(const cevns_fast_likelihood *l, const double
         contract(l, at->table[2], at, by_monomial);
         full[row * all + row] += dot(l->monomials, at->monomial, by_monomial);
     }
-    for (size_t i = 0; i < l->experiments; i++) {
-        const experiment *e = l->experiment + i;
-        for (size_t j = e->first_bin; j < e->first_bin + e->bins; j++) {
-            double mixed_n, twice_n;
-            curvatures(e, at, j, &mixed_n, &twice_n);
-            for (size_t row = 0; row < all; row++) {
-                double mu_row = mu[row * bins + j], signal_row = signal[row * bins + j];
-                double by_mu = 2 * at->weight[j] * mu_row + mixed_n * signal_row;
-                double by_n = mixed_n * mu_row + twice_n * signal_row;
-                for (size_t column = 0; column < all; column++)
-                    full[row * all + column] += by_mu * mu[column * bins + j] + by_n * signal[column * bins + j];
-            }
-        }
-    }
+    for (size_t i = 0; i < l->experiments; i++)
+        bend_losses(l, i, at, all, mu, signal, scratch, full);
     /* Gauss elimination of the profiled nuisances, last first: their block is positive definite, but for those that
      * are free and that nothing depends on. */
     for (size_t k = all; k-- > p;)

@@ -47,7 +47,7 @@ static int is_index(double found, double lowest, size_t limit)
     return found >= lowest && found < (double)limit && found == floor(found);
 }
 
-static void read_experiment(cevns_fast_likelihood *l, reader *r, experiment *e)
+static void read_experiment(const cevns_fast_likelihood *l, reader *r, experiment *e)
 {
     e->first_bin = l->bins;
     size_t statistic = count(r);
@@ -96,9 +96,16 @@ static void read_experiment(cevns_fast_likelihood *l, reader *r, experiment *e)
     for (size_t i = 0; !r->failed && i < e->pieces; i++)
         r->failed |= !(e->breaks[i] < e->breaks[i + 1]);
     r->failed |= e->bins == 0 || e->tables == 0 || e->pieces == 0;
+}
+
+/* One more experiment, in the place that it was read into. */
+static void keep(cevns_fast_likelihood *l, const experiment *e)
+{
+    l->experiments++;
     l->bins += e->bins;
     l->outputs += e->tables * l->monomials * e->bins;
     l->poisson |= e->statistic == POISSON;
+    l->kinked |= e->statistic == POISSON && isfinite(e->off_on_ratio);
 }
 
 /* Indices from `lowest` to below a limit; -1 becomes NONE. */
@@ -111,27 +118,37 @@ static void read_indices(reader *r, size_t n, double lowest, size_t limit, size_
     }
 }
 
-/* From the first experiment that a nuisance acts on to the last. */
-static void find_reach(cevns_fast_likelihood *l)
+/* Whether a nuisance moves an experiment's expectation. */
+static int acts(const experiment *e, size_t k)
 {
-    for (size_t k = 0; k < l->nuisances; k++) {
-        size_t from = 0, to = 0;
-        for (size_t i = 0; i < l->experiments; i++) {
-            const experiment *e = l->experiment + i;
-            int acts = e->scale[k] != 0 || e->morph[k] > 0;
-            for (size_t b = 0; b < e->bins && !acts; b++)
-                acts = e->shift[k * e->bins + b] != 0;
-            if (acts) {
-                from = to == 0 ? i : from;
-                to = i + 1;
-            }
-        }
-        l->reach[2 * k] = from;
-        l->reach[2 * k + 1] = to;
-    }
+    int found = e->scale[k] != 0 || e->morph[k] > 0;
+    for (size_t b = 0; b < e->bins && !found; b++)
+        found = e->shift[k * e->bins + b] != 0;
+    for (size_t j = 0; j < e->terms && !found; j++)
+        found = e->term[j * (TERM_HEAD + e->bins) + 1] == (double)k;
+    for (size_t j = 0; j < e->factors && !found; j++)
+        found = e->factor_of[j * FACTOR_SIZE + 1] == (double)k;
+    return found;
 }
 
-static void read_all(cevns_fast_likelihood *l, reader *r)
+/* Which nuisances act on each experiment: few of many do. */
+static int find_active(cevns_fast_likelihood *l)
+{
+    size_t *next = l->active = malloc((l->experiments * l->nuisances + 1) * sizeof(size_t));
+    for (size_t i = 0; next && i < l->experiments; i++) {
+        experiment *e = l->experiment + i;
+        e->active = next;
+        for (size_t k = 0; k < l->nuisances; k++)
+            if (acts(e, k))
+                *next++ = k;
+        e->acting = (size_t)(next - e->active);
+        e->curved = e->terms + e->factors > 0;
+        l->bends |= e->curved;
+    }
+    return next != NULL;
+}
+
+static void read_all(cevns_fast_likelihood *l, reader *r, const int *chosen, const double *widths)
 {
     double magic = number(r);
     l->curved = magic == CURVED_MAGIC;
@@ -140,7 +157,7 @@ static void read_all(cevns_fast_likelihood *l, reader *r)
     l->couplings = count(r);
     l->monomials = count(r);
     l->nuisances = count(r);
-    l->experiments = count(r);
+    l->offered = count(r);
     if (r->failed)
         return;
     l->lower = take(r, l->parameters, 1);
@@ -152,7 +169,7 @@ static void read_all(cevns_fast_likelihood *l, reader *r)
     for (int i = 0; i < 6; i++)
         total += sizes[i];
     if (r->failed || total > r->left || l->nuisances > r->left ||
-        !(l->indices = malloc((total + 2 * l->nuisances + 1) * sizeof(size_t)))) {
+        !(l->indices = malloc((total + 1) * sizeof(size_t)))) {
         r->failed = 1;
         return;
     }
@@ -166,27 +183,29 @@ static void read_all(cevns_fast_likelihood *l, reader *r)
     l->offset = take(r, l->nuisances, 1);
     l->mix = take(r, l->nuisances, l->nuisances);
     const double *strength = l->curved ? take(r, l->nuisances, 1) : NULL;
-    if (r->failed || l->experiments > r->left) {
+    if (r->failed || l->offered > r->left) {
         r->failed = 1;
         return;
     }
     l->names = malloc(l->parameters * NAME_SIZE + 1);
-    l->experiment = calloc(l->experiments, sizeof(experiment));
+    l->experiment = calloc(l->offered, sizeof(experiment));
     l->prior = calloc(l->nuisances * (l->nuisances + 1) + 1, sizeof(double));
     if (!l->names || !l->experiment || !l->prior) {
         r->failed = 1;
         return;
     }
     l->strength = l->prior + l->nuisances * l->nuisances;
-    for (size_t k = 0; k < l->nuisances; k++)
-        l->strength[k] = strength ? strength[k] : 1;
+    for (size_t k = 0; k < l->nuisances; k++) {
+        double width = widths ? widths[k] : 1, tighter = 1 / (width * width);
+        r->failed |= !(width > 0 && tighter > 0 && isfinite(tighter));
+        l->strength[k] = tighter * (strength ? strength[k] : 1);
+    }
     for (size_t k = 0, n = l->nuisances; k < n; k++)
         for (size_t j = 0; j < n; j++) {
             l->mixed |= l->mix[k * n + j] != (j == k);
             for (size_t i = 0; i < n; i++)
                 l->prior[k * n + j] += l->strength[i] * (l->mix[i * n + k] * l->mix[i * n + j]);
         }
-    l->reach = l->indices + total;
     l->coupling_at = next[0], l->x_at = next[1][0], l->first_factor = next[2];
     l->factor = next[3], l->power = next[4], l->nuisance_at = next[5];
     r->failed |= l->first_factor[0] != 0 || l->first_factor[l->monomials] != factors;
@@ -198,32 +217,47 @@ static void read_all(cevns_fast_likelihood *l, reader *r)
         l->names[(i + 1) * NAME_SIZE - 1] = '\0';
     for (size_t k = 0; k < l->nuisances; k++)
         l->profiled += l->nuisance_at[k] == NONE;
-    for (size_t i = 0; i < l->experiments && !r->failed; i++)
-        read_experiment(l, r, l->experiment + i);
-    if (!r->failed)
-        find_reach(l);
+    for (size_t i = 0; i < l->offered && !r->failed; i++) {
+        experiment *e = l->experiment + l->experiments; /* over one that was left out */
+        read_experiment(l, r, e);
+        if (!r->failed && (!chosen || chosen[i]))
+            keep(l, e);
+    }
+    r->failed |= chosen && l->experiments == 0;
+    r->failed |= r->failed || !find_active(l);
     double work = r->failed ? 0 : cevns_fast_work_of(l);
     r->failed |= work >= (double)(SIZE_MAX / sizeof(double));
     l->workspace = r->failed ? 0 : (size_t)work;
     l->plain = !r->failed && cevns_fast_is_plain(l);
 }
 
-cevns_fast_likelihood *cevns_fast_create(const double *block, size_t length)
+static cevns_fast_likelihood *create(const double *block, size_t length, const int *chosen, const double *widths)
 {
     cevns_fast_likelihood *l = calloc(1, sizeof *l);
     if (!l)
         return NULL;
+    l->length = length;
     l->block = length > 0 ? malloc(length * sizeof(double)) : NULL;
     reader r = {l->block, length, l->block == NULL};
     if (l->block) {
         memcpy(l->block, block, length * sizeof(double));
-        read_all(l, &r);
+        read_all(l, &r, chosen, widths);
     }
     if (r.failed || r.left) {
         cevns_fast_close(l);
         return NULL;
     }
     return l;
+}
+
+cevns_fast_likelihood *cevns_fast_create(const double *block, size_t length)
+{
+    return create(block, length, NULL, NULL);
+}
+
+cevns_fast_likelihood *cevns_fast_variant(const cevns_fast_likelihood *l, const int *chosen, const double *widths)
+{
+    return create(l->block, l->length, chosen, widths);
 }
 
 cevns_fast_likelihood *cevns_fast_open(const char *path)
@@ -250,6 +284,7 @@ void cevns_fast_close(cevns_fast_likelihood *l)
         return;
     free(l->block);
     free(l->indices);
+    free(l->active);
     free(l->names);
     free(l->experiment);
     free(l->prior);

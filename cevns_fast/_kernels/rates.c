@@ -223,9 +223,9 @@ static INLINE void add_to_one(const rates_flux *flux, const rates_terms *terms, 
         sums[c * row] += products[(size_t)terms->cell_power[c] * lanes + (size_t)terms->cell_lane[c]];
 }
 
-/* The same for a panel that feeds all bins. */
-static INLINE void add_to_all(const rates_flux *flux, const rates_terms *terms, const panel *p, const position *at,
-                              double *products, size_t row, double *sums)
+/* The same for a panel that feeds several, `width` of them when padded. */
+static INLINE void add_to_several(const rates_flux *flux, const rates_terms *terms, const panel *p, const position *at,
+                                  size_t width, double *products, size_t row, double *sums)
 {
     size_t lanes = flux->groups * GROUP, node = T_POWERS * lanes;
     for (size_t n = 0; n < NODES; n++) {
@@ -241,11 +241,11 @@ static INLINE void add_to_all(const rates_flux *flux, const rates_terms *terms, 
     for (size_t c = 0; c < terms->cells; c++) {
         const double *x = products + (size_t)terms->cell_power[c] * lanes + (size_t)terms->cell_lane[c];
         double x0 = x[0], x1 = x[node], x2 = x[2 * node], x3 = x[3 * node], x4 = x[4 * node], x5 = x[5 * node];
-        for (size_t b = 0; b < row; b += LANES) {
+        for (size_t b = 0; b < width; b += LANES) {
             const double *w = p->weight + b;
-            vector total = x0 * *(const vector *)w + x1 * *(const vector *)(w + row);
-            total += x2 * *(const vector *)(w + 2 * row) + x3 * *(const vector *)(w + 3 * row);
-            total += x4 * *(const vector *)(w + 4 * row) + x5 * *(const vector *)(w + 5 * row);
+            vector total = x0 * *(const vector *)w + x1 * *(const vector *)(w + width);
+            total += x2 * *(const vector *)(w + 2 * width) + x3 * *(const vector *)(w + 3 * width);
+            total += x4 * *(const vector *)(w + 4 * width) + x5 * *(const vector *)(w + 5 * width);
             *(vector *)(sums + c * row + b) += total;
         }
     }
@@ -336,10 +336,12 @@ static INLINE int integrate(const rates_flux *flux, const rates_plan *plan, cons
                 p.factor[n] /= 2.0 * w.M * p.recoil[n] + mediator2;
         position at;
         piece = locate(flux, &p, piece, &at);
-        if (plan->bin_count[place] == 1)
-            add_to_one(flux, terms, &p, &at, s->products, row, s->sums + plan->first_bin[place]);
+        size_t fed = (size_t)plan->bin_count[place];
+        double *sums = s->sums + plan->first_bin[place];
+        if (fed == 1)
+            add_to_one(flux, terms, &p, &at, s->products, row, sums);
         else
-            add_to_all(flux, terms, &p, &at, s->products, row, s->sums);
+            add_to_several(flux, terms, &p, &at, padded(fed), s->products, row, sums);
     }
     return 1;
 }

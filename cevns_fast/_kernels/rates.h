@@ -31,7 +31,7 @@ typedef struct {
     const int64_t *first_panel;     /* [targets + 1] */
     const double *low, *high;       /* [panels], of T */
     const int64_t *first_bin;       /* [panels]: the bins that a panel feeds ... */
-    const int64_t *bin_count;       /* ... one, or all of them */
+    const int64_t *bin_count;       /* ... one, all of them, or as many that padding adds none */
     const double *recoil;           /* [panels][NODES]: T */
     const double *massless_energy;  /* [panels][NODES]: E_min for a massless final state */
     const double *mass_factor;      /* [panels][NODES], 1/(2MT): E_min = massless_energy (1 + m^2 mass_factor) */

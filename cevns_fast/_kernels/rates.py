@@ -113,7 +113,7 @@ class Panels:
         feed_coefficients: Floats,
         growth: float,
     ) -> "Panels":
-        """The same panels for every target.
+        """Panels that all targets share.
 
         edges[panels + 1] in T, the first of the bins that each feeds (or those of each target), recoil[panels, NODES],
         massless_energy[targets, panels, NODES], weight[targets, fed, panels, NODES] for the bins that each panel feeds,

@@ -15,11 +15,25 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from cevns_fast._kernels.jit import njit
 from cevns_fast._kernels.parallel import twins
 
 __all__ = ["S_S_nu_nu", "chi_chi_S_S", "chi_chi_nu_nu"]
 
 Floats = NDArray[np.float64]
+
+
+@njit
+def _angle(above: float, half: float) -> tuple[float, float]:
+    """1 − c̄, and the square of the transverse momentum times s, from p less its smallest value; `half` is sβ/2."""
+    versine = above / half
+    return versine, half * half * versine * (2.0 - versine)
+
+
+@njit
+def _rule(span: float, short: Floats, long: Floats) -> Floats:
+    """Nodes and weights for a range of ln p."""
+    return short if span < 1.0 else long
 
 
 @twins
@@ -37,15 +51,14 @@ def chi_chi_nu_nu(
             half = sqrt(excess[i, j] * (E + 2.0 * m)) * E / 2.0  # sβ/2
             first = 2.0 * m * m * s / (s + 2.0 * half)  # A = m² − t at c̄ = 1
             span = log1p(half / (first + D))
-            rule = short if span < 1.0 else long
+            rule = _rule(span, short, long)
             integral = 0.0
             for k in range(rule.shape[1]):
                 ratio = expm1(rule[0, k] * span)
                 a = first + (first + D) * ratio
                 p, b = a + D, s - a
                 q = b + D
-                versine = (first + D) * ratio / half  # 1 − c̄
-                transverse = half * half * versine * (2.0 - versine)  # AB − m²s
+                _, transverse = _angle((first + D) * ratio, half)  # AB − m²s
                 if t_only:
                     amplitude = conserving * ((a / p) ** 2 + (b / q) ** 2)
                 else:
@@ -72,14 +85,13 @@ def S_S_nu_nu(
             half = sqrt(excess[i, j] * (E + 2.0 * M)) * E / 2.0
             first = s * (M * M / (s / 2.0 + half)) ** 2 + m * m  # m² − t at c̄ = 1: M²(1 − β)/(1 + β) + m²
             span = log1p(half / first)
-            rule = short if span < 1.0 else long
+            rule = _rule(span, short, long)
             integral = 0.0
             for k in range(rule.shape[1]):
                 ratio = expm1(rule[0, k] * span)
                 p = first * (1.0 + ratio)
                 q = s - 2.0 * D - p
-                versine = first * ratio / half
-                transverse = half * half * versine * (2.0 - versine)  # tu − M⁴
+                versine, transverse = _angle(first * ratio, half)  # tu − M⁴
                 amplitude = conserving * transverse * (2.0 * half * (1.0 - versine)) ** 2
                 amplitude += violating * m * m * s * (s - 2.0 * D) ** 2
                 integral += rule[1, k] * p * 2.0 * amplitude / (p * q) ** 2
@@ -104,14 +116,13 @@ def chi_chi_S_S(
             middle = s / 2.0 - m * m - M * M
             first = D * D / (middle + half)
             span = log1p(half / first)
-            rule = short if span < 1.0 else long
+            rule = _rule(span, short, long)
             integral = 0.0
             for k in range(rule.shape[1]):
                 ratio = expm1(rule[0, k] * span)
                 p = first * (1.0 + ratio)
                 q = 2.0 * middle - p
-                versine = first * ratio / half
-                transverse = half * half * versine * (2.0 - versine)  # pq − Δ²
+                versine, transverse = _angle(first * ratio, half)  # pq − Δ²
                 dirac = transverse * (2.0 * half * (1.0 - versine)) ** 2 / 2.0
                 mass = p * q * m * m * above
                 amplitude = dirac + mass if t_only else 2.0 * (dirac + 2.0 * mass)

@@ -43,8 +43,7 @@ void cevns_fast_toys_run(toy_plan *p, size_t first, size_t n, double *out, doubl
 {
     cevns_fast_likelihood *l = &p->likelihood;
     size_t size = l->parameters;
-    double *before = p->scratch + l->nuisances * l->nuisances, *there = before + size;
-    memcpy(before, p->toys.theta, size * sizeof(double));
+    double *place = p->scratch + l->nuisances * l->nuisances, *there = place + size;
     for (size_t i = 0; i < n; i++) {
         double hidden = toys_throw(p, first + i);
         for (size_t b = 0; b < l->experiments; b++) {
@@ -54,7 +53,8 @@ void cevns_fast_toys_run(toy_plan *p, size_t first, size_t n, double *out, doubl
                 p->residual[j] = p->data[j] - off - p->gradient[size + j];
             }
         }
-        double least = toys_lowest(p, &p->all, NULL, before);
+        memcpy(place, p->toys.theta, size * sizeof(double));
+        double least = toys_lowest(p, &p->all, NULL, place);
         if (p->none_fixed)
             out[i] = least + hidden;
         else {
@@ -63,11 +63,11 @@ void cevns_fast_toys_run(toy_plan *p, size_t first, size_t n, double *out, doubl
             out[i] = fmax(0, fixed - least);
             if (fixed < least) {
                 least = fixed;
-                memcpy(before, there, size * sizeof(double));
+                memcpy(place, there, size * sizeof(double));
             }
         }
         if (best)
-            memcpy(best + i * size, before, size * sizeof(double));
+            memcpy(best + i * size, place, size * sizeof(double));
     }
 }
 
@@ -76,7 +76,9 @@ void cevns_fast_toys_close(toy_plan *p)
     if (!p)
         return;
     free(p->all.theta);
+    free(p->all.beside);
     free(p->some.theta);
+    free(p->some.beside);
     free(p->room);
     free(p->experiments);
     free(p->is_free);
@@ -90,8 +92,7 @@ toy_plan *cevns_fast_toys_plan(const cevns_fast_likelihood *from, const struct t
         return NULL;
     size_t n = from->parameters, k = from->nuisances, bins = from->bins;
     size_t most = toys->directions > 2 ? toys->directions : 2;
-    size_t rays = 8 * (from->couplings * (from->couplings + 1) * (from->couplings + 2) / 6 + 1);
-    size_t points = MASSES * ((rays > most ? rays : most) * (toys->radii + FAR) + 1) + 1;
+    size_t points = MASSES * (toys_most_rays(from->couplings, most) * (toys->radii + FAR) + 1) + 1;
     p->experiments = malloc((from->experiments + 1) * sizeof(experiment));
     p->is_free = malloc((n + 1) * sizeof(int));
     p->room = calloc(from->workspace + 5 * bins + points + 2 * n * n + 8 * n + 3 * k + 3 * k * k + bins + 8,

@@ -24,8 +24,7 @@ toy_plan *cevns_fast_toys_plan(const cevns_fast_likelihood *likelihood, const st
 void cevns_fast_toys_close(toy_plan *plan);
 
 /* Toys number first ... first + n - 1 into out[n]: chi2 at theta, minimised over what is not fixed, less its minimum;
- * or the minimum, if nothing is fixed. best[n][parameters] receives where it is, unless it is NULL. A search begins at
- * the minimum of the toy before too, so that results depend on `first`: to rounding. */
+ * or the minimum, if nothing is fixed. best[n][parameters] receives where it is, unless it is NULL. */
 void cevns_fast_toys_run(toy_plan *plan, size_t first, size_t n, double *out, double *best);
 
 /* The data of one toy: counts, off counts (or weights), auxiliary measurements and the sum of squares of hidden rows. */

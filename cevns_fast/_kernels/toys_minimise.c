@@ -2,9 +2,9 @@
  * likelihood itself. */
 #include "toys_plan.h"
 
-enum { MOST_STARTS = 6, POLISH_STEPS = 80 };
-static const double MATTERS = 9;   /* chi2 above the lowest of the lattice, of a start that is tried */
-static const double ENOUGH = 1e-9; /* of chi2, that a step of Newton's method still promises where it ends */
+enum { MOST_STARTS = 24, POLISH_STEPS = 200 };
+static const double MATTERS = 20;   /* chi2 above the lowest of the lattice, of a start that is tried */
+static const double ENOUGH = 1e-9;  /* of chi2, that a step of Newton's method still promises where it ends */
 
 /* chi2 beside a saddle, along a direction of negative curvature that no axis need have; p->try gets the place. Where the
  * decomposition L D L^T of the free part of the Hessian meets a first D_i < 0, L^T x = e_i has the curvature D_i. */
@@ -107,7 +107,7 @@ static int is_lower(const toy_plan *p, size_t g, size_t other)
     return p->value[g] < p->value[other] || (p->value[g] == p->value[other] && g < other);
 }
 
-/* The lowest minimum of chi2 over what is not fixed; `theta` is a further start, and receives it. */
+/* The lowest minimum of chi2 over what is not fixed; `theta` receives it, and is the start where the lattice has none. */
 double toys_lowest(toy_plan *p, const lattice *grid, const int *fixed, double *theta)
 {
     cevns_fast_likelihood *l = &p->likelihood;
@@ -132,8 +132,9 @@ double toys_lowest(toy_plan *p, const lattice *grid, const int *fixed, double *t
             size_t d = (place - 1) / grid->radii, r = (place - 1) % grid->radii, D = grid->directions;
             size_t first = slab * per_slab + 1;
             local = is_lower(p, g, r > 0 ? g - 1 : first - 1) && (r + 1 == grid->radii || is_lower(p, g, g + 1));
-            for (size_t side = 1; grid->ring && D > 2 && local && side <= 2; side++) {
-                size_t other = (side == 1 ? d + D - 1 : d + 1) % D;
+            for (size_t other = 0; local && other < D; other++) {
+                if (!grid->beside[d * D + other])
+                    continue;
                 for (size_t q = r > 0 ? r - 1 : 0; q <= r + 1 && q < grid->radii; q++)
                     local &= is_lower(p, g, first + other * grid->radii + q);
             }
@@ -151,18 +152,13 @@ double toys_lowest(toy_plan *p, const lattice *grid, const int *fixed, double *t
             starts[i] = g;
         }
     }
-    double value = cevns_fast_evaluate(l, theta, n, 0, &p->at), found;
+    double value = INFINITY, found;
     int polished = 0;
     for (size_t i = 0; i < count; i++) {
         memcpy(p->best, grid->theta + starts[i] * n, n * sizeof(double));
         for (size_t j = 0; j < n; j++) /* nuisances that are parameters begin where the last minimum had them */
             if (fixed && fixed[j])
                 p->best[j] = p->toys.theta[j];
-        if (i == 0 && isfinite(value)) { /* the minimum before may be nearer */
-            double here = cevns_fast_evaluate(l, p->best, n, 0, &p->at);
-            if (value < here)
-                memcpy(p->best, theta, n * sizeof(double));
-        }
         found = toys_polish(p, p->best, fixed);
         if (!polished || found < value) {
             value = found;

@@ -10,7 +10,7 @@ enum { FAR = 2, MASSES = 5 }; /* points of a ray beyond the last; values of x */
 /* The lattice of the parameters that are not fixed: [slabs][directions][radii], and zero couplings in each slab. */
 typedef struct {
     size_t slabs, directions, radii, points, nuisances; /* those that are not fixed */
-    int ring;       /* whether a direction has those of its neighbours beside it */
+    unsigned char *beside; /* [directions][directions] whether one is next to another */
     double *theta;  /* [points][parameters] */
     double *moved;  /* [points][bins] sqrt(w) (mu - mu at the truth) */
     double *weight; /* [points][bins] sqrt(w) */
@@ -18,6 +18,13 @@ typedef struct {
     double *constant; /* [points][nuisances] U moved */
     double *pulled; /* [points][nuisances][all nuisances] V */
 } lattice;
+
+/* As many rays as there may be of so many couplings; with two, as many as are wanted. */
+static inline size_t toys_most_rays(size_t couplings, size_t wanted)
+{
+    size_t rays = 8 * (couplings * (couplings + 1) * (couplings + 2) / 6 + 3);
+    return rays > wanted ? rays : wanted;
+}
 
 struct toy_plan {
     cevns_fast_likelihood likelihood; /* with data of its own */
@@ -43,8 +50,8 @@ INTERNAL double toys_screen(const toy_plan *p, const lattice *grid, size_t g);
 /* toys_lattice.c: points of a lattice, prepared; 0 if memory is short. */
 INTERNAL int toys_build(toy_plan *p, lattice *grid, const int *fixed, const double *mu_truth);
 
-/* toys_minimise.c: chi2 at the minimum downhill from theta, and at the lowest minimum over what is not fixed, for which
- * `theta` is a further start; it receives the place. */
+/* toys_minimise.c: chi2 at the minimum downhill from theta, and at the lowest minimum over what is not fixed; theta
+ * receives the place. */
 INTERNAL double toys_polish(toy_plan *p, double *theta, const int *fixed);
 INTERNAL double toys_lowest(toy_plan *p, const lattice *grid, const int *fixed, double *theta);
 

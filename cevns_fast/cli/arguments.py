@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import cevns_fast as cf
-from cevns_fast.cli.models import MODELS, parameter
+from cevns_fast.cli.models import EXPLORED, MODELS, parameter
 from cevns_fast.papers import PAPERS, PUBLIC_DATA
 
 
@@ -69,12 +69,20 @@ def command_line() -> argparse.ArgumentParser:
         "-e", "--experiment", default="coherent-csi-2017", metavar="NAME|TOML", help="default %(default)s"
     )
     _model_options(command)
+    command.add_argument(
+        "--target", choices=("all", "nuclei", "electrons"), default="all",
+        help="what recoils; electrons where the experiment's file has an electron_response; default %(default)s",
+    )  # fmt: skip
+    command.add_argument(
+        "--axis", choices=("observable", "time", "release", "all"), default="observable",
+        help="print bins of this axis, with counts summed over the others, or all bins (default: observable)",
+    )  # fmt: skip
     _output_options(command, default=None, what="also write rate-EXPERIMENT.csv and the figure into DIR", figure=True)
 
     command = _command(commands, "limit", "upper limits on couplings over the mass of the new fermion")
     command.add_argument(
         "parameters", nargs="*", metavar="NAME=VALUE", type=parameter,
-        help="of the interaction, all but m_chi and the coupling: other couplings, m_S=10 (MeV), case=A",
+        help="of the interaction, all but the mass and the coupling: other couplings, m_S=10 (MeV), case=A",
     )  # fmt: skip
     _experiments_option(command)
     command.add_argument(
@@ -82,12 +90,16 @@ def command_line() -> argparse.ArgumentParser:
         help="default a_M C_S C_V C_T, y_bar, gchi_gq, g, or the model's; also a_E D_P D_A, and one quark's as C_S_u",
     )  # fmt: skip
     command.add_argument(
+        "--mass", metavar="NAME",
+        help="the mass that varies: default m_chi or m_zprime; m_S for a scalar between massless neutrinos (m_chi=0)",
+    )  # fmt: skip
+    command.add_argument(
         "--mass-range",
         nargs=2,
         type=float,
         default=[0.1, 53.0],
         metavar=("LOW", "HIGH"),
-        help="m_chi or m_zprime, MeV; default 0.1 53",
+        help="of that mass, MeV; default 0.1 53",
     )
     command.add_argument("--masses", type=int, default=120, metavar="N", help="how many masses; default %(default)s")
     level = command.add_mutually_exclusive_group()
@@ -180,8 +192,46 @@ def command_line() -> argparse.ArgumentParser:
     command.add_argument("--all", action="store_true", help="all papers, with report.html and report.md")
     _output_options(command, default=None, what="where figures and tables go; default results/PAPER, results for all")
 
+    command = _command(commands, "explore", "write a page in which likelihoods can be explored, without a server")
+    command.add_argument(
+        "parameters", nargs="*", metavar="NAME=VALUE", type=parameter,
+        help="of the interaction, if there is one: what stays, charges=B-L, or steps of a mediator's mass, m_S=3,10,30",
+    )  # fmt: skip
+    command.add_argument(
+        "-e", "--experiment", nargs="+", action=_Names, metavar="NAME|TOML",
+        default=["coherent-csi-2017", "conusplus-2025"],
+        help="what can be chosen, alone or together; default coherent-csi-2017 conusplus-2025",
+    )  # fmt: skip
+    command.add_argument(
+        "--model", nargs="+", action=_Names, metavar="NAME", default=["singlet", "scalar", "light-vector", "nsi"],
+        help=f"some of {', '.join(EXPLORED)}; default singlet scalar light-vector nsi",
+    )  # fmt: skip
+    command.add_argument("-o", "--output", default="explorer.html", metavar="FILE", help="default %(default)s")
+    command.add_argument("--force", action="store_true", help="overwrite the file")
+
     command = _command(commands, "c-interface", "write the C header and source that evaluate exported fits")
     _output_options(command, default=".", what="where the headers and sources go; default here")
+
+    command = _command(commands, "popxf", "counts as polynomials in couplings, and the data, for smelli and jelli")
+    command.add_argument(
+        "parameters", nargs="*", metavar="NAME=VALUE", type=parameter,
+        help="of the interaction, all but the couplings: m_chi=10 (MeV), m_S=10",
+    )  # fmt: skip
+    _experiments_option(command)
+    command.add_argument(
+        "-c", "--couplings", nargs="+", action=_Names, metavar="NAME", help="the file's parameters; default the model's"
+    )
+    command.add_argument(
+        "--complex", nargs="+", action=_Names, default=[], metavar="NAME",
+        help="couplings whose imaginary parts are parameters as well",
+    )  # fmt: skip
+    command.add_argument(
+        "--basis", default="couplings", metavar="NAME",
+        help="couplings (default), or WET-3: Wilson coefficients of WCxf (JMS) that nsi is made of",
+    )  # fmt: skip
+    command.add_argument("--uncertainties", action="store_true", help="what nuisances add to each coefficient as well")
+    _model_options(command)
+    _output_options(command, default=".", what="where popxf-….json and measurements-….json go; default here")
 
     command = _command(commands, "completion", "print what lets a shell complete commands, options and names")
     command.add_argument("shell", choices=("bash", "zsh", "fish"), help='eval "$(cevns-fast completion bash)"')
@@ -205,7 +255,8 @@ def _experiments_option(command: argparse.ArgumentParser) -> None:
 def _model_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--model", default="singlet", metavar="NAME",
-        help=f"{', '.join(MODELS)}; default singlet, a singlet fermion's effective couplings",
+        help=f"{', '.join(MODELS)}; default singlet, a singlet fermion's effective couplings; electron needs an "
+        "experiment that counts electrons",
     )  # fmt: skip
     command.add_argument(
         "--variant", metavar="NAME", help="corrected (default), or published: as the paper has it; singlet and vector"
@@ -213,6 +264,21 @@ def _model_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--helicity", metavar="NAME", help="summed (default) over neutrino helicities, or left; singlet only"
     )
+
+    command.add_argument(
+        "--sterile", type=_listed, metavar="NAME=VALUE,…",
+        help="a sterile neutrino (3+1) on the way: delta_m2 (eV²), Ue4_sq, Umu4_sq, Utau4_sq, distance (m)",
+    )  # fmt: skip
+    command.add_argument(
+        "--non-unitary", type=_listed, metavar="NAME=VALUE,…",
+        help="mixing that is not unitary: e1, e2, … tau3 where they are not of the unit matrix; normalised=true, "
+        "from_muon_decay=true",
+    )  # fmt: skip
+
+
+def _listed(text: str) -> dict[str, Any]:
+    """Several of NAME=VALUE."""
+    return dict(parameter(each) for each in text.split(","))
 
 
 def _output_options(command: argparse.ArgumentParser, default: str | None, what: str, *, figure: bool = False) -> None:

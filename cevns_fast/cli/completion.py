@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import cevns_fast as cf
 from cevns_fast.cli.arguments import command_line
-from cevns_fast.cli.models import MODELS
+from cevns_fast.cli.models import EXPLORED, MODELS
 
 _BASH = """\
 _cevns_fast() {{
@@ -80,5 +80,5 @@ def _values(action: argparse.Action) -> list[str]:
     if action.dest == "experiment":
         return list(cf.available_experiments())
     if action.dest == "model" and "dipole" not in (action.help or ""):
-        return list(MODELS)
+        return list(EXPLORED if action.nargs == "+" else MODELS)
     return []

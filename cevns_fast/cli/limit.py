@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import cevns_fast as cf
-from cevns_fast.cli import outputs
-from cevns_fast.cli.models import described, fixed_fields, interaction, kind_of, mass_of
+from cevns_fast.cli import outputs, sources
+from cevns_fast.cli.models import couplings_of, described, fixed_fields, interaction, mass_of
 from cevns_fast.inference.confidence import threshold
 from cevns_fast.inference.mass_scan import heaviest_mass, mass_grid, mass_scan
 from cevns_fast.output import drawing, plotting, tables
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace) -> None:
     """Print some of the limits, write all, draw them."""
-    couplings, mass = args.couplings or kind_of(args.model).default_couplings, mass_of(args.model)
+    couplings, mass = args.couplings or couplings_of(args.model), mass_of(args.model, args.mass)
     given = fixed_fields(args.model, args.parameters, outputs.options(args), without=(mass or "", *couplings))
-    experiments = [cf.load(name) for name in args.experiment]
+    experiments = sources.loaded(args)
     names = "+".join(experiment.name for experiment in experiments)
     paths = outputs.paths(args, f"limits-{'' if args.model == 'singlet' else args.model + '-'}{names}")
     cl = 0.90 if args.cl is None and args.delta_chi2 is None else args.cl
@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> None:
         "columns": f"{mass} [MeV]; largest allowed |coupling| (dimensionless), one at a time; inf: no bound",
         "threshold": f"{level} above the smallest chi2, one degree of freedom",
         "interaction": described(batch[0], without=(mass, *couplings)),
+        **sources.about(args),
     }
     sheet = tables.Sheet({mass: masses, **found}, {**outputs.provenance(experiments), **about})
     print(f"{names}: upper limits, {level}, {mass} in MeV")
@@ -77,14 +78,17 @@ def _without_mass(
     rows: list[tuple[str, float, float]] = []
     for name in couplings:
         curve = cf.limit_scan(experiments, one, name, delta_chi2=delta_chi2, threads=args.threads)
-        rows += [(name, float(low), float(high)) for low, high in curve.intervals[0]]
+        _, least, most = one.coupling_ranges.get(name, (0.0, -np.inf, np.inf))
+        within = [(max(float(low), least), min(float(high), most)) for low, high in curve.intervals[0]]
+        rows += [(name, low, high) for low, high in within if low < high]
     columns: dict[str, tables.Column] = {
         "coupling": [row[0] for row in rows], "lower": [row[1] for row in rows], "upper": [row[2] for row in rows]
     }  # fmt: skip
     about = {
-        "columns": "; ".join(f"{name}: {one.couplings[name]}" for name in couplings),
+        "columns": "; ".join(f"{name}: {one.open_couplings[name]}" for name in couplings),
         "threshold": f"{level} above the smallest chi2, one degree of freedom, one coupling at a time",
         "interaction": described(one, without=tuple(couplings)),
+        **sources.about(args),
     }
     sheet = tables.Sheet(columns, {**outputs.provenance(experiments), **about})
     print(f"{names}: allowed intervals, {level}")

@@ -13,8 +13,14 @@ if TYPE_CHECKING:
 MODELS = {
     "singlet": "SingletEFT", "scalar": "ScalarMediator", "vector": "VectorMediator",
     "nsi": "NSI", "light-vector": "LightVector", "magnetic-moment": "MagneticMoment",
-    "charge-radius": "ChargeRadius", "millicharge": "Millicharge",
+    "charge-radius": "ChargeRadius", "millicharge": "Millicharge", "electron": "ElectronEFT",
+    "standard-model": "StandardModel",
 }  # fmt: skip
+# Those that the explorer can open.
+EXPLORED = (
+    "singlet", "scalar", "vector", "nsi", "light-vector", "magnetic-moment", "charge-radius", "millicharge",
+    "standard-model",
+)  # fmt: skip
 _WORD = re.compile(r"[A-Za-z_]\w*(-\d?[A-Za-z]\w*)*")  # B-L and B-3Le are charges
 _WORDS = {"true": True, "false": False}
 
@@ -41,12 +47,22 @@ def kind_of(model: str) -> "type[Interaction]":
     return found
 
 
-def mass_of(model: str) -> str | None:
+def mass_of(model: str, named: str | None = None) -> str | None:
     """The field that a scan over masses varies; None if the model has no mass."""
     from dataclasses import fields
 
-    known = [f.name for f in fields(kind_of(model))]  # type: ignore[arg-type]
+    from cevns_fast import _validate as validate
+
+    known = [f.name for f in fields(kind_of(model)) if f.name.startswith("m_")]  # type: ignore[arg-type]
+    if named is not None:
+        return validate.choice("--mass", named, known)
     return next((name for name in ("m_chi", "m_zprime") if name in known), None)
+
+
+def couplings_of(model: str) -> tuple[str, ...]:
+    """The couplings that a limit is set on if none are named."""
+    kind = kind_of(model)
+    return kind.default_couplings or tuple(kind.open_couplings)
 
 
 def fixed_fields(
@@ -96,7 +112,7 @@ def described(each: "Interaction", without: Iterable[str]) -> str:
 
 def all_zero(each: "Interaction") -> bool:
     """Whether no coupling has a value."""
-    values = [getattr(each, name, None) for name in each.couplings]
+    values = [getattr(each, name, None) for name in each.open_couplings]
     return not any(part != 0 for value in values if value is not None for part in _parts(value))
 
 

@@ -4,13 +4,14 @@ import argparse
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import cevns_fast as cf
 from cevns_fast._support import files
-from cevns_fast.cli import outputs
+from cevns_fast.cli import outputs, sources
 from cevns_fast.cli.models import fixed_fields, interaction, kind_of, mass_of
 from cevns_fast.inference.parameter_planes import parameter_among
 from cevns_fast.inference.regions import UnresolvedRegionWarning
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
     given = fixed_fields(args.model, args.parameters, outputs.options(args), without=args.couplings + args.profile)
     varied = parameter_among(kind_of(args.model), args.couplings)
     new, phases = interaction(args.model, given | _anywhere(args, varied)), _phases(args)
-    experiments = [cf.load(name) for name in args.experiment]
+    experiments = sources.loaded(args)
     names = "+".join(experiment.name for experiment in experiments)
     kind = "feldman-cousins" if args.feldman_cousins else "scan"
     stem = f"{kind}-{names}-{'-'.join(args.couplings)}{_mass(args.model, given)}"
@@ -157,7 +158,8 @@ def _anywhere(args: argparse.Namespace, varied: str | None) -> dict[str, float]:
         raise ValueError(
             f"{'--x' if args.x is None else '--y'}: must be given, MIN:MAX[:N], beside an axis of {varied}"
         )
-    return {varied: 0.5 * (axis[0] + axis[1])}
+    own = {f.name for f in fields(kind_of(args.model))}  # type: ignore[arg-type]
+    return {varied: 0.5 * (axis[0] + axis[1])} if varied in own else {}
 
 
 def _title(args: argparse.Namespace, names: Sequence[str], given: Mapping[str, Any]) -> str:
@@ -165,6 +167,7 @@ def _title(args: argparse.Namespace, names: Sequence[str], given: Mapping[str, A
     mass = mass_of(args.model)
     mass = mass if mass in given else None
     fixed = outputs.given(args, without=() if mass is None else (mass,))
+    fixed += [f"{what}: {how}" for what, how in sources.about(args).items()]
     for name, degrees in args.phase:
         fixed.append(f"phase of {drawing.coupling_symbol(name, signed=True)} = {degrees:g}°")
     fixed += [f"{drawing.coupling_symbol(name, signed=True)} profiled" for name in args.profile]

@@ -52,6 +52,15 @@ class RelicDensity:
         Where N = Y_χ + Y_S leaves 2.5 times its equilibrium; NaN if annihilation never kept up with the expansion.
     method : str
         "reduced", one equation for N, or "coupled", both equations (46).
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> relic = cf.cosmology.relic_density(m_chi=3.0, m_S=10.0, y_chi=1e-3)
+    >>> round(float(relic.omega_h2), 1), round(float(relic.dilution), 1), round(float(relic.x_freeze_out), 1)
+    (31.9, 265.5, 9.8)
+    >>> bool((relic.Y_chi[..., -1] > relic.Y_eq[-1]).all())
+    True
     """
 
     x: Floats

@@ -38,6 +38,17 @@ class DecayWidths(Mapping[str, float]):
     m_chi : float
         MeV.
     by_channel : dict of str to float
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> widths = cf.cosmology.decay_widths(5.0, mixing={"e": 1e-4})
+    >>> list(widths), round(widths["3nu"] / widths.total, 2)
+    (['3nu', 'nu-e-e', 'nu-gamma', 'nu-gamma-dipole'], 0.66)
+    >>> f"{widths.lifetime:.2e} s, {float(widths.decay_length(10.0)):.2e} m"
+    '6.08e+08 s, 3.16e+17 m'
+    >>> f"{float(widths.decay_probability(10.0, length=20.0)):.1e}"
+    '6.3e-17'
     """
 
     m_chi: float
@@ -81,6 +92,7 @@ def decay_widths(
     a_M: complex = 0.0,
     majorana: bool = False,
     helicity: str = "left",
+    sin2_theta_w: float = SIN2_THETA_W,
 ) -> DecayWidths:
     """Widths of χ → 3ν, νe⁺e⁻ and νγ.
 
@@ -96,6 +108,8 @@ def decay_widths(
         Whether χ is its own antiparticle: all widths are twice those of a Dirac χ.
     helicity : {"left", "summed"}
         Whether a_M couples χ to left-handed neutrinos, or to both helicities.
+    sin2_theta_w : float
+        Weak mixing angle of νe⁺e⁻, in [0, 1].
 
     Returns
     -------
@@ -130,12 +144,15 @@ def decay_widths(
     states = 2.0 if validate.choice("helicity", helicity, ("left", "summed")) == "summed" else 1.0
     if any(squares.values()) and mass >= M_MUON + M_ELECTRON:
         raise ValueError(f"m_chi = {m_chi!r}: must be < m_mu + m_e = {M_MUON + M_ELECTRON:.2f} with mixing")
+    s2 = validate.number("sin2_theta_w", sin2_theta_w, minimum=0.0)
+    if s2 > 1:
+        raise ValueError(f"sin2_theta_w = {sin2_theta_w!r}: must be from 0 to 1")
     unit = G_FERMI**2 * mass**5 / (192 * math.pi**3)  # MeV
     total = sum(squares.values())
     v_H = (math.sqrt(2) * G_FERMI) ** -0.5
     widths = {
         "3nu": unit * total,
-        "nu-e-e": unit * sum(square * _electron_pairs(mass, flavour) for flavour, square in squares.items()),
+        "nu-e-e": unit * sum(square * _electron_pairs(mass, flavour, s2) for flavour, square in squares.items()),
         "nu-gamma": unit * total * 27 * ALPHA / (8 * math.pi),
         DIPOLE_CHANNEL: states * (G_FERMI * v_H * abs(dipole)) ** 2 * mass**3 / (16 * math.pi),
     }
@@ -200,12 +217,11 @@ def _squared_mixings(mixing: float | Mapping[str, float]) -> dict[str, float]:
     return result
 
 
-def _electron_pairs(m_chi: float, flavour: str) -> float:
+def _electron_pairs(m_chi: float, flavour: str, s2: float) -> float:
     """Γ(νe⁺e⁻)/Γ(3ν) for mixing with one flavour: Atre et al., Eqs. (C.10), (C.13), (B.13)."""
     x2 = (M_ELECTRON / m_chi) ** 2
     if 4 * x2 >= 1:
         return 0.0
-    s2 = SIN2_THETA_W
     g_L, g_R = (0.5 + s2 if flavour == "e" else -0.5 + s2), s2  # the charged current adds one to g_L
     root = math.sqrt(1 - 4 * x2)
     # (1 − 3x² − (1 − x²)β)/(x²(1 + β)) without its cancellation: the numerator is 4x⁶/(1 − 3x² + (1 − x²)β)

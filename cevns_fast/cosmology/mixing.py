@@ -24,6 +24,13 @@ class ZWidthBound(NamedTuple):
         With (B3) as printed, δΓ/Γ = −2 Σ``|U|²``.
     as_quoted : float
         The 1.1e-2 of (B4), which is ``|δΓ/Γ|`` itself.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> bound = cf.cosmology.z_width_bound()
+    >>> type(bound).__name__, bound._fields
+    ('ZWidthBound', ('exact', 'published', 'as_quoted'))
     """
 
     exact: float

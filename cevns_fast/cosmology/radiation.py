@@ -16,7 +16,15 @@ SEAM = 120.0
 
 
 class DegreesOfFreedom(NamedTuple):
-    """Effective degrees of freedom of the energy and of the entropy density."""
+    """Effective degrees of freedom of the energy and of the entropy density.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> found = cf.cosmology.degrees_of_freedom(10.0)
+    >>> type(found).__name__, round(float(found.g_rho), 2)
+    ('DegreesOfFreedom', 10.74)
+    """
 
     g_rho: Floats
     g_s: Floats

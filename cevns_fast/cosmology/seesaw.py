@@ -27,7 +27,15 @@ _SMALL = 1e-2  # squared mixings up to which the fixed point is used
 
 
 class Shares(NamedTuple):
-    """What the light neutrino's mass comes from, BRX Eq. (44): x, 1 − x, and the rest if χ and N mix (M₁)."""
+    """What the light neutrino's mass comes from, BRX Eq. (44): x, 1 − x, and the rest if χ and N mix (M₁).
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> shares = cf.cosmology.Seesaw(y1=10**-7.25, y2=9.087e-9, y3=1.0, m_chi=5.0, M_N=1000.0).shares
+    >>> round(shares.chi, 2), round(shares.N, 2)
+    (0.84, 0.16)
+    """
 
     chi: float
     N: float
@@ -63,6 +71,14 @@ class Seesaw:
     >>> point = cf.cosmology.Seesaw(y1=10**-7.25, y2=9.087e-9, y3=1.0, m_chi=5.0, M_N=1000.0)
     >>> print(f"{point.masses[0] * 1e6:.4f} eV, y_chi = {point.y_chi:.2e}")
     0.5957 eV, y_chi = 9.78e-06
+    >>> point.eigenvalues[1:].round(3).tolist()  # signs tell CP parities
+    [5.0, 1000.0]
+    >>> f"{point.theta_chi:.2e} {point.theta_N:.2e}"
+    '3.16e-04 9.78e-06'
+    >>> round(point.shares.chi, 2)
+    0.84
+    >>> round(float(abs(point.mixing[0, 1]) / point.theta_chi), 3)
+    1.0
     """
 
     y1: complex
@@ -94,7 +110,7 @@ class Seesaw:
 
     @once
     def eigenvalues(self) -> Floats | None:
-        """The same with the signs of the matrix's eigenvalues where all of it is real: float64[3], or None."""
+        """The masses with the signs of the matrix's eigenvalues where all of it is real: float64[3], or None."""
         if not self._is_real:
             return None
         found = self._fixed_point()

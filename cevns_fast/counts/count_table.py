@@ -15,6 +15,7 @@ from cevns_fast.counts import piecewise
 from cevns_fast.counts.templates import WithStandardModel, total_polynomial
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.sources import endpoint_of, kinks_of
+from cevns_fast.interactions.numerical import NumericalInteraction
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
 
@@ -83,15 +84,12 @@ class Counts(NamedTuple):
         return polynomial.exponents, polynomial.values
 
     def _at(
-        self, make: Callable[[float], Interaction], x: Floats, vary: Callable[[Experiment, float], Experiment] | None
+        self, make: Callable[[float], Interaction], x: Floats, vary: Callable[["Counts", float], "Counts"] | None
     ) -> tuple[tuple[Exponents, ...], Floats]:
         """Monomials and counts for values of the additional parameter."""
         if vary is None:
             return self.of([make(each) for each in x.tolist()])
-        found = []
-        for each in x.tolist():
-            shapes = tuple((vary(up, each), vary(down, each)) for up, down in self.shapes)
-            found.append(self._replace(experiment=vary(self.experiment, each), shapes=shapes).of([make(each)]))
+        found = [vary(self, each).of([make(each)]) for each in x.tolist()]
         return found[0][0], np.concatenate([values for _, values in found])
 
     def constant_table(self, interaction: Interaction) -> CountTable:
@@ -103,11 +101,11 @@ class Counts(NamedTuple):
         self,
         make: Callable[[float], Interaction],
         kinks: Sequence[float],
-        vary: Callable[[Experiment, float], Experiment] | None = None,
+        vary: Callable[["Counts", float], "Counts"] | None = None,
     ) -> CountTable:
         """The table of interactions between the first and the last of the kinks in their additional parameter.
 
-        `vary` is for a parameter of the experiment: from it and a value to another.
+        `vary` is for a parameter that is not of the interaction: from counts and a value of it to other counts.
         """
         ends = np.array(kinks)
         probe = np.concatenate([ends[:-1] + x * np.diff(ends) for x in (0.02, 0.2, 0.5, 0.8, 0.98)])
@@ -131,7 +129,9 @@ class Counts(NamedTuple):
             return result.reshape(x.size, -1).T
 
         name = f"counts of {self.experiment.name} from {kinks[0]:g} to {kinks[-1]:g} (narrower bounds may help)"
-        fitted = piecewise.fit(evaluate, kinks, floor=floor.ravel(), name=name)
+        is_exact = not isinstance(make(kinks[0]), NumericalInteraction)  # how well an integral is known
+        tolerance = piecewise.TOLERANCE if is_exact else self.rtol
+        fitted = piecewise.fit(evaluate, kinks, floor=floor.ravel(), tolerance=tolerance, name=name)
         coefficients = fitted.coefficients[:, ::-1].reshape(*fitted.coefficients.shape[:2], *size.shape)
         return CountTable(exponents, fitted.breaks, np.ascontiguousarray(coefficients))
 

@@ -9,7 +9,9 @@ from cevns_fast._kernels.rates import COEFFICIENTS, Flux
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
-from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.experiments.experiment import Experiment, without_data
+from cevns_fast.experiments.response_matrix import ResponseMatrix
+from cevns_fast.experiments.responses import Response
 from cevns_fast.experiments.sources import FluxComponent, Source, kinks_of
 from cevns_fast.interactions.process import Beam
 
@@ -109,6 +111,34 @@ def beams_of(source: Source) -> tuple[tuple[Beam, Source], ...]:
         (Beam(state, antineutrino), PartOfSource(tuple(parts), source.fluence_per_exposure, source.exposure_unit))  # type: ignore[arg-type]
         for (state, antineutrino), parts in found.items()
     )
+
+
+def has_coherent_flavours(source: Source) -> bool:
+    """Whether some of a source's neutrinos are in a state of several flavours."""
+    return any(np.count_nonzero(beam.state) > 1 for beam, _ in beams_of(source))
+
+
+@remember(maxsize=128)
+def parts_of(experiment: Experiment, electrons: bool) -> tuple[Experiment, ...]:
+    """An experiment for each response to what recoils, with the neutrinos that it is for; one, if they are alike."""
+    detector, release = experiment.detector, experiment.release
+    if electrons and release is not None:
+        release = release.of_electrons
+    responses = {} if electrons else detector.component_responses
+    if not responses and release is experiment.release:
+        return (experiment,)
+    found: dict[Response | ResponseMatrix, list[FluxComponent]] = {}
+    for each in experiment.source.components:
+        found.setdefault(responses.get(each.name, detector.response), []).append(each)
+    source, parts = experiment.source, []
+    for response, components in found.items():
+        some = PartOfSource(tuple(components), source.fluence_per_exposure, source.exposure_unit)
+        part = without_data(
+            some, detector.with_response(response), experiment.exposure, experiment.time, release,
+            experiment.calibration, experiment.excluded,
+        )  # fmt: skip
+        parts.append(part)
+    return tuple(parts)
 
 
 @remember(maxsize=128)

@@ -21,6 +21,8 @@ VectorFunction = Callable[[Floats], Floats]  # float64[m] -> float64[outputs, m]
 DEGREE = 20
 TOLERANCE = 5e-14
 ROUNDING = 1e-15
+# An interval of such a part of its numbers has a grain that shows; below the second, nodes coincide.
+_SHORT, _SHORTEST = 1e-5, 1e-10
 MAX_PIECES = 2000  # beside those that breakpoints make
 
 
@@ -46,7 +48,15 @@ def _to_monomial(degree: int) -> Floats:
 
 
 class AccuracyWarning(UserWarning):
-    """A function is too rough to be represented to full accuracy."""
+    """A function is too rough to be represented to full accuracy.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import cevns_fast as cf
+    >>> warnings.simplefilter("error", cf.AccuracyWarning)  # rather no number than a rough one
+    >>> warnings.simplefilter("default", cf.AccuracyWarning)
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +90,7 @@ def fit(
     breakpoints: Sequence[float],
     *,
     floor: float | Floats = 0.0,
+    tolerance: float = TOLERANCE,
     name: str = "",
     degree: int = DEGREE,
     quiet: bool = False,
@@ -94,6 +105,8 @@ def fit(
         Increasing; the function is smooth between them.
     floor : float or float64[outputs]
         Errors below this fraction of an output's largest value are accepted wherever it is small.
+    tolerance : float
+        How well the function is known, relative to its largest value on an interval.
     name : str
         What to call the function if it turns out to be rough or not finite.
     degree : int
@@ -104,7 +117,7 @@ def fit(
     Returns
     -------
     Piecewise
-        With an error of about 5e-14 of the largest value on each interval.
+        With an error of about the tolerance, 5e-14, of the largest value on each interval.
 
     Raises
     ------
@@ -126,11 +139,17 @@ def fit(
         x = middle[:, None] + half[:, None] * _nodes(degree)
         values = _finite(function, x.ravel(), name).reshape(-1, *x.shape)  # [outputs, intervals, nodes]
         series = values @ _to_chebyshev(degree).T
+        far = np.maximum(np.abs(low), np.abs(high))
+        short = np.flatnonzero((half < _SHORT * far) & (half > _SHORTEST * far))
+        if short.size:  # numbers are not where the nodes are, and what rises steeply is another there
+            x, ends_of = x[short], (low[short, None], high[short, None])
+            u = ((x - ends_of[0]) - (ends_of[1] - x)) / (ends_of[1] - ends_of[0])
+            series[:, short] = np.linalg.solve(chebyshev.chebvander(u, degree), values[:, short, :, None])[..., 0]
         tail, largest = np.abs(series[..., -2:]).max(axis=2), np.abs(values).max(axis=2)
-        far, at_zero = np.maximum(np.abs(low), np.abs(high)), (low <= 0) & (high >= 0)
+        at_zero = (low <= 0) & (high >= 0)
         # Neighbouring numbers differ by ε x: a function that rises on a short interval is no smoother than that.
         grain = ROUNDING * far / half * (values.max(axis=2) - values.min(axis=2))
-        converged = np.all(tail <= np.maximum(np.maximum(TOLERANCE * largest, grain), smallest[:, None]), axis=0)
+        converged = np.all(tail <= np.maximum(np.maximum(tolerance * largest, grain), smallest[:, None]), axis=0)
         narrow = (half < 1e-9 * far) | at_zero & (half < 1e-12 * (ends[-1] - ends[0]))
         done = converged | narrow
         if sum(map(len, starts)) + len(low) + np.count_nonzero(~done) > MAX_PIECES + len(ends):

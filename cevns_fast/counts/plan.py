@@ -19,8 +19,10 @@ from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
 from cevns_fast.counts.flux import FluxMoments, Lane, flux_moments
+from cevns_fast.counts.folding import FUNCTIONS, Folding, folding_of, is_worth_it
 from cevns_fast.experiments.detectors import Detector
-from cevns_fast.experiments.responses import GammaSmearing, GaussianSmearing, ResponseMatrix
+from cevns_fast.experiments.response_matrix import ResponseMatrix
+from cevns_fast.experiments.smearing import GammaSmearing, GaussianSmearing
 from cevns_fast.experiments.sources import Source, endpoint_of
 from cevns_fast.interactions.process import Part
 from cevns_fast.nuclear.kinematics import minimum_neutrino_energy
@@ -54,6 +56,7 @@ _NARROWEST = 1e-9  # of the observable: numbers next to each other are not much 
 _MOST_STEPS = 32
 # Of the largest response: what is seen less is not seen.
 _UNSEEN = 1e-30
+_ENOUGH_BINS = 100
 # Of the largest value of form factors × response: rounding of a fit.
 _FEED_FLOOR = 1e-15
 _RESPONSE = "detector response"
@@ -82,13 +85,14 @@ class Plan:
     reaches_zero: bool
     refinement: int
     build: Callable[..., "Plan"]  # another with this refinement
+    folding: Folding | None = None  # what makes counts of the detector's bins, where the panels feed functions
 
     def finer(self, factor: int) -> "Plan":
         """With panels that are narrower by a factor."""
         return self if factor == 1 else self.build(factor * self.refinement)
 
     def bare(self, cuts: tuple[float, ...]) -> "Plan":
-        """The same panels without form factors in their weights, cut at further recoil energies."""
+        """These panels without form factors in their weights, cut at further recoil energies."""
         return self.build(self.refinement, bare=True, further=cuts)
 
 
@@ -113,7 +117,7 @@ def plan_of(source: Source, detector: Detector, rtol: float, parts: tuple[Part, 
         plan = _build(source, detector, refinement, parts)
         many = _MANY_MASSES[: max(_LEAST_MASSES, _MANY_PANELS // len(plan.panels.low))]
         for masses in (_FEW_MASSES, many):  # most plans that will not do are told by few
-            error = _error(source, probed, plan.panels, masses, rtol)
+            error = _error(source, probed, plan, masses, rtol)
             if not error <= rtol:
                 break
         else:
@@ -126,12 +130,13 @@ def plan_of(source: Source, detector: Detector, rtol: float, parts: tuple[Part, 
     return plan
 
 
-def _error(source: Source, probed: FluxMoments, panels: Panels, fractions: tuple[float, ...], rtol: float) -> float:
+def _error(source: Source, probed: FluxMoments, plan: Plan, fractions: tuple[float, ...], rtol: float) -> float:
     """Largest difference between panels and parts of them, for masses that are fractions of the heaviest.
 
     It is relative to the sum without cancellation, floored, and the first one above `rtol` will do. Of many bins a mass
     at a time takes little room; from the lightest on, since that has the largest sums.
     """
+    panels, folding = plan.panels, plan.folding
     E, M = endpoint_of(source), panels.mass.min()
     limit = E * (1 - E / (2 * M)) if E < M else np.sqrt(M * (M + 2 * E)) - M  # a little below what can be produced
     masses = np.array([0.0, 1e-3 / limit, *sorted(fractions)]) * limit
@@ -143,11 +148,15 @@ def _error(source: Source, probed: FluxMoments, panels: Panels, fractions: tuple
         for i in range(len(masses)):
             coarse, fine = (_probe(probed, each, terms, masses, i) for each in (panels, split))
             scale = np.abs(fine[:, :, : len(_EVEN_LANES)])
+            if folding is not None:  # functions change sign: they are judged by the first of their piece, which is 1
+                scale = np.repeat(scale[..., ::FUNCTIONS], FUNCTIONS, axis=-1)
             largest = np.maximum(largest, scale.max(axis=-1, keepdims=True))
             np.maximum(scale, BIN_FLOOR * scale.max(axis=-1, keepdims=True), out=scale)
             np.maximum(scale, _MASS_FLOOR * largest, out=scale)
             scale[scale == 0] = 1.0
             difference = np.abs(np.subtract(coarse, fine, out=coarse), out=coarse)
+            if folding is not None:
+                difference *= folding.importance[: difference.shape[-1]]
             for lanes in (slice(len(_EVEN_LANES)), slice(len(_EVEN_LANES), None)):  # odd ones may cancel
                 relative = difference[:, :, lanes]
                 relative /= scale[:, :, : relative.shape[2]]
@@ -231,10 +240,10 @@ def _cuts(detector: Detector, highest: float) -> tuple[float, ...]:
         first = detector.recoil_at(detector.bins[0], highest)
         last = detector.recoil_at(detector.bins[-1], highest)
     else:
-        edges = np.array(detector.bins)
+        edges = _few(detector.bins)
         images = detector.recoils_at(np.union1d(edges, 0.5 * (edges[1:] + edges[:-1])), highest)
         grid = np.union1d(np.geomspace(1e-9, highest, 400), images[(images > 0) & (images < highest)])
-        seen = detector.bin_response(grid).max(axis=0)
+        seen = detector.replace(bins=tuple(edges.tolist())).bin_response(grid).max(axis=0)
         if not seen.any():
             return ()
         k = int(np.argmax(seen > _UNSEEN * seen.max()))
@@ -248,6 +257,13 @@ def _cuts(detector: Detector, highest: float) -> tuple[float, ...]:
         *detector.recoils_at(_transitions(detector), highest).tolist(),
     }
     return (first, *sorted(T for T in inside if first < T < last), last)
+
+
+def _few(bins: tuple[float, ...]) -> Floats:
+    """Edges of as many bins as tell where anything is seen: thousands are put together."""
+    n = len(bins) - 1
+    chosen = np.unique(np.linspace(0, n, min(n, _ENOUGH_BINS) + 1).astype(np.int64))
+    return np.array(bins)[chosen]
 
 
 def _transitions(detector: Detector) -> Floats:
@@ -272,8 +288,17 @@ def _transitions(detector: Detector) -> Floats:
     return np.asarray(around[around > 0])
 
 
+@dataclass(frozen=True, eq=False)
+class _Smeared:
+    """Responses by √T of all bins, or functions that stand for them, and the √T between pieces of those."""
+
+    response: piecewise.VectorFunction
+    folding: Folding | None = None
+    images: Floats | None = None
+
+
 @remember(maxsize=64)
-def _smeared_response(detector: Detector, cuts: tuple[float, ...]) -> piecewise.VectorFunction | None:
+def _smeared_response(detector: Detector, cuts: tuple[float, ...]) -> _Smeared | None:
     """Responses of all bins by √T: they are slow to compute, and every plan needs them anew.
 
     They are polynomials in √x̄ of the mean observable: however many points a quenching has, what smears has none.
@@ -281,17 +306,36 @@ def _smeared_response(detector: Detector, cuts: tuple[float, ...]) -> piecewise.
     response = detector.response
     if response.smearing is None or isinstance(response, ResponseMatrix):
         return None
-    low, high = response.mean(np.array([cuts[0], cuts[-1]])).tolist()
-    around = _transitions(detector)
-    ends = [low, *np.unique(around[(around > low) & (around < high)]), high if high > low else low + 1.0]
-    fitted = piecewise.fit(
-        lambda root: detector.response_to_mean(root * root), np.sqrt(ends).tolist(), floor=_FEED_FLOOR, name=_RESPONSE
-    )
     if callable(response.quenching):  # is looked at, as the other factor of what is smooth
         piecewise.fit(
             lambda tau: response.mean(tau * tau)[None], np.sqrt(cuts).tolist(), floor=_FEED_FLOOR, name="quenching"
         )
-    return lambda tau: fitted(np.sqrt(response.mean(tau * tau)))
+    if is_worth_it(detector):
+        return _folded_response(detector, cuts)
+    fitted = piecewise.fit(
+        lambda root: detector.response_to_mean(root * root), _roots(detector, cuts), floor=_FEED_FLOOR, name=_RESPONSE
+    )
+    return _Smeared(lambda tau: fitted(np.sqrt(response.mean(tau * tau))))
+
+
+def _roots(detector: Detector, cuts: tuple[float, ...]) -> list[float]:
+    """√x̄ between which the responses are smooth."""
+    low, high = detector.response.mean(np.array([cuts[0], cuts[-1]])).tolist()
+    around = _transitions(detector)
+    ends = [low, *np.unique(around[(around > low) & (around < high)]), high if high > low else low + 1.0]
+    found: list[float] = np.sqrt(ends).tolist()
+    return found
+
+
+def _folded_response(detector: Detector, cuts: tuple[float, ...]) -> _Smeared:
+    """The functions of the mean that stand for the bins, those of the piece that a recoil is in."""
+    folding = folding_of(detector, tuple(_roots(detector, cuts)))
+    images = np.sqrt(detector.recoils_at(folding.breaks[1:-1] ** 2, cuts[-1]))
+
+    def functions(tau: Floats) -> Floats:
+        return folding.functions(np.searchsorted(images, tau), np.sqrt(detector.response.mean(tau * tau)))
+
+    return _Smeared(functions, folding, images)
 
 
 @remember(maxsize=256)
@@ -318,6 +362,8 @@ def _build(
     if not cuts:  # no recoil reaches the bins: one panel that never gets weight
         cuts = (highest, _BEYOND * highest)
     smeared = _smeared_response(detector, cuts)
+    folding, images = (smeared.folding, smeared.images) if smeared is not None else (None, None)
+    further = further if images is None else (*further, *(images * images).tolist())
     cuts = tuple(sorted({*cuts, *(T for T in further if cuts[0] < T < cuts[-1])}))
 
     def feed(tau: Floats) -> Floats:
@@ -327,7 +373,7 @@ def _build(
             _, share = matrix.between(T)
             response, every = np.array([1 - share, share]), targets[::2]
         else:
-            response = detector.response.accept(detector.response.mean(T))[None] if smeared is None else smeared(tau)
+            response = smeared.response(tau) if smeared else detector.response.accept(detector.response.mean(T))[None]
             every = targets
         forms = np.array([np.ones_like(T) if whole is None else _form_factors(detector, t, whole, T) for t in every])
         return np.asarray((forms[:, None] * response).reshape(-1, T.size))
@@ -346,11 +392,14 @@ def _build(
         targets, whole = tuple(IntegrationTarget(i, n) for i, n in enumerate(detector.target.nuclides)), None
         targets = tuple(t for t in targets for _ in range(2)) if isinstance(matrix, ResponseMatrix) else targets
     fitted, taus = fit(edges), np.sqrt(edges)
-    n_panels, n_fed = len(edges) - 1, 1 if smeared is None else detector.n_bins
+    n_panels = len(edges) - 1
+    n_fed = 1 if smeared is None else detector.n_bins if folding is None else FUNCTIONS
     bins = np.zeros(n_panels, dtype=np.int64)
     if isinstance(matrix, ResponseMatrix):
         lower, _ = matrix.between(0.5 * (edges[:-1] + edges[1:]))
         bins = np.tile([lower, lower + 1], (len(targets) // 2, 1))
+    elif images is not None:
+        bins = FUNCTIONS * np.searchsorted(images, 0.5 * (taus[:-1] + taus[1:]))
     elif smeared is None:
         observable = detector.response.mean(0.5 * (edges[:-1] + edges[1:]))
         bins = np.clip(np.searchsorted(detector.bins, observable, side="right") - 1, 0, detector.n_bins - 1)
@@ -371,7 +420,7 @@ def _build(
         growth=_GROWTH ** min(1.0, 2 / refinement),
     )
     again = partial(_build, source, detector, parts=parts, bare=bare, further=further)
-    return Plan(panels, targets, cuts[0] == 0.0 and _sees_zero(detector), refinement, again)
+    return Plan(panels, targets, cuts[0] == 0.0 and _sees_zero(detector), refinement, again, folding)
 
 
 def _distinct(edges: Floats) -> Floats:

@@ -18,10 +18,11 @@ from cevns_fast._support.remember import Memory, remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
 from cevns_fast.counts.flux import FluxMoments, flux_moments
+from cevns_fast.counts.folding import Folding
 from cevns_fast.counts.plan import IntegrationTarget, Plan, plan_of
 from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.experiment import Experiment
-from cevns_fast.experiments.responses import ResponseMatrix
+from cevns_fast.experiments.response_matrix import ResponseMatrix
 from cevns_fast.experiments.sources import Source
 from cevns_fast.interactions.process import (
     AmplitudePolynomial,
@@ -50,7 +51,8 @@ class Setting:
     plan: Plan
     nuclides: tuple[Nuclide, ...]
     factor: Floats  # [targets]: nuclei × neutrinos per area
-    matrix: Floats | None = None  # [kernel's bins, bins]: what makes counts of all bins from what is integrated
+    #: [kernel's bins, bins]: what makes counts of all bins from what is integrated.
+    matrix: Floats | Folding | None = None
 
 
 @remember(maxsize=128)
@@ -61,7 +63,8 @@ def setting_of(experiment: Experiment, rtol: float, parts: tuple[Part, ...] = ()
     plan = plan_of(experiment.source, detector, rtol, parts)
     nuclei = detector.nuclei[[t.index for t in plan.targets]]
     nuclides = tuple(dict.fromkeys(t.nuclide for t in plan.targets))
-    return Setting(experiment.source, plan, nuclides, nuclei * (experiment.fluence * MEV2_CM2), matrix)
+    factor = nuclei * (experiment.fluence * MEV2_CM2)
+    return Setting(experiment.source, plan, nuclides, factor, plan.folding if matrix is None else matrix)
 
 
 def sampled(detector: Detector) -> tuple[Detector, Floats | None]:

@@ -56,7 +56,11 @@ def beside(folder: Path, name: str) -> Path:
     path = PurePath(name)
     if not name or "\0" in name or path.is_absolute() or ".." in path.parts:
         raise ValueError(f"{name!r}: must be a file beside the experiment's, or below its folder")
-    return folder / path
+    found = folder / path
+    # Installers may link the package's own files to a cache; a user's link must not lead elsewhere.
+    if not folder.is_relative_to(data_path()) and not found.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{name!r}: must be a file beside the experiment's, or below its folder, not a link elsewhere")
+    return found
 
 
 def data_path(*parts: str) -> Path:

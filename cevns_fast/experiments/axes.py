@@ -5,13 +5,13 @@ bins is spread along time by the fractions of that kind, and along the release a
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from cevns_fast import _validate as validate
 from cevns_fast._support.remember import remember
@@ -94,6 +94,8 @@ class ProtonPulse:
     [0.999, 0.001]
     >>> pulse.fractions("nu_e", (0.0, 1.0, 6.0)).round(3).tolist()
     [0.203, 0.715]
+    >>> pulse.density("nu_e", [0.5, 2.0]).round(3).tolist()  # per µs
+    [0.22, 0.23]
     """
 
     mean: float
@@ -125,8 +127,8 @@ class ProtonPulse:
         x = (t - self.mean) / self.width
         z = (self.width / lifetime - x) / np.sqrt(2)
         # Either form overflows where the other does not.
-        near = np.exp(-0.5 * x * x) * special.erfcx(np.maximum(z, 0.0))
-        far = np.exp(np.minimum(z, 0.0) ** 2 - 0.5 * x * x) * special.erfc(np.minimum(z, 0.0))
+        near = np.exp(-0.5 * x * x) * scipy.special.erfcx(np.maximum(z, 0.0))
+        far = np.exp(np.minimum(z, 0.0) ** 2 - 0.5 * x * x) * scipy.special.erfc(np.minimum(z, 0.0))
         return np.asarray(np.where(z > 0, near, far) / (2 * lifetime))
 
     def fractions(self, species: str, edges: Sequence[float]) -> Floats:
@@ -181,6 +183,10 @@ class TimeAxis:
     >>> time = cf.TimeAxis((0.0, 1.0, 6.0), {"nu_mu": (1.0, 0.0), "nu_e": (0.2, 0.7), "anti_nu_mu": (0.2, 0.7)})
     >>> time.n_bins, time.of("nu_e").tolist()
     (2, [0.2, 0.7])
+    >>> pulsed = cf.TimeAxis((0.0, 1.0, 6.0), pulse=cf.ProtonPulse(mean=0.47, width=0.15))
+    >>> late = pulsed.shifted(0.1)
+    >>> bool(late.of("nu_e")[0] < pulsed.of("nu_e")[0])
+    True
     """
 
     edges: tuple[float, ...]
@@ -248,6 +254,8 @@ class ReleaseAxis:
     probabilities : float64[n_z] or float64[n_observable, n_z]
         P(z | bin of the observable), which need not add up to one. With (1, 0) the signal is in the first of two
         bins: the second may hold what was counted with the beam off.
+    others : mapping of str to the same
+        Of flux components, by name, that are spread otherwise; ``"electrons"`` are the recoils of electrons.
 
     Raises
     ------
@@ -259,22 +267,53 @@ class ReleaseAxis:
     >>> import cevns_fast as cf
     >>> cf.ReleaseAxis("beam", (1.0, 0.0)).n_bins
     2
+    >>> cf.ReleaseAxis("F90", (0.1, 0.9), {"electrons": (0.95, 0.05)}).of_electrons.probabilities.tolist()
+    [0.95, 0.05]
     """
 
     name: str
     probabilities: Any
+    others: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         validate.text("name of a ReleaseAxis", self.name)
-        found = validate.array("probabilities", self.probabilities)
-        if found.ndim not in (1, 2) or found.size == 0 or np.any(found < 0):
-            raise ValueError(f"probabilities: have shape {found.shape}, must be >= 0, (n_z,) or (n_observable, n_z)")
+        found = _probabilities("probabilities", self.probabilities)
         object.__setattr__(self, "probabilities", found)
+        others = {}
+        for name, given in validate.mapping("others", self.others).items():
+            others[name] = _probabilities(f"others of {name!r}", given)
+            if others[name].shape[-1] != found.shape[-1]:
+                n = found.shape[-1]
+                raise ValueError(f"others of {name!r}: has {others[name].shape[-1]} bins along the axis, must have {n}")
+        object.__setattr__(self, "others", others)
+
+    def of(self, component: str) -> Floats:
+        """The probabilities of a flux component's recoils."""
+        found: Floats = self.others.get(component, self.probabilities)
+        return found
+
+    @property
+    def of_electrons(self) -> "ReleaseAxis":
+        """The axis for recoils of electrons, whatever made them recoil."""
+        mine = self.others.get(ELECTRONS)
+        return self if mine is None else ReleaseAxis(self.name, mine)
 
     @property
     def n_bins(self) -> int:
         """Number of bins along the axis."""
         return int(self.probabilities.shape[-1])
+
+
+#: What recoils of electrons are called among flux components.
+ELECTRONS = "electrons"
+
+
+def _probabilities(name: str, given: Any) -> Floats:
+    """P(z), or P(z | bin of the observable)."""
+    found = validate.array(name, given)
+    if found.ndim not in (1, 2) or found.size == 0 or np.any(found < 0):
+        raise ValueError(f"{name}: have shape {found.shape}, must be >= 0, (n_z,) or (n_observable, n_z)")
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -316,16 +355,17 @@ def spread_of(
     calibration: Floats | None,
 ) -> Spread:
     """Components that are spread alike, together, and how."""
-    found: dict[bytes, tuple[Floats, list[FluxComponent]]] = {}
+    found: dict[tuple[bytes, bytes], tuple[Floats, Floats, list[FluxComponent]]] = {}
     for each in components:
         fractions = np.ones(1) if time is None else time.of(each.name)
-        found.setdefault(fractions.tobytes(), (fractions, []))[1].append(each)
-    sorted_by = np.ones((1, 1)) if release is None else np.atleast_2d(release.probabilities)
+        sorted_by = np.ones((1, 1)) if release is None else np.atleast_2d(release.of(each.name))
+        alike = fractions.tobytes(), sorted_by.tobytes()
+        found.setdefault(alike, (fractions, sorted_by, []))[2].append(each)
     weights = []
-    for fractions, _ in found.values():
+    for fractions, sorted_by, _ in found.values():
         weight = fractions[None, :, None] * sorted_by[:, None, :]
         weight = np.broadcast_to(weight, (n_observable, *weight.shape[1:]))
         if calibration is not None:
             weight = weight * calibration.reshape(weight.shape)
         weights.append(weight.reshape(n_observable, -1))
-    return Spread(tuple(tuple(each) for _, each in found.values()), np.array(weights))
+    return Spread(tuple(tuple(each) for *_, each in found.values()), np.array(weights))

@@ -22,6 +22,14 @@ class Background:
     ------
     ValueError
         If the name is no string, or a number is negative or not one.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> flat = cf.Background("flat", [0.5] * 12, uncertainty=0.3)
+    >>> cf.Likelihood(csi.replace(backgrounds=(*csi.backgrounds, flat))).nuisance_names
+    ('beta: prompt neutrons', 'beta: flat', 'alpha')
     """
 
     name: str
@@ -88,6 +96,14 @@ class StandardModelFraction:
     ----------
     fraction : float
         Of the counts of all bins, those that are left out included.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> argon = cf.load("coherent-lar-610kg").replace(steady_state=cf.StandardModelFraction(0.5))
+    >>> expected = cf.event_rate(argon, cf.StandardModel())
+    >>> float((argon.steady_state_counts(expected).sum() / expected.sum()).round(3))
+    0.5
     """
 
     fraction: float

@@ -4,28 +4,27 @@ The response of bin [a, b) is R(T) = ∫_a^b p(x | x̄(T)) acceptance(x) dx, or 
 outside without smearing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 from cevns_fast import _validate as validate
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import KEV
-from cevns_fast.experiments.responses import (
+from cevns_fast.experiments.functions import Table, breakpoints_of
+from cevns_fast.experiments.response_matrix import ResponseMatrix
+from cevns_fast.experiments.responses import Response
+from cevns_fast.experiments.smearing import (
     GammaSmearing,
     GaussianSmearing,
     PoissonSmearing,
-    Response,
-    ResponseMatrix,
-    Table,
-    breakpoints_of,
     density,
     is_narrow_gamma,
+    poisson,
     probability,
 )
 from cevns_fast.experiments.snapshots import Snapshot, snapshot
@@ -55,6 +54,9 @@ class Detector:
     electron_response : Response, ResponseMatrix or None
         To the recoil of an electron, in the same observable; its energy is not quenched. None: electrons are not
         counted.
+    component_responses : mapping of str to Response or ResponseMatrix
+        To recoils of nuclei that are due to these components of the flux, by name, in place of `response`: where an
+        efficiency differs, say.
 
     Raises
     ------
@@ -76,6 +78,7 @@ class Detector:
     response: Response | ResponseMatrix = field(default_factory=Response)
     form_factor: FormFactor = field(default_factory=HelmFormFactor)
     electron_response: Response | ResponseMatrix | None = None
+    component_responses: Mapping[str, Response | ResponseMatrix] = field(default_factory=dict, hash=False)
     #: What the user's own functions read when the detector was made: another makes it another detector.
     snapshots: tuple[tuple[str, Snapshot], ...] = field(default=(), init=False, repr=False)
 
@@ -102,6 +105,7 @@ class Detector:
                 )
         edges = validate.increasing("bins", self.bins, minimum=0.0)
         object.__setattr__(self, "bins", tuple(edges.tolist()))
+        object.__setattr__(self, "component_responses", self._checked_components())
         if isinstance(self.response.smearing, PoissonSmearing) and np.any(edges != np.round(edges)):
             raise ValueError(f"bins = {self.bins}: must be whole numbers for a Poisson-smeared observable")
         # A bad acceptance is refused at once; how far a quenching has to be valid is known with the source.
@@ -111,6 +115,25 @@ class Detector:
         except TypeError as error:  # compiled responses are cached by value
             raise ValueError(f"detector: must be hashable, with tuples for lists: {error}") from None
         object.__setattr__(self, "snapshots", self.take_snapshots())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Of a pickle, which version 0.1.0 made without responses of components."""
+        self.__dict__.update({"component_responses": {}} | state)
+
+    def _checked_components(self) -> dict[str, Response | ResponseMatrix]:
+        """Responses by component, each of which would do as the detector's only one."""
+        found = dict(validate.mapping("component_responses", self.component_responses))
+        for name, each in found.items():
+            validate.text("name of a flux component", name)
+            try:
+                self.with_response(each)
+            except ValueError as error:
+                raise ValueError(f"component_responses of {name!r}: {error}") from None
+        return found
+
+    def with_response(self, response: Response | ResponseMatrix) -> "Detector":
+        """A copy with this response to whatever makes a nucleus recoil."""
+        return replace(self, response=response, component_responses={})
 
     @property
     def n_bins(self) -> int:
@@ -130,66 +153,74 @@ class Detector:
         result = self.response_to_mean(self.response.mean(T))
         return np.where(T >= self.response.recoil_threshold, result, 0.0)
 
-    @np.errstate(under="ignore")  # what is negligible is zero
     def response_to_mean(self, mean: ArrayLike) -> Floats:
         """Probability of being counted in each bin by the mean observable x̄ ≥ 0, float64[n_bins, len(mean)]."""
-        mean = validate.vector("mean", mean, minimum=0.0)
+        return self._of_edges(validate.vector("mean", mean, minimum=0.0), np.array(self.bins))
+
+    @np.errstate(under="ignore")  # what is negligible is zero
+    def _of_edges(self, mean: Floats, edges: Floats) -> Floats:
+        """Probability of being counted between some of the edges."""
         assert isinstance(self.response, Response)
         smearing = self.response.smearing
         if smearing is None:
-            return self._sharp(mean)
+            return self._sharp(mean, edges)
         if isinstance(smearing, PoissonSmearing):
-            return self._poisson(mean)
+            return self._poisson(mean, edges)
         if callable(self.response.acceptance) or is_narrow_gamma(smearing, self.bins[-1]):
-            return self._smeared(mean, smearing)
-        between = probability(smearing, np.array(self.bins)[:, None], mean)
-        return np.asarray(self.response.acceptance * between)
+            return self._smeared(mean, smearing, edges)
+        return np.asarray(self.response.acceptance * probability(smearing, edges[:, None], mean))
 
-    def _sharp(self, mean: Floats) -> Floats:
+    def _sharp(self, mean: Floats, edges: Floats) -> Floats:
         """Response without smearing."""
-        edges = np.array(self.bins)
         inside = (mean >= edges[:-1, None]) & (mean < edges[1:, None])
         return np.where(inside, self.response.accept(mean), 0.0)
 
-    def _poisson(self, mean: Floats) -> Floats:
+    def _poisson(self, mean: Floats, edges: Floats) -> Floats:
         """Sum over the whole numbers in each bin."""
-        low, high = int(self.bins[0]), int(self.bins[-1])
+        low, high = int(edges[0]), int(edges[-1])
         counts = np.arange(low, high, dtype=np.float64)
-        log_p = special.xlogy(counts[:, None], mean) - mean - special.gammaln(counts + 1)[:, None]
-        weighted = np.exp(log_p) * self.response.accept(counts)[:, None]
-        starts = [int(edge) - low for edge in self.bins[:-1]]
+        weighted = poisson(counts[:, None], mean) * self.response.accept(counts)[:, None]
+        starts = edges[:-1].astype(np.int64) - low
         return np.asarray(np.add.reduceat(weighted, starts, axis=0))
 
-    def _smeared(self, mean: Floats, smearing: GaussianSmearing | GammaSmearing) -> Floats:
+    def _smeared(self, mean: Floats, smearing: GaussianSmearing | GammaSmearing, edges: Floats) -> Floats:
         """∫ density × acceptance between neighbouring edges and breakpoints, where the density is more than nothing."""
         mean = np.maximum(mean, np.finfo(float).tiny)
         width = smearing.width(mean)
         octave = np.floor(np.log2(width))
-        result = np.zeros((self.n_bins, mean.size))
+        result = np.zeros((edges.size - 1, mean.size))
         for each in np.unique(octave):  # what is a short interval depends on the width
             some = np.flatnonzero(octave == each)
-            result[:, some] = self._of_width(mean[some], width[some], smearing)
+            result[:, some] = self._of_width(mean[some], width[some], smearing, edges)
         return result
 
-    def _of_width(self, mean: Floats, width: Floats, smearing: GaussianSmearing | GammaSmearing) -> Floats:
+    def _of_width(
+        self, mean: Floats, width: Floats, smearing: GaussianSmearing | GammaSmearing, edges: Floats
+    ) -> Floats:
         """The smeared response for means whose widths are nearly equal."""
         accept, narrowest = self.response.accept, width.min()
-        cuts = np.array(sorted({*self.bins, *breakpoints_of(self.response.acceptance)}))
-        cuts = cuts[(self.bins[0] <= cuts) & (cuts <= self.bins[-1])]
+        cuts = np.union1d(edges, breakpoints_of(self.response.acceptance))
+        cuts = cuts[(edges[0] <= cuts) & (cuts <= edges[-1])]
         low, high = cuts[:-1], cuts[1:]
-        bins = np.searchsorted(self.bins, low, side="right") - 1
+        bins = np.searchsorted(edges, low, side="right") - 1
         seen = ((mean + _REACH * width).max() > low) & ((mean - _REACH * width).min() < high)
-        smooth = seen & ((low > 0) | isinstance(smearing, GaussianSmearing))  # x^(shape − 1) is not, at 0
+        gaussian = isinstance(smearing, GaussianSmearing)
+        smooth = seen & ((low > 0) | gaussian)  # x^(shape − 1) is not, at 0
         few = smooth & (high - low <= 0.5 * narrowest) & isinstance(self.response.acceptance, Table)
         more = smooth & (high - low <= 4 * narrowest) & ~few
-        result = np.zeros((self.n_bins, mean.size))
-        for short, n in ((few, 8), (more, 32)):  # the nodes are the same for every mean
-            nodes, weights = _gauss(n)
-            half = 0.5 * (high - low)[short, None]
-            x = (0.5 * (low + high)[short, None] + half * nodes).ravel()[:, None]
-            weight = accept(x) * (half * weights).ravel()[:, None]
+        tiny = more & (high - low <= 0.05 * narrowest) & ((high - low <= 0.25 * low) | gaussian)
+        result = np.zeros((edges.size - 1, mean.size))
+        for short, n, of in ((few, 8, 8), (tiny, 8, 32), (more & ~tiny, 32, 32)):  # the same nodes for every mean
+            if not short.any():
+                continue
+            half, middle = 0.5 * (high - low)[short, None], 0.5 * (low + high)[short, None]
+            nodes, weights = _gauss(of)
+            weight = accept((middle + half * nodes).ravel()).reshape(-1, of) * (half * weights)
+            if n < of:  # the density is its interpolation, whatever the acceptance is
+                weight = weight @ _interpolation(n, of)
+            x, weight = (middle + half * _gauss(n)[0]).ravel()[:, None], weight.reshape(-1, 1)
             starts = np.flatnonzero(np.diff(bins[short], prepend=-1)) * n
-            for first in range(0, mean.size if x.size else 0, _BLOCK):
+            for first in range(0, mean.size, _BLOCK):
                 block = slice(first, first + _BLOCK)
                 weighted = density(smearing, x, x - mean[block], mean[block], width[block])
                 result[bins[short][starts // n], block] += np.add.reduceat(weighted * weight, starts, axis=0)
@@ -213,8 +244,8 @@ class Detector:
             offset, dx = z * width[:, None], np.diff(panels, axis=0)[..., None] * weights * width[:, None]
             x = np.clip(mean[:, None] + offset, low, high)
         else:  # x^(shape − 1) is not smooth at 0, in v with x ∝ v⁸ it is
-            panels = np.clip(mean + width * grid, low, high)
-            panels = np.where(panels < np.minimum(0.3 * mean, high), 0.0, panels)  # no edge near 0
+            near_zero = np.array([0.0, 0.05, 0.15, 0.3])[:, None] * mean
+            panels = np.clip(np.concatenate([near_zero, np.maximum(mean + width * grid, near_zero[-1])]), low, high)
             at_zero = (panels[:-1] == 0)[..., None]
             x = panels[:-1, :, None] + np.diff(panels, axis=0)[..., None] * nodes
             x = np.where(at_zero, panels[1:, :, None] * nodes**8, x)
@@ -226,10 +257,15 @@ class Detector:
 
     def response_breakpoints(self, maximum: float) -> tuple[float, ...]:
         """Recoil energies (MeV) below `maximum` at which a bin's response is not smooth."""
-        return _response_breakpoints(self, maximum)
+        found = set(_response_breakpoints(self, maximum))
+        for each in self.component_responses.values():
+            found.update(self.with_response(each).response_breakpoints(maximum))
+        return tuple(sorted(found))
 
     def check_quenching(self, maximum: float) -> None:
         """`ValueError` unless the mean observable is finite, >= 0 and does not fall up to a recoil of `maximum` MeV."""
+        for each in self.component_responses.values():
+            self.with_response(each).check_quenching(maximum)
         if isinstance(self.response, ResponseMatrix) or not callable(self.response.quenching):
             return
         grid = np.geomspace(1e-9 * maximum, maximum, 2000)
@@ -258,7 +294,10 @@ class Detector:
             "acceptance": snapshot(response.acceptance, lambda: response.acceptance(x)),  # type: ignore[operator]
             "form_factor": snapshot(form_factor, form_factors),
         }
-        return tuple((name, each) for name, each in taken.items() if each is not None)
+        found = [(name, each) for name, each in taken.items() if each is not None]
+        for component, given in self.component_responses.items():
+            found += [(f"{component}: {name}", each) for name, each in self.with_response(given).snapshots]
+        return tuple(found)
 
     def recoil_at(self, x: float, maximum: float) -> float:
         """Recoil energy (MeV) at which the mean observable is x; inf if that is beyond `maximum`."""
@@ -302,6 +341,11 @@ class Detector:
         return replace(self, **changes)
 
 
+def response_of_bins(detector: Detector, mean: Floats, first: int, last: int) -> Floats:
+    """What `response_to_mean` gives of bins from the first to the one before the last."""
+    return detector._of_edges(mean, np.array(detector.bins[first : last + 1]))
+
+
 @remember(maxsize=128)
 def _of_electrons(detector: Detector) -> Detector:
     """A detector of the electrons of the atoms, remembered."""
@@ -326,6 +370,14 @@ _BLOCK = 128
 def _gauss(n: int) -> tuple[Floats, Floats]:
     """Gauss–Legendre nodes and weights on [−1, 1]."""
     return np.polynomial.legendre.leggauss(n)
+
+
+@remember(maxsize=8)
+def _interpolation(n: int, of: int) -> Floats:
+    """Values at `of` nodes of the polynomials that are 1 at one of n nodes and 0 at the others, float64[of, n]."""
+    nodes, others = _gauss(n)[0], _gauss(of)[0]
+    legvander = np.polynomial.legendre.legvander
+    return np.asarray(legvander(others, n - 1) @ np.linalg.inv(legvander(nodes, n - 1)))
 
 
 @remember(maxsize=128)

@@ -6,7 +6,6 @@ A built-in experiment is a TOML file beside its tables in `data/experiments`; a 
 import math
 import warnings
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,14 +15,15 @@ from cevns_fast import _validate as validate
 from cevns_fast._support import shown
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
-from cevns_fast.data import data_path, read_text
-from cevns_fast.experiments.axes import ReleaseAxis, Spread, TimeAxis, calibrated, shape_of, spread_of
+from cevns_fast.experiments import display
+from cevns_fast.experiments.axes import ReleaseAxis, Spread, TimeAxis, shape_of, spread_of
 from cevns_fast.experiments.backgrounds import Background, BackgroundRate, StandardModelFraction, SteadyState
+from cevns_fast.experiments.bins import bins_of
+from cevns_fast.experiments.checks import check_axes, check_data
 from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.reach import OutOfReachWarning, out_of_reach
-from cevns_fast.experiments.shared import SharedNuisance, SignalVariation, kept_bins
+from cevns_fast.experiments.shared import SharedNuisance, kept_bins
 from cevns_fast.experiments.sources import Source, endpoint_of
-from cevns_fast.experiments.toml_file import experiment_file
 from cevns_fast.experiments.watched import WatchedSource, bare, watched
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.nuclear.nuclei import Target
@@ -92,6 +92,30 @@ class Experiment:
     -----
     OutOfReachWarning
         If the source's recoils cannot reach any bin, a threshold, or the points of a quenching table.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> future = cf.Experiment(
+    ...     name="Ge 50 kg",
+    ...     source=cf.PionDecayAtRest(distance=20.0),
+    ...     detector=cf.Detector(cf.Target.of("Ge", {"Ge": 1}), mass=50.0, bins=(2.0, 5.0, 10.0, 20.0)),
+    ...     exposure=1e23,
+    ...     observed=None,
+    ...     steady_state=[10.0, 10.0, 10.0],
+    ...     signal_uncertainty=0.1,
+    ... )
+    >>> cf.event_rate(future, cf.StandardModel()).round(1).tolist()
+    [198.0, 253.5, 297.8]
+    >>> future.shape, future.n_bins, future.kept
+    ((3,), 3, (0, 1, 2))
+    >>> [edges.tolist() for edges in future.bin_edges]
+    [[2.0, 5.0, 10.0], [5.0, 10.0, 20.0]]
+    >>> float(round(1e3 * future.largest_recoil, 1))  # keV
+    85.6
+    >>> future.steady_state_counts(cf.event_rate(future, cf.StandardModel())).tolist()
+    [10.0, 10.0, 10.0]
+    >>> future.check_unchanged()
     """
 
     name: str
@@ -122,7 +146,7 @@ class Experiment:
     published: str = ""
 
     def __post_init__(self) -> None:
-        validate.text("name", self.name, empty=True)
+        validate.text("name", self.name, empty=not self.name)
         validate.text("description", self.description, empty=True)
         validate.text("citation", self.citation, empty=True)
         validate.instance("detector", self.detector, Detector, "a Detector, e.g. cevns_fast.Detector(...)")
@@ -138,87 +162,18 @@ class Experiment:
         for name in ("data_set", "approximate", "published"):
             validate.text(name, getattr(self, name), empty=True)
         object.__setattr__(self, "contains", tuple(validate.names("contains", self.contains)) if self.contains else ())
-        self._check_axes()
+        check_axes(self)
         excluded = bins_of("excluded", self.excluded, math.prod(self.shape))
         object.__setattr__(self, "excluded", excluded)
         if len(excluded) == math.prod(self.shape):
             raise ValueError(f"excluded = {excluded}: at least one bin must be left")
-        self._check_data()
+        check_data(self)
         largest = self.largest_recoil
         self.detector.check_quenching(largest)
         for message in out_of_reach(self.detector, largest):
             warnings.warn(f"{self.name}: {message}", OutOfReachWarning, stacklevel=3)
 
-    def _check_axes(self) -> None:
-        """The axes beside the observable go with the source and the detector."""
-        for name, kind in (("time", TimeAxis), ("release", ReleaseAxis)):
-            if getattr(self, name) is not None:
-                validate.instance(name, getattr(self, name), kind, f"a {kind.__name__} or None")
-        if self.release is not None and self.release.probabilities.shape[:-1] not in ((), (self.detector.n_bins,)):
-            found = self.release.probabilities.shape
-            raise ValueError(f"release: has probabilities of shape {found}, must be for {self.detector.n_bins} bins")
-        if self.calibration is not None:
-            factors = calibrated("calibration", self.calibration, self.shape, self.release is not None)
-            object.__setattr__(self, "calibration", factors)
-        if self.has_axes:
-            if isinstance(self.steady_state, BackgroundRate | StandardModelFraction):
-                raise ValueError("steady_state: must be counts per bin where there are axes beside the observable")
-            self.spread  # noqa: B018 - a component that the time axis does not know is refused
-
-    def _check_data(self) -> None:
-        """Counts per bin: as many as bins, or as bins that are not left out."""
-        if self.observed is not None:
-            object.__setattr__(self, "observed", self._kept("observed", self.observed))
-        if self.sigma is not None:
-            sigma = self._kept("sigma", self.sigma, minimum=0.0)
-            if self.observed is None or np.any(sigma <= 0):
-                raise ValueError("sigma: must be > 0, and come with observed")
-            if self.statistic == "poisson":
-                raise ValueError("statistic = 'poisson': must be 'gaussian' for an excess with sigma")
-            object.__setattr__(self, "sigma", sigma)
-        if not isinstance(self.steady_state, BackgroundRate | StandardModelFraction):
-            counts = self._kept("steady_state", self.steady_state, minimum=0.0)
-            object.__setattr__(self, "steady_state", counts)
-        if isinstance(self.steady_state, BackgroundRate):
-            days = self.source.exposure_unit == "days"
-            if not days and self.steady_state.exposure_per_day is None:
-                raise ValueError(
-                    "steady_state: a rate per day needs a source whose exposure is counted in days, "
-                    f"or exposure_per_day, in {self.source.exposure_unit} per day"
-                )
-            if days and self.steady_state.exposure_per_day is not None:
-                raise ValueError("exposure_per_day: must be left out, the source's exposure is counted in days")
-            if self.steady_state.per_day_keV_kg is not None and self.detector.response.quenching != 1.0:
-                raise ValueError(
-                    "steady_state: a rate per keV of recoil needs an unquenched detector; "
-                    "per_day_keVee_kg is per keV of quenched energy"
-                )
-        backgrounds = validate.sequence("backgrounds", self.backgrounds, Background, "a Background")
-        validate.unique((b.name, f"background {i} of {self.name}") for i, b in enumerate(backgrounds))
-        kept = []
-        for each in backgrounds:
-            counts = self._kept(f"background {each.name!r}", each.counts, minimum=0.0)
-            kept.append(each if counts.size == each.counts.size else replace(each, counts=counts))
-        object.__setattr__(self, "backgrounds", tuple(kept))
-        self._check_nuisances()
-
-    def _check_nuisances(self) -> None:
-        """Nuisances are about what there is."""
-        given = validate.sequence("nuisances", self.nuisances, SharedNuisance, "a SharedScale, for example")
-        validate.unique((each.name, f"nuisance {i} of {self.name}") for i, each in enumerate(given))
-        known, kept = [b.name for b in self.backgrounds], []
-        for each in given:
-            if each.on != "signal":
-                validate.choice(f"background of nuisance {each.name!r}", each.on, ["signal", *known])
-            kept.append(kept_bins(each, lambda name, counts: self._kept(name, counts)))
-            if isinstance(each, SignalVariation):
-                own = [f.name for f in fields(self)]
-                parts = (f.name for part in (self.detector, bare(self.source)) if is_dataclass(part)
-                         for f in fields(part) if f.init)  # fmt: skip
-                validate.unknown_fields(f"nuisance {each.name!r}", {**each.up, **each.down}, [*own, *parts])
-        object.__setattr__(self, "nuisances", tuple(kept))
-
-    def _kept(self, name: str, counts: Any, minimum: float = -math.inf) -> Floats:
+    def counts_of_kept(self, name: str, counts: Any, minimum: float = -math.inf) -> Floats:
         """Counts of the bins that are not left out."""
         found = validate.vector(name, counts, minimum=minimum)
         if found.size == math.prod(self.shape) and self.excluded:
@@ -229,49 +184,11 @@ class Experiment:
 
     def __repr__(self) -> str:
         """What it is, in one line; its fields have the rest."""
-        left = f", {len(self.excluded)} left out" if self.excluded else ""
-        counted = "simulated" if self.observed is None else f"{shown.number(self.observed.sum())} counts observed"
-        return shown.line(
-            f"Experiment {self.name or 'without a name'}:",
-            f"{shown.number(self.detector.mass)} kg {self.detector.target.name}",
-            type(bare(self.source)).__name__,
-            f"{self._axes} bins of {self._axis_names}{left}",
-            counted,
-            f"approximate: {self.approximate}" if self.approximate else "",
-        )
-
-    @property
-    def _axes(self) -> str:
-        """Numbers of bins along the axes."""
-        return str(self.n_bins) if len(self.shape) == 1 else " × ".join(map(str, self.shape))
-
-    @property
-    def _axis_names(self) -> str:
-        """What the axes are."""
-        names = [self.detector.response.observable]
-        names += ["time"] if self.time is not None else []
-        return " × ".join([*names, self.release.name] if self.release is not None else names)
+        return display.line(self)
 
     def _repr_html_(self) -> str:
         """A table of what it is, and its data."""
-        observable, edges = self.detector.response.observable, self.detector.bins
-        rows = {
-            "source": bare(self.source),
-            "detector": f"{shown.number(self.detector.mass)} kg {self.detector.target.name}",
-            "exposure": f"{shown.number(self.exposure)} {self.source.exposure_unit}",
-            "bins": f"{self._axes}, {shown.number(edges[0])} to {shown.number(edges[-1])} of {self._axis_names}",
-            "data": "simulated" if self.observed is None else f"{shown.number(self.observed.sum())} counts",
-            "backgrounds": [each.name for each in self.backgrounds] or "none",
-            "σ of the normalisation": f"{100 * self.signal_uncertainty:g}%",
-            "nuisances": [each.name for each in self.nuisances if each.active] or "none",
-            "citation": self.citation or "none",
-        }
-        if self.approximate:
-            rows["approximate"] = self.approximate
-        series = [] if self.observed is None else [("data", self.projection(self.observed))]
-        series += [(each.name, self.projection(each.counts)) for each in self.backgrounds]
-        title = f"{self.name or 'Experiment'} {self.description and '— ' + self.description}"
-        return shown.table(title, rows, shown.steps(edges, f"counts per unit of {observable}", *series))
+        return display.table(self)
 
     def projection(self, counts: ArrayLike) -> Floats:
         """Counts of all bins of the observable: summed over all other axes, NaN where one is left out.
@@ -516,6 +433,15 @@ class Experiment:
         ------
         ValueError
             If the experiment does not state one.
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> csi = cf.load("coherent-csi-2021").activate("CsI efficiency")
+        >>> "CsI efficiency" in cf.Likelihood(csi).nuisance_names
+        True
+        >>> "CsI efficiency" in cf.Likelihood(csi.deactivate("CsI efficiency")).nuisance_names
+        False
         """
         return self._switched(names, False)
 
@@ -594,7 +520,7 @@ class Experiment:
         validate.unknown_fields("experiment", changes, [*own, *(n for listed in names.values() for n in listed)])
         outside = {name: value for name, value in changes.items() if name in own}
         for part, listed in names.items():
-            inside = {name: value for name, value in changes.items() if name in listed}
+            inside = {name: value for name, value in changes.items() if name in listed and name not in own}
             if inside:
                 outside[part] = replace(outside.get(part, parts[part]), **inside)
         return replace(self, **outside)
@@ -635,10 +561,11 @@ def without_data(
     time: TimeAxis | None = None,
     release: ReleaseAxis | None = None,
     calibration: Floats | None = None,
+    excluded: tuple[int, ...] = (),
 ) -> Experiment:
     """An experiment for rates alone, of parts of another that have been checked: nothing is checked again."""
     parts = {"source": source, "detector": detector, "exposure": exposure, "observed": None, "name": ""}
-    parts |= {"time": time, "release": release, "calibration": calibration}
+    parts |= {"time": time, "release": release, "calibration": calibration, "excluded": excluded}
     found = object.__new__(Experiment)
     for each in fields(Experiment):
         value = parts.get(each.name, each.default)
@@ -648,88 +575,3 @@ def without_data(
             value = np.zeros(math.prod(shape_of(detector.n_bins, time, release)))
         object.__setattr__(found, each.name, value)
     return found
-
-
-def bins_of(name: str, bins: Any, n: int) -> tuple[int, ...]:
-    """Numbers of bins, in order, from numbers or from a mask."""
-    try:
-        raw = np.asarray(None if isinstance(bins, str | bytes) else validate.plain(name, bins))
-    except ValueError:  # ragged
-        raw = np.asarray(None)
-    if raw.dtype == bool and raw.shape == (n,):
-        return tuple(np.flatnonzero(raw).tolist())
-    if raw.ndim != 1 or (raw.size and raw.dtype.kind not in "iu"):
-        raise ValueError(f"{name} = {bins!r}: must be numbers of bins, or a mask of {n} booleans")
-    found = tuple(sorted(raw.tolist()))
-    if found and not 0 <= found[0] <= found[-1] < n:
-        raise ValueError(f"{name} = {found}: must be from 0 to {n - 1}")
-    if len(set(found)) < len(found):
-        raise ValueError(f"{name} = {found}: each may be there once")
-    return tuple(int(i) for i in found)
-
-
-def _directory() -> Path:
-    """Where the built-in experiments are."""
-    return data_path("experiments")
-
-
-def available_experiments() -> dict[str, str]:
-    """Names of the built-in experiments, each with a one-line description.
-
-    Examples
-    --------
-    >>> import cevns_fast as cf
-    >>> "coherent-csi-2017" in cf.available_experiments()
-    True
-    """
-    found = {}
-    for path in sorted(_directory().glob("*.toml"), key=lambda path: path.stem):
-        found[path.stem] = experiment_file(read_text(path)).description
-    return found
-
-
-def load(name: str | Path) -> Experiment:
-    """Load an experiment.
-
-    Parameters
-    ----------
-    name : str or Path
-        Name of a built-in experiment, or path of a TOML file (it ends in ``.toml``); tables that the
-        file names are looked for beside it.
-
-    Returns
-    -------
-    Experiment
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown, or a field is missing, unknown, of the wrong kind or out of range, or a file is not
-        text; the message names file and field.
-    FileNotFoundError
-        If a named TOML file or table does not exist.
-
-    Examples
-    --------
-    >>> import cevns_fast as cf
-    >>> csi = cf.load("coherent-csi-2017")
-    >>> csi.n_bins, int(csi.observed.sum())
-    (12, 142)
-    """
-    if not isinstance(name, str | Path):
-        raise ValueError(f"name = {name!r}: must be the name of an experiment or the path of a TOML file")
-    if str(name).endswith(".toml"):
-        path = Path(name)
-    else:
-        known = sorted(p.stem for p in _directory().glob("*.toml"))
-        path = _directory() / f"{validate.choice('experiment', name, known)}.toml"
-    try:
-        text = read_text(path)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"experiment = {str(path)!r}: there is no such file") from None
-    try:
-        return Experiment(**experiment_file(text).build(path.parent))
-    except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from None
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{path.name}: {error}") from None

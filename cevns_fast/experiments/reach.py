@@ -6,22 +6,31 @@ import numpy as np
 
 from cevns_fast._support.remember import remember
 from cevns_fast.experiments.detectors import Detector
-from cevns_fast.experiments.responses import (
-    GammaSmearing,
-    GaussianSmearing,
-    PoissonSmearing,
-    ResponseMatrix,
-    Table,
-    breakpoints_of,
-)
+from cevns_fast.experiments.functions import Table, breakpoints_of
+from cevns_fast.experiments.response_matrix import ResponseMatrix
+from cevns_fast.experiments.smearing import GammaSmearing, GaussianSmearing, PoissonSmearing
 
 
 class OutOfReachWarning(UserWarning):
-    """Bins, a threshold or points of a table lie where no recoil of the source ever is."""
+    """Bins, a threshold, a width or points of a table are where no recoil of the source is, or in another unit.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always", cf.OutOfReachWarning)
+    ...     _ = csi.replace(response=cf.Response(recoil_threshold=5.0))  # keV meant, MeV said
+    >>> caught[0].category.__name__
+    'OutOfReachWarning'
+    """
 
 
 # A smeared observable is not further from its mean than this many widths, as far as a warning is concerned.
 _WIDTHS = 12.0
+# Bins in MeV for keV are a thousand times too small, and may have ended up to three times beyond what recoils reach.
+_SMALL = 1 / 300
 
 
 @remember(maxsize=256)
@@ -53,7 +62,23 @@ def out_of_reach(detector: Detector, largest_recoil: float) -> tuple[str, ...]:
     if x <= detector.bins[0]:
         seen = f"x = {x:.4g}" + (" with its resolution" if response.smearing else "")
         found.append(f"bins: begin at {detector.bins[0]:g} ({response.observable}), but {reaches}, {seen}")
-    return (*found, *_acceptance(detector))
+    return (*found, *_scales(detector, largest_recoil), *_acceptance(detector))
+
+
+def _scales(detector: Detector, largest_recoil: float) -> list[str]:
+    """Bins and widths that are smaller or larger than all recoils by so much that they are in another unit."""
+    smearing, unit = detector.response.smearing, detector.response.observable
+    last, x = detector.bins[-1], float(detector.response.mean(np.array(largest_recoil)))
+    if last < _SMALL * x:
+        return [f"bins: end at {last:g}, but recoils reach x = {x:.4g} ({unit}) with this source; are they in MeV?"]
+    if isinstance(smearing, GaussianSmearing | GammaSmearing):
+        width = float(smearing.width(min(last, x)))
+        if width > max(last, x):
+            return [
+                f"smearing: is {width:.4g} wide at {min(last, x):.4g} ({unit}), more than the bins, which end at "
+                f"{last:g}, and than all recoils, which reach x = {x:.4g}; is it in units of the bins?"
+            ]
+    return []
 
 
 def _highest(detector: Detector, T: float) -> float:

@@ -123,6 +123,17 @@ class BackgroundVariation(SharedNuisance):
         Its counts one standard deviation up.
     down : float64[n_bins] or None
         And down; None mirrors `up`. The nominal counts make a one-sided variation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> neutrons = csi.backgrounds[0]
+    >>> tilted = neutrons.counts * np.linspace(1.2, 0.8, 12)
+    >>> tilt = cf.BackgroundVariation("neutron spectrum", on=neutrons.name, up=tilted)
+    >>> cf.Likelihood(csi.replace(nuisances=(tilt,))).nuisance_names[-1]
+    'neutron spectrum'
     """
 
     up: Any = None

@@ -74,6 +74,10 @@ class Solar:
     ['8B nu_1', '8B nu_2', '8B nu_3']
     >>> float(sun.survival("8B", [10.0])[0].round(3))
     0.325
+    >>> sun.shares("8B", [10.0])[:, 0].round(3).tolist()  # of the three mass eigenstates
+    [0.081, 0.897, 0.022]
+    >>> sun.mixing.shape
+    (3, 3)
     """
 
     fluxes: Mapping[str, float] | tuple[tuple[str, float], ...] = FLUXES

@@ -48,6 +48,17 @@ class FluxComponent:
     ------
     ValueError
         If there is neither a spectrum nor a line, a number is out of range, or the flavour is none of these.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cevns_fast as cf
+    >>> chromium = cf.FluxComponent("nu_e", antineutrino=False, lines=((0.75, 0.90), (0.43, 0.10)))
+    >>> chromium.lines
+    ((0.75, 0.9), (0.43, 0.1))
+    >>> flat = cf.FluxComponent("nu_mu", False, spectrum=lambda E: np.full_like(E, 0.02), breakpoints=(0.0, 50.0))
+    >>> flat.breakpoints
+    (0.0, 50.0)
     """
 
     name: str

@@ -16,7 +16,8 @@ from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import Evaluator
 from cevns_fast._validate import Floats
 from cevns_fast.inference import minima
-from cevns_fast.inference.toys import PER_ROW, Thrower, Toys, best_fit, key_of
+from cevns_fast.inference.best_fit import best_fit
+from cevns_fast.inference.throwing import PER_ROW, Thrower, Toys, key_of
 from cevns_fast.likelihood.likelihood import Likelihood, function_of
 
 SIGMAS = (-2.0, -1.0, 0.0, 1.0, 2.0)
@@ -41,6 +42,14 @@ class Discovery:
         √(χ² of zero couplings less its minimum), standard deviations for one coupling.
     expected : float
         The median, if the couplings are what was asked for.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT(m_chi=10.0), parameters=("C_V",))
+    >>> found = cf.discovery(fit, {"C_V": 0.2})
+    >>> found.observed, round(found.expected, 2)  # standard deviations
+    (0.0, 1.87)
     """
 
     observed: float

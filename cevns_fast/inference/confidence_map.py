@@ -1,21 +1,27 @@
 """Feldman–Cousins on planes: p-values at every point of a grid, with the toys where the contour is."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import ndimage
+from scipy.interpolate import RegularGridInterpolator
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.inference import regions
+from cevns_fast.inference.best_fit import best_fit, chosen, profiled
+from cevns_fast.inference.boundaries import DeltaChi2
+from cevns_fast.inference.parameter_planes import between_points
 from cevns_fast.inference.regions import Contours
-from cevns_fast.inference.scan_result import Minima, Scan
-from cevns_fast.inference.toys import PER_ROW, Thrower, Toys, best_fit, checked_toys, chosen, key_of, profiled
+from cevns_fast.inference.scan_result import FoundBetween, Scan
+from cevns_fast.inference.throwing import PER_ROW, Thrower, Toys, checked_toys, key_of
 from cevns_fast.likelihood.likelihood import Likelihood, function_of
 from cevns_fast.parallel import chunks
 from cevns_fast.parallel.chunks import check_executor
@@ -26,6 +32,11 @@ if TYPE_CHECKING:
 
 # Toys that every point gets, and how many standard deviations of its p-value must part a point from the contour.
 _FIRST, _CLEAR = 200, 3.0
+# Toys with at least the data's Δχ² that tell a p-value, and p-values that are not too near one for it.
+_FEWEST, _MOST = 5, 0.8
+# Points along the boundary of a region that is thinner than the grid.
+_ON_RIM = 32
+_NO_RIM = np.empty((0, 5))
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +51,29 @@ class ConfidenceMap(Scan):
         How many there were.
     cl : float
         Whose contour the toys were spent for.
+    rim : float64[k, 5]
+        Of a region that is thinner than the grid: points along its boundary, both parameters, and what toys thrown
+        there say of Δχ² that the confidence level allows, one standard deviation less, itself, and one more.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cevns_fast as cf
+    >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT(m_chi=10.0), parameters=("C_S", "a_M"))
+    >>> x, y = np.linspace(-0.04, 0.04, 9), np.linspace(-6e-4, 6e-4, 9)
+    >>> found = cf.feldman_cousins_map(fit, ("C_S", "a_M"), x, y, toys=200)
+    >>> found.p_value.shape, bool(found.allowed()[4, 4]), bool(found.allowed()[0, 0])
+    ((9, 9), True, False)
+    >>> found.contours(shift=-1.0).area < found.contours().area < found.contours(shift=1.0).area
+    True
+    >>> bool((found.error < 0.05).all())
+    True
     """
 
     p_value: Floats
     toys: Floats
     cl: float
+    rim: Floats
 
     @property
     def error(self) -> Floats:
@@ -75,7 +104,9 @@ class ConfidenceMap(Scan):
         Returns
         -------
         Contours
-            Its `level` is Δχ² of the confidence level: p-values are interpolated as the Δχ² that have them.
+            Its `level` is Δχ² of the confidence level by Wilks' theorem. Toys tell how many times as much Δχ² of the
+            data stands for, which is interpolated between the points of the grid; Δχ² itself is computed. `accuracy`
+            is that of the boundary for these toys.
 
         Raises
         ------
@@ -87,10 +118,34 @@ class ConfidenceMap(Scan):
                 raise ValueError(f"cl = {cl!r}, delta_chi2 = {delta_chi2!r}: at most one must be given")
             cl = -math.expm1(-0.5 * validate.number("delta_chi2", delta_chi2, positive=True))
         validate.whole("interaction", interaction, minimum=0, maximum=0)
-        level = -2 * math.log1p(-self._level(cl))
-        plane = self._calibrated(validate.number("shift", shift))
+        level, shift = -2 * math.log1p(-self._level(cl)), validate.number("shift", shift)
         best = np.array([self.best_fit[name][0] for name in self.couplings])
-        return regions.contours(cast("Any", self.axes), plane, level, best, None, (0, 0))
+        function, sizes = self._between(0)
+        if function is None:
+            return regions.contours(cast("Any", self.axes), self._calibrated(shift), level, best, None, (0, 0))
+        times, data = self._times(shift), function
+        corners = np.stack(np.meshgrid(*self.axes, indexing="ij"), axis=-1)
+        plane = self.delta_chi2 * times(corners.reshape(-1, 2)).reshape(self.chi2.shape)
+        return regions.contours(
+            cast("Any", self.axes), plane, level, best, lambda points: data(points) * times(points), sizes
+        )
+
+    def thin_boundary(self) -> Floats:
+        """Points along the boundary that Wilks' theorem gives to a region which is thinner than the grid, [k, 2]."""
+        best = np.array([self.best_fit[name][0] for name in self.couplings])
+        level, (function, sizes) = -2 * math.log1p(-self.cl), self._between(0)
+        if function is None or not regions.is_thin(self.delta_chi2, level):
+            return np.empty((0, 2))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", regions.UnresolvedRegionWarning)
+            region = regions.contours(cast("Any", self.axes), self.delta_chi2, level, best, function, sizes)
+        if not region.finer:
+            return np.empty((0, 2))
+        corners = np.concatenate([ring.points[:-1] for ring in region.rings])
+        size = np.array([np.ptp(axis) for axis in self.axes])
+        along = np.cumsum(np.hypot(*(np.diff(corners, axis=0, prepend=corners[:1]) / size).T))
+        chosen = np.searchsorted(along, np.linspace(0, along[-1], _ON_RIM, endpoint=False))
+        return np.asarray(corners[np.unique(chosen)])
 
     def _plane(self, interaction: int) -> Floats:
         """Δχ² that would have the p-values, by Wilks' theorem."""
@@ -101,6 +156,32 @@ class ConfidenceMap(Scan):
         """The plane that contours are drawn of, for p-values that are so many standard deviations higher."""
         p = self.p_value + shift * self.error
         return np.asarray(-2 * np.log(np.clip(p, 0.5 / self.toys, 1.0)))
+
+    def _times(self, shift: float) -> DeltaChi2:
+        """How many times the data's Δχ² there would be with the p-value that toys find, by Wilks' theorem."""
+        low, size = (np.array([axis[0] for axis in self.axes]), np.array([np.ptp(axis) for axis in self.axes]))
+        if len(self.rim):
+            less, itself, more = self.rim[:, 2:].T
+            critical = np.maximum(itself + shift * (more - itself if shift > 0 else itself - less), 1e-9)
+            known, values = (self.rim[:, :2] - low) / size, -2 * math.log1p(-self.cl) / critical
+
+            def nearby(points: Floats) -> Floats:
+                there = (points - low) / size
+                found = np.empty(len(points))
+                for i in range(0, len(points), 2**16):
+                    distance = np.sum((there[i : i + 2**16, None] - known) ** 2, axis=2)
+                    weight = 1 / (distance + 1e-12) ** 2
+                    found[i : i + 2**16] = weight @ values / weight.sum(axis=1)
+                return found
+
+            return nearby
+        p, delta = self.p_value + shift * self.error, self.delta_chi2
+        told = (self.p_value * self.toys >= _FEWEST) & (self.p_value < _MOST) & (p > 0) & (p < 1) & (delta > 0)
+        if not told.any():
+            return lambda points: np.ones(len(points))
+        ratio = np.where(told, self._calibrated(shift) / np.where(told, delta, 1.0), np.nan)
+        nearest = ndimage.distance_transform_edt(~told, return_distances=False, return_indices=True)
+        return RegularGridInterpolator(self.axes, ratio[tuple(nearest)], bounds_error=False, fill_value=None)
 
     def _level(self, cl: float | None) -> float:
         """The map's confidence level, or another."""
@@ -120,6 +201,9 @@ class ConfidenceMap(Scan):
         dataset = super().to_xarray()
         dataset["p_value"] = (self.couplings, self.p_value, {"units": "1", "long_name": "p-value by toys"})
         dataset["toys"] = (self.couplings, self.toys, {"units": "1", "long_name": "number of toys"})
+        if len(self.rim):
+            names = {"units": "1", "long_name": "points on the boundary, and critical values of Δχ²"}
+            dataset["rim"] = ("rim_point", "rim_column"), self.rim, names
         return dataset
 
 
@@ -135,6 +219,7 @@ def map_of(scan: Scan, dataset: "xarray.Dataset") -> ConfidenceMap:
         p_value=np.asarray(dataset["p_value"].values),
         toys=np.asarray(dataset["toys"].values),
         cl=float(scan.provenance["cl"]),
+        rim=np.asarray(dataset["rim"].values) if "rim" in dataset else _NO_RIM,
     )
 
 
@@ -223,15 +308,19 @@ def feldman_cousins_map(
     thrower, key = Thrower(fit, fixed), key_of(seed)
     identity = function_of(fit).identity() | {"map of": ", ".join(pair), "seed": repr(seed)}
 
-    def exceeding(which: Any, before: int, after: int, stage: str) -> Any:
-        """How many of the toys number before … after − 1 have at least the data's Δχ²."""
-        truths = tuple(thrower.truth(at[i]) for i in which)
+    def thrown(there: Floats, before: int, after: int, stage: str) -> Floats:
+        """Δχ² of toys number before … after − 1 at each vector."""
+        truths = tuple(map(thrower.truth, there))
         per_truth = (after - before) // PER_ROW
         work = Toys(thrower.numbers, truths, fixed, per_truth, key, before // PER_ROW)
-        rows = np.empty((len(which) * per_truth, PER_ROW))
-        about = {"points": f"{len(which)}, sha256 {chunks.digest(at[which])}", "toys": f"{before} to {after}"}
+        rows = np.empty((len(there) * per_truth, PER_ROW))
+        about = {"points": f"{len(there)}, sha256 {chunks.digest(there)}", "toys": f"{before} to {after}"}
         chunks.run(work, rows, identity | about, executor, threads, folder and folder / stage, progress)
-        return np.sum(rows.reshape(len(which), -1) >= delta[which, None], axis=1)
+        return rows.reshape(len(there), -1)
+
+    def exceeding(which: Any, before: int, after: int, stage: str) -> Any:
+        """How many of the toys number before … after − 1 have at least the data's Δχ²."""
+        return np.sum(thrown(at[which], before, after, stage) >= delta[which, None], axis=1)
 
     first = min(_FIRST, toys) if adaptive else toys
     number = np.full(len(points), first)
@@ -244,15 +333,17 @@ def feldman_cousins_map(
             break
         count[which] += exceeding(which, first, toys, f"around {turn}")
         number[which] = toys
-    pulls = {} if fit.nuisance_names == () else fit.pulls(list(best.theta.values()))
-    return ConfidenceMap(
+    function = function_of(fit)
+    pulls = function.assembly.named(function.full().pulls(np.array(list(best.theta.values()))))
+    found = ConfidenceMap(
         pair,
         axes,
         chi2.reshape(shape),
-        Minima(
+        FoundBetween(
             np.array([best.chi2]),
             {name: np.array([value]) for name, value in best.theta.items()},
             {name: np.array([value]) for name, value in pulls.items() if name not in best.theta},
+            between_points(fit, pair),
         ),
         None,
         _provenance(identity, pair, [name for name in best.theta if name not in pair], axes)
@@ -260,7 +351,15 @@ def feldman_cousins_map(
         p_value=(count / number).reshape(shape),
         toys=number.astype(np.float64).reshape(shape),
         cl=level,
+        rim=_NO_RIM,
     )
+    rim = found.thin_boundary()
+    if not len(rim):
+        return found
+    there, _ = profiled(fit, rim[:, [pair.index(name) for name in order]], fixed)
+    values, spread = thrown(there, 0, toys, "rim"), math.sqrt(level * (1 - level) / toys)
+    quantiles = np.clip([level - spread, level, level + spread], 0.0, 1.0)
+    return replace(found, rim=np.hstack([rim, np.quantile(values, quantiles, axis=1, method="higher").T]))
 
 
 def _unclear(p: Floats, toys: Any, boundary: float) -> Any:

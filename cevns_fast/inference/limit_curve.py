@@ -11,6 +11,7 @@ from scipy import special
 from cevns_fast import _validate as validate
 from cevns_fast._support import shown
 from cevns_fast._validate import Floats
+from cevns_fast.inference.saved import Saved, needed_xarray
 
 if TYPE_CHECKING:
     import pandas
@@ -27,7 +28,7 @@ _ADDED: dict[str, Any] = {
 
 
 @dataclass(frozen=True, eq=False)
-class LimitCurve:
+class LimitCurve(Saved):
     """Limits on a coupling for a list of interactions.
 
     Attributes
@@ -51,6 +52,18 @@ class LimitCurve:
     method : {"delta_chi2", "feldman-cousins", "cls"}
     expected : float64[5, n] or None
         If asked for, limits that data of the Standard Model alone would set, at −2, −1, 0, 1 and 2 standard deviations.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> curve = cf.limit_scan(csi, [cf.SingletEFT(m_chi=m) for m in (1.0, 40.0)], "C_V", cl=0.90)
+    >>> curve.couplings, curve.experiments, curve.level, round(curve.cl, 2)
+    (('C_V',), ('coherent-csi-2017',), '90% CL', 0.9)
+    >>> curve.upper.round(3).tolist()
+    [0.109, 0.188]
+    >>> curve.intervals[0].round(3).tolist()
+    [[-0.109, 0.109]]
     """
 
     coupling: str
@@ -145,10 +158,6 @@ class LimitCurve:
         >>> round(float(curve.to_xarray()["upper"].sel(m_chi=40.0)), 3)
         0.188
         """
-        try:
-            import xarray
-        except ImportError:
-            raise ImportError("to_xarray needs xarray: pip install 'cevns_fast[scan]'") from None
         along, coordinates = "interaction", {}
         if self.masses is not None:
             along = mass_dimension(self.mass, self.masses)
@@ -160,7 +169,7 @@ class LimitCurve:
         if self.expected is not None:
             expected["expected"] = (("sigma", along), self.expected, {"units": "1", "coupling": self.coupling})
             coordinates["sigma"] = ("sigma", np.arange(-2.0, 3.0), {"units": "1", "long_name": "standard deviations"})
-        return xarray.Dataset(
+        dataset: xarray.Dataset = needed_xarray().Dataset(
             {
                 **expected,
                 "upper": (along, self.upper, {"units": "1", "long_name": f"largest allowed |{self.coupling}|"}),
@@ -176,6 +185,7 @@ class LimitCurve:
                 "method": self.method,
             },
         )
+        return dataset
 
     def to_pandas(self) -> "pandas.DataFrame":
         """`upper`, `best_fit` and `chi2_min` as columns, over the mass.
@@ -200,31 +210,6 @@ class LimitCurve:
         index = None if self.masses is None else pandas.Index(self.masses, name=self.mass)
         columns = {"upper": self.upper, "best_fit": self.best_fit, "chi2_min": self.chi2_min}
         return pandas.DataFrame(columns, index=index)
-
-    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the limits as netCDF, which `open_limits` and every netCDF program read.
-
-        Parameters
-        ----------
-        path : str or Path
-        overwrite : bool
-            Replace a file that is there.
-
-        Returns
-        -------
-        Path
-
-        Raises
-        ------
-        FileExistsError
-            If there is such a file, unless `overwrite`.
-        ImportError
-            If xarray or h5netcdf is missing (extra ``scan``).
-        """
-        from cevns_fast.inference import scan_file
-
-        overwrite = validate.flag("overwrite", overwrite)
-        return scan_file.save(self.to_xarray(), validate.path("path", path), overwrite=overwrite)
 
     def plot(self, ax: "Axes | None" = None, **style: Any) -> "Axes":
         """Draw the limit over the mass, on logarithmic axes.

@@ -18,7 +18,7 @@ from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference.cls import SIGMAS, OneCoupling
 from cevns_fast.inference.confidence import threshold
 from cevns_fast.inference.limit_curve import LimitCurve
-from cevns_fast.inference.toys import checked_toys
+from cevns_fast.inference.throwing import checked_toys
 from cevns_fast.interactions.process import Interaction, Varied, spelled_out, varied_mass
 from cevns_fast.likelihood.assembly import Assembly, Statistic
 from cevns_fast.likelihood.likelihood import Likelihood

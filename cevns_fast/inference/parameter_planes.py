@@ -11,22 +11,24 @@ import numpy as np
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import pack
 from cevns_fast._validate import Floats
+from cevns_fast.inference.best_fit import best_fit
 from cevns_fast.inference.planes import EvaluatorProblem
 from cevns_fast.inference.scan_result import Between, Minima, Scan
-from cevns_fast.inference.toys import best_fit
 from cevns_fast.interactions.process import Interaction
 from cevns_fast.likelihood.likelihood import Likelihood, function_of
+from cevns_fast.likelihood.outer_parameters import OUTER_PARAMETERS
 from cevns_fast.likelihood.whitening import reduced
 from cevns_fast.parallel import chunks
 from cevns_fast.parallel.progress import Progress
 
 
 def parameter_among(interaction: Any, names: Any) -> str | None:
-    """The first name that is a field of the interaction and no coupling of it; None if there is none."""
+    """The first name that is a parameter, of the interaction or not, and no coupling of it; None if there is none."""
     kind = interaction if isinstance(interaction, type) else type(interaction)
     if not issubclass(kind, Interaction) or not isinstance(names, Sequence) or isinstance(names, str):
         return None
-    known = {f.name for f in fields(kind)} - set(kind.couplings)  # type: ignore[arg-type]
+    known = {f.name for f in fields(kind)} | set(OUTER_PARAMETERS)  # type: ignore[arg-type]
+    known -= set(kind.open_couplings)
     return next((name for name in names if isinstance(name, str) and name in known), None)
 
 
@@ -74,7 +76,8 @@ class _Search:
     def __call__(self, chi2: Floats) -> Minima:
         """From starts on all sides of zero couplings."""
         found = best_fit(self.like)
-        pulls = self.like.pulls(list(found.theta.values())) if self.like.nuisance_names else {}
+        function = function_of(self.like)
+        pulls = function.assembly.named(function.full().pulls(np.array(list(found.theta.values()))))
         return Minima(
             np.array([min(found.chi2, float(chi2.min()))]),
             {name: np.array([found.theta[name]]) for name in (*self.names, *self.free)},
@@ -83,16 +86,22 @@ class _Search:
 
     def between(self, interaction: int) -> Between:
         """χ² at any points of the plane."""
-        if self.free:
-            return None, (0, 0)
-        at = [[p.name for p in self.like.parameters].index(name) for name in self.names]
+        return between_points(self.like, self.names)
 
-        def of_points(points: Floats) -> Floats:
-            thetas = np.empty_like(points)
-            thetas[:, at] = points
-            return self.like.batch(thetas)
 
-        return of_points, (101, 2001)
+def between_points(like: Likelihood, names: Sequence[str]) -> Between:
+    """χ² at any values of the two parameters of a likelihood, in the order of the names; unknown if it has more."""
+    own = [p.name for p in like.parameters]
+    if sorted(own) != sorted(names):
+        return None, (0, 0)
+    at = [own.index(name) for name in names]
+
+    def of_points(points: Floats) -> Floats:
+        thetas = np.empty_like(points)
+        thetas[:, at] = points
+        return like.batch(thetas)
+
+    return of_points, (101, 2001)
 
 
 def likelihood_of(

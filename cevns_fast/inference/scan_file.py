@@ -171,7 +171,7 @@ def _checked(raw: "xarray.Dataset") -> "xarray.Dataset":
     for name in couplings:
         if name not in dataset.variables or dataset[name].dims != (name,):
             raise ValueError(f"the coupling {name!r} has no axis of its own")
-    dataset = dataset.transpose(*order, missing_dims="ignore").sortby(list(couplings))
+    dataset = dataset.transpose(*order, ..., missing_dims="ignore").sortby(list(couplings))
     for key, variable in dataset.variables.items():
         if variable.dtype.kind != "f" or variable.dtype.itemsize != 8:
             raise ValueError(f"{key} is of {variable.dtype}, must be float64")

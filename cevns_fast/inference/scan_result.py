@@ -11,9 +11,12 @@ from cevns_fast import _validate as validate
 from cevns_fast._support import shown
 from cevns_fast._validate import Floats
 from cevns_fast.inference import regions
+from cevns_fast.inference.boundaries import DeltaChi2
 from cevns_fast.inference.confidence import threshold
 from cevns_fast.inference.limit_curve import mass_dimension
 from cevns_fast.inference.regions import Contours
+from cevns_fast.inference.saved import Saved, needed_xarray
+from cevns_fast.likelihood.outer_parameters import OUTER_PARAMETERS, unit_of
 from cevns_fast.parallel.once import once
 
 if TYPE_CHECKING:
@@ -33,6 +36,17 @@ class Minima:
     def __call__(self, chi2: Floats) -> "Minima":
         """The minima, whatever χ² is: the search has ended."""
         return self
+
+
+@dataclass(frozen=True, eq=False)
+class FoundBetween(Minima):
+    """Minima that were sought at once, of a scan that may know χ² between its points."""
+
+    known: "Between"
+
+    def between(self, interaction: int) -> "Between":
+        """What it knows."""
+        return self.known
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +75,7 @@ class Searching(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Scan:
+class Scan(Saved):
     """χ² on a grid of couplings.
 
     Attributes
@@ -77,6 +91,25 @@ class Scan:
         m_chi of the interactions of a list, MeV.
     provenance : dict of str to str
         Version, inputs and their hashes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cevns_fast as cf
+    >>> x, y = np.linspace(-0.06, 0.06, 200), np.linspace(-1.2e-3, 1.2e-3, 200)
+    >>> scan = cf.correlation_scan(cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=40.0), ("C_S", "a_M"), x, y)
+    >>> scan.chi2.shape, round(float(scan.chi2_min[0]), 2)
+    ((200, 200), 2.83)
+    >>> {name: float(abs(value[0])) < 1e-3 for name, value in scan.best_fit.items()}
+    {'C_S': True, 'a_M': True}
+    >>> round(float(scan.delta_chi2.max()), 1)
+    11.5
+    >>> len(scan.contours(cl=0.90).rings), round(1e5 * scan.area(cl=0.90), 2), round(scan.correlation(cl=0.90), 2)
+    (1, 9.75, -0.41)
+    >>> scan.to_xarray()["chi2"].dims
+    ('C_S', 'a_M')
+    >>> scan.to_pandas().index.names == ["C_S", "a_M"]
+    True
     """
 
     couplings: tuple[str, ...]
@@ -157,7 +190,7 @@ class Scan:
         best = np.array([self.best_fit.get(name, nowhere)[interaction] for name in self.couplings])
         return regions.contours(cast("Any", self.axes), plane, level, best, *self._between(interaction))
 
-    def _between(self, interaction: int) -> tuple[regions.DeltaChi2 | None, tuple[int, int]]:
+    def _between(self, interaction: int) -> tuple[DeltaChi2 | None, tuple[int, int]]:
         """Δχ² of a plane at any points, if the scan can compute it, and how many of them can be afforded."""
         search: Any = self.search
         if not isinstance(search, Searching):
@@ -219,15 +252,11 @@ class Scan:
         ImportError
             If xarray is missing (extra ``scan``).
         """
-        try:
-            import xarray
-        except ImportError:
-            raise ImportError("to_xarray needs xarray: pip install 'cevns_fast[scan]'") from None
         leading = ("interaction",) if self.chi2.ndim > len(self.axes) else ()
         if leading and self.masses is not None:
             leading = (mass_dimension("m_chi", self.masses),)
         coordinates: dict[str, Any] = {
-            name: (name, axis, {"units": "1", "long_name": f"coupling {name}"})
+            name: (name, axis, {"units": unit_of(name) or "1", "long_name": _meaning(name)})
             for name, axis in zip(self.couplings, self.axes, strict=True)
         }
         if self.masses is not None and leading:
@@ -242,10 +271,11 @@ class Scan:
             "chi2_min": (each, value(self.chi2_min), {"units": "1"}),
         }
         for name, values in self.best_fit.items():
-            variables[f"best_fit_{name}"] = (each, value(values), {"units": "1", "coupling": name})
+            variables[f"best_fit_{name}"] = (each, value(values), {"units": unit_of(name) or "1", "coupling": name})
         for i, (name, values) in enumerate(self.nuisances.items()):
             variables[f"nuisance_{i}"] = (each, value(values), {"units": "1", "nuisance": name})
-        return xarray.Dataset(variables, coordinates, attrs=dict(self.provenance))
+        dataset: xarray.Dataset = needed_xarray().Dataset(variables, coordinates, attrs=dict(self.provenance))
+        return dataset
 
     def to_pandas(self) -> "pandas.Series[Any]":
         """χ² as a series whose index has the couplings and, for a list of interactions, their mass.
@@ -318,30 +348,12 @@ class Scan:
         found: Axes = shown.figures().scan(self, ax, **style)
         return found
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the scan as netCDF, which `open_scan` reads.
 
-        Parameters
-        ----------
-        path : str or Path
-        overwrite : bool
-            Replace a file that is there.
-
-        Returns
-        -------
-        Path
-
-        Raises
-        ------
-        FileExistsError
-            If there is such a file, unless `overwrite`.
-        ImportError
-            If xarray or h5netcdf is missing (extra ``scan``).
-        """
-        from cevns_fast.inference import scan_file
-
-        overwrite = validate.flag("overwrite", overwrite)
-        return scan_file.save(self.to_xarray(), validate.path("path", path), overwrite=overwrite)
+def _meaning(name: str) -> str:
+    """An axis in words."""
+    if name in OUTER_PARAMETERS:
+        return OUTER_PARAMETERS[name].description
+    return f"mass {name}" if unit_of(name) else f"coupling {name}"
 
 
 def open_scan(path: str | Path) -> Scan:
@@ -366,6 +378,19 @@ def open_scan(path: str | Path) -> Scan:
         If the file is not a saved scan, or was changed or damaged since.
     ImportError
         If xarray or h5netcdf is missing (extra ``scan``).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import cevns_fast as cf
+    >>> x = np.linspace(-0.2, 0.2, 41)
+    >>> scan = cf.correlation_scan(cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=10.0), ("C_V",), x)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     again = cf.open_scan(scan.save(Path(folder, "C_V.nc")))
+    >>> again.couplings
+    ('C_V',)
     """
     path = validate.path("path", path)
     from cevns_fast.inference import scan_file

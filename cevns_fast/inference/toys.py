@@ -1,60 +1,24 @@
-"""Toy experiments: goodness of fit, and confidence regions where χ² does not follow Wilks' theorem.
+"""Toy experiments: goodness of fit, and confidence regions where χ² does not follow Wilks' theorem."""
 
-Toys are thrown from the profiled expectation: counts of every bin, off counts where there are such, and the auxiliary
-measurements of all nuisances. Each toy has a stream of random numbers of its own, which seed, place in parameter space
-and its number decide, so that results do not depend on who computes what.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
-from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VARIANCE, Evaluator, pack
-from cevns_fast._kernels.toys import Plan, Truth
 from cevns_fast._support import shown
 from cevns_fast._validate import Floats
-from cevns_fast.inference import minima
-from cevns_fast.likelihood.likelihood import Likelihood, function_of
-from cevns_fast.likelihood.measurement import profiled_steady_state
-from cevns_fast.likelihood.whitening import for_toys, reduced
-from cevns_fast.parallel import chunks
+from cevns_fast.inference.best_fit import BestFit, best_fit, chosen, profiled
+from cevns_fast.inference.throwing import thrown
+from cevns_fast.likelihood.likelihood import Likelihood
 from cevns_fast.parallel.progress import Progress
-from cevns_fast.parallel.threads import checked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-PER_ROW = 50
-_MOST = 10**9  # toys of a point: their numbers have 32 bits
-
-
-@dataclass(frozen=True)
-class BestFit:
-    """The minimum of χ².
-
-    Attributes
-    ----------
-    theta : dict of str to float
-        Parameters by name.
-    chi2 : float
-    """
-
-    theta: dict[str, float]
-    chi2: float
-
-    def __repr__(self) -> str:
-        """χ² and parameters, four digits."""
-        return shown.line("BestFit:", f"chi2 = {self.chi2:.5g}", *(f"{k} = {v:.4g}" for k, v in self.theta.items()))
-
-    def _repr_html_(self) -> str:
-        """A table of them."""
-        return shown.table("Best fit", {"χ²": f"{self.chi2:.5g}", **self.theta})
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +31,14 @@ class GoodnessOfFit:
     p_value : float
     toy_chi2 : float64[toys]
         Minimal χ² of each toy.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT(m_chi=10.0), parameters=("C_V",))
+    >>> good = cf.goodness_of_fit(fit, toys=100, seed=1)
+    >>> good.p_value > 0.9, good.uncertainty < 0.05
+    (True, True)
     """
 
     best_fit: BestFit
@@ -109,6 +81,13 @@ class GoodnessOfFit:
         Returns
         -------
         matplotlib.axes.Axes
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT(m_chi=10.0), parameters=("C_V",))
+        >>> cf.goodness_of_fit(fit, toys=50, seed=1).plot().get_ylabel()
+        'toys'
         """
         found: Axes = shown.figures().goodness_of_fit(self, ax, **style)
         return found
@@ -132,6 +111,16 @@ class FeldmanCousins:
     allowed : bool[n]
         Whether the point is inside the region: Δχ² of the data is at most critical.
     toy_delta_chi2 : float64[n, toys]
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT(m_chi=10.0), parameters=("C_V",))
+    >>> region = cf.feldman_cousins(fit, {"C_V": [0.0, 0.05, 0.2]}, cl=0.90, toys=200, seed=1)
+    >>> region.allowed.tolist()
+    [True, True, False]
+    >>> bool((region.critical[0] < 2.706) & (region.delta_chi2[2] > region.critical[2]))
+    True
     """
 
     names: tuple[str, ...]
@@ -181,90 +170,17 @@ class FeldmanCousins:
         ------
         ValueError
             If the points have more than two parameters.
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT(m_chi=10.0), parameters=("C_V",))
+        >>> axes = cf.feldman_cousins(fit, {"C_V": [0.0, 0.05, 0.1]}, toys=50, seed=1).plot()
+        >>> axes.get_xlabel()
+        '$C_{V}$'
         """
         found: Axes = shown.figures().feldman_cousins(self, ax, **style)
         return found
-
-
-@dataclass(frozen=True, eq=False)
-class Toys:
-    """Rows of toys, `chunks.Work`: `rows_per_truth` for each truth, each of as many toys as the result has columns."""
-
-    numbers: Floats  # of the likelihood, whitened
-    truths: tuple[Truth, ...]
-    fixed: tuple[bool, ...]  # parameters that stay at the truth's value for the larger of both χ²
-    rows_per_truth: int
-    key: int
-    before: int = 0  # rows of each truth that are known already
-
-    @property
-    def points_per_chunk(self) -> int:
-        """A toy takes a few hundredths of a millisecond."""
-        return 2000
-
-    def part(self, start: int, stop: int) -> tuple["Toys", int]:
-        """The truths of some rows, and the number of the first of them there."""
-        first, last = start // self.rows_per_truth, (stop - 1) // self.rows_per_truth + 1
-        return replace(self, truths=self.truths[first:last]), start - first * self.rows_per_truth
-
-    def fill(self, start: int, stop: int, out: Floats) -> None:
-        """Δχ² of toys, or minimal χ² if no parameter is fixed."""
-        plan, planned = None, -1
-        for row in range(start, stop):
-            number, place = divmod(row, self.rows_per_truth)
-            if plan is None or number != planned:
-                plan, planned = Plan(self.numbers, self.truths[number], self.fixed, self.key), number
-            plan.run((self.before + place) * out.shape[1], out[row - start])
-
-
-def checked_toys(toys: int) -> int:
-    """A number of toys that are whole rows."""
-    if validate.whole("toys", toys, minimum=1, maximum=_MOST) % PER_ROW:
-        raise ValueError(f"toys = {toys!r}: must be a positive multiple of {PER_ROW}")
-    return int(toys)
-
-
-def key_of(seed: int) -> int:
-    """64 bits of a seed of any size."""
-    return int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
-
-
-def place_of(values: Floats) -> int:
-    """A number for a place in parameter space: toys of different places are independent."""
-    return int(chunks.digest(np.ascontiguousarray(values) + 0.0)[:16], 16)
-
-
-def best_fit(fit: Likelihood, *, fixed: Mapping[str, float] | None = None) -> BestFit:
-    """The minimum of χ² over all parameters, from starts on all sides of zero couplings.
-
-    Parameters
-    ----------
-    fit : Likelihood
-        With a model.
-    fixed : mapping of str to float, optional
-        Parameters that stay where they are told.
-
-    Returns
-    -------
-    BestFit
-
-    Raises
-    ------
-    ValueError
-        If there is no model or a name is unknown.
-
-    Examples
-    --------
-    >>> import cevns_fast as cf
-    >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT(m_chi=10.0), parameters=("C_S", "a_M"))
-    >>> round(cf.best_fit(fit).chi2, 3)
-    2.833
-    """
-    stays = chosen(fit, validate.mapping("fixed", fixed or {}))
-    values = {name: validate.number(name, value) for name, value in (fixed or {}).items()}
-    theta = np.array([values.get(p.name, p.default) for p in fit.parameters])
-    value, where = minima.lowest(function_of(fit).full(), _starts(fit, theta, stays), stays)
-    return BestFit(dict(zip((p.name for p in fit.parameters), where.tolist(), strict=True)), value)
 
 
 def goodness_of_fit(
@@ -309,7 +225,7 @@ def goodness_of_fit(
     """
     best = best_fit(fit)
     theta = np.array(list(best.theta.values()))
-    values = _throw(fit, theta[None], (False,) * theta.size, toys, seed, executor, threads, checkpoint, progress)[0]
+    values = thrown(fit, theta[None], (False,) * theta.size, toys, seed, executor, threads, checkpoint, progress)[0]
     return GoodnessOfFit(best, float(np.mean(values >= best.chi2)), values)
 
 
@@ -381,161 +297,8 @@ def feldman_cousins(
     every = np.stack(given, axis=1)
     at, chi2 = profiled(fit, every, fixed)
     least = min([best_fit(fit).chi2, *chi2.tolist()])
-    values = _throw(fit, at, fixed, toys, seed, executor, threads, checkpoint, progress)
+    values = thrown(fit, at, fixed, toys, seed, executor, threads, checkpoint, progress)
     delta = chi2 - least
     critical = np.quantile(values, level, axis=1, method="higher")
     p_value = np.mean(values >= delta[:, None], axis=1)
     return FeldmanCousins(names, every, delta, critical, p_value, delta <= critical, values)
-
-
-def profiled(fit: Likelihood, points: Floats, fixed: tuple[bool, ...]) -> tuple[Floats, Floats]:
-    """Vectors at points[n, fixed parameters] where the data want all other parameters, and χ² there."""
-    data, at, chi2 = function_of(fit).full(), [], []
-    for point in points:
-        theta = np.array([p.default for p in fit.parameters])
-        theta[list(fixed)] = point
-        if all(fixed):
-            value, where = data.chi2(theta.tolist()), theta
-        else:
-            value, where = minima.lowest(data, _starts(fit, theta, fixed), fixed)
-        at.append(where)
-        chi2.append(value)
-    return np.array(at), np.array(chi2)
-
-
-def chosen(fit: Likelihood, names: Mapping[str, Any]) -> tuple[bool, ...]:
-    """Which parameters are named."""
-    known = [p.name for p in function_of(fit).model.parameters]
-    for name in names:
-        validate.choice("parameter", name, known)
-    return tuple(name in names for name in known)
-
-
-def _starts(fit: Likelihood, theta: Floats, fixed: Sequence[bool]) -> Floats:
-    """theta, and vectors that differ from it in the signs and sizes of couplings and along a free mass."""
-    choices: list[list[float]] = []
-    for i, parameter in enumerate(fit.parameters):
-        if fixed[i] or parameter.name in fit.nuisance_names:
-            choices.append([theta[i]])
-        elif parameter.name == function_of(fit).model.structure:
-            choices.append(np.linspace(parameter.lower, parameter.upper, 7)[1:-1].tolist())
-        else:
-            beyond = parameter.upper if np.isfinite(parameter.upper) else 1.0
-            size = minima.reach(function_of(fit).fast(), theta, i, beyond)
-            choices.append([min(max(x, parameter.lower), parameter.upper) for x in minima.sides(size)])
-    return minima.starts(theta, choices)
-
-
-def _throw(
-    fit: Likelihood,
-    at: Floats,
-    fixed: tuple[bool, ...],
-    toys: int,
-    seed: int,
-    executor: Executor | None,
-    threads: int,
-    checkpoint: str | Path | None,
-    progress: Progress,
-) -> Floats:
-    """Values of toys at each of the vectors, float64[n, toys]."""
-    toys, seed = checked_toys(toys), validate.whole("seed", seed, minimum=0)
-    threads = checked(threads)
-    if checkpoint is not None:
-        checkpoint = validate.path("checkpoint", checkpoint)
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise ValueError(f"executor = {executor!r}: must be a concurrent.futures.Executor")
-    thrower = Thrower(fit, fixed)
-    truths = tuple(thrower.truth(theta) for theta in at)
-    work = Toys(thrower.numbers, truths, fixed, toys // PER_ROW, key_of(seed))
-    rows = np.empty((len(at) * work.rows_per_truth, PER_ROW))
-    identity = function_of(fit).identity() | {
-        "toys": repr(toys),
-        "seed": repr(seed),
-        "points": f"{len(at)}, sha256 {chunks.digest(at)}",
-        "fixed": repr(fixed),
-    }
-    chunks.run(work, rows, identity, executor, threads, checkpoint, progress)
-    return rows.reshape(len(at), toys)
-
-
-class Expected(NamedTuple):
-    """What a vector predicts, for each experiment bin by bin."""
-
-    means: list[Floats]  # of counts, on counts if Poisson
-    spreads: list[Floats]  # standard deviations, or means of off counts
-    pulls: Floats  # [nuisances]
-
-
-class Thrower:
-    """Makes the truths that toys of a likelihood are thrown from."""
-
-    def __init__(self, fit: Likelihood, fixed: Sequence[bool]) -> None:
-        function = function_of(fit)
-        self._layout, self._systems = function.systems()
-        self._data, self._fixed = function.full(), list(fixed)
-        self._short = for_toys(self._layout, self._systems)
-        self.numbers = pack(self._short.layout, self._short.systems).numbers
-
-    def expected(self, theta: Floats) -> Expected:
-        """What a vector predicts, with nuisances profiled with the data."""
-        signal, expectation = self._data.counts(theta)
-        ends = np.cumsum([s.data.size for s in self._systems])[:-1]
-        means, spreads = [], []
-        for s, n, mu in zip(self._systems, np.split(signal, ends), np.split(expectation, ends), strict=True):
-            if s.statistic == POISSON and np.isfinite(s.off_on_ratio):
-                on, background = profiled_steady_state(s.data, s.weight, s.off_on_ratio, mu)
-                means.append(on)
-                spreads.append(s.off_on_ratio * background)
-            elif s.statistic == POISSON:
-                means.append(np.maximum(mu, 0.0))
-                spreads.append(np.zeros_like(mu))
-            elif s.statistic == PREDICTED_VARIANCE:
-                means.append(mu)
-                spreads.append(np.sqrt(n + s.weight + s.shape_variance * (n + s.background) ** 2))
-            else:
-                means.append(mu)
-                spreads.append(1 / np.sqrt(s.weight))
-        return Expected(means, spreads, self._data.pulls(theta))
-
-    def truth(self, theta: Floats) -> Truth:
-        """What toys of a vector are thrown from."""
-        found = self.expected(theta)
-        spreads = [
-            1 / np.sqrt(short.weight) if short.statistic == FIXED_VARIANCE else spread
-            for short, spread in zip(self._short.systems, found.spreads, strict=True)
-        ]
-        return Truth(
-            theta,
-            np.concatenate(self._short.turn(found.means, found.pulls)),
-            np.concatenate(spreads),
-            found.pulls[self._short.kept],
-            self._short.hidden,
-            place_of(theta[self._fixed]),
-        )
-
-    def asimov(self, theta: Floats) -> Evaluator:
-        """χ² of data that are exactly what a vector predicts."""
-        found = self.expected(theta)
-        systems = [
-            s._replace(data=mean, weight=spread if s.statistic == POISSON else s.weight)
-            for s, mean, spread in zip(self._systems, found.means, found.spreads, strict=True)
-        ]
-        return Evaluator(pack(*reduced(self._layout._replace(centre=found.pulls), systems)))
-
-    def plan(self, theta: Floats, key: int) -> Plan:
-        """What throws toys of a vector."""
-        return Plan(self.numbers, self.truth(theta), self._fixed, key)
-
-    def evaluator(self, data: Floats, weight: Floats, centre: Floats) -> Evaluator:
-        """χ² of the data of one toy."""
-        ends = np.cumsum([s.data.size for s in self._short.systems])[:-1]
-        systems = [
-            s._replace(data=d, weight=w)
-            for s, d, w in zip(self._short.systems, np.split(data, ends), np.split(weight, ends), strict=True)
-        ]
-        return Evaluator(pack(self._short.layout._replace(centre=centre), systems))
-
-    def bounded(self, low: float, high: float) -> Floats:
-        """The numbers of toys' likelihood whose only parameter has bounds."""
-        layout = self._short.layout._replace(lower=[low], upper=[high])
-        return pack(layout, self._short.systems).numbers

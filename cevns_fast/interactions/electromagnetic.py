@@ -1,7 +1,7 @@
 """What neutrinos may have to do with photons: magnetic moments, charge radii and millicharges."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -11,7 +11,7 @@ from cevns_fast import _validate as validate
 from cevns_fast._support.remember import remember
 from cevns_fast.constants import ALPHA, G_FERMI, M_ELECTRON, MEV2_CM2
 from cevns_fast.interactions.neutral_current import NeutralCurrent, currents_of, hermitian, of_beam
-from cevns_fast.interactions.nsi import PLACES, check_entry, symbol
+from cevns_fast.interactions.nsi import DIAGONAL, PLACES, TRANSITIONS, check_entry, symbol
 from cevns_fast.interactions.process import FLAVOURS, AmplitudePolynomial, Collision, Process, Scattering, Term
 from cevns_fast.nuclear.electrons import Electron
 from cevns_fast.nuclear.nuclei import Nuclide
@@ -27,6 +27,8 @@ class _PhotonMatrix(NeutralCurrent):
 
     #: What a unit of the matrix adds to g_p.
     unit: ClassVar[float]
+    real_couplings: ClassVar[Collection[str]] = DIAGONAL
+    conjugated_couplings: ClassVar[Collection[str]] = TRANSITIONS
 
     def __post_init__(self) -> None:
         for pair in PLACES:

@@ -148,6 +148,8 @@ class ElectronEFT(Interaction):
         """c_a of the operators, the same for all processes."""
         if len({each.m_mediator is None for each in batch}) > 1:
             raise ValueError("m_mediator: must be stated for all interactions of a list, or for none")
+        if "A" in couplings and any(each.m_mediator == 0 and each.m_chi > 0 for each in batch):
+            raise ValueError("m_mediator = 0.0: must be > 0 for an axial coupling to a χ with mass: not conserved")
         constant = (0,) * len(couplings)
         fixed = [name for name in _OPEN if name not in couplings]
         found = {constant: np.array([_row(each, {name: getattr(each, name) for name in fixed}) for each in batch])}

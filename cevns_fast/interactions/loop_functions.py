@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cevns_fast import _validate
 from cevns_fast._kernels import fg
+from cevns_fast._support.loading import load
 from cevns_fast.parallel.threads import checked, get_num_threads
 
 __all__ = ["F_G", "LoopFunctions", "loop_functions"]
@@ -20,7 +21,15 @@ _MANY = 1000
 
 
 class LoopFunctions(NamedTuple):
-    """The six combinations of Passarino-Veltman functions of CLLS (A1)-(A6), at zero external momenta."""
+    """The six combinations of Passarino-Veltman functions of CLLS (A1)-(A6), at zero external momenta.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> values = cf.loop_functions(10.0, 10.0)
+    >>> values._fields
+    ('D0b', 'D1b', 'D00a_D00b', 'D11a_D11b', 'D001a_D001b', 'D00b')
+    """
 
     D0b: float | Floats  #: D0b, (A1) [MeV⁻⁴]
     D1b: float | Floats  #: D1b, (A5) [MeV⁻⁴]
@@ -109,8 +118,7 @@ def loop_functions(m_chi: ArrayLike, m_zprime: ArrayLike, *, threads: int | None
     >>> loop_functions([1.0, 10.0], 10.0).D00b.shape
     (2,)
     """
-    from cevns_fast._kernels import loop_functions as kernels  # numba takes a while to import
-
+    kernels = load("cevns_fast._kernels.loop_functions")  # numba takes a while to import
     chi, zprime = _together(m_chi=m_chi, m_zprime=m_zprime)
     n_threads = get_num_threads() if threads is None else checked(threads)
     if chi.size < _MANY or n_threads == 1:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from cevns_fast import _validate as validate
 from cevns_fast.constants import ALPHA, G_FERMI, M_ELECTRON
-from cevns_fast.interactions.nsi import NSI, PLACES
+from cevns_fast.interactions.nsi import NSI, PLACES, is_off_diagonal
 from cevns_fast.interactions.singlet_eft import DIPOLE_PREFACTORS, HIGGS_VEV
 
 Helicity = Literal["left", "summed"]
@@ -260,6 +260,17 @@ def run_to_low_energy(kind: Literal["S", "T"]) -> float:
     return math.prod(float(ratio ** (exponent / (33 - 2 * n_f))) for ratio, n_f in steps)
 
 
+#: ε per Wilson coefficient in GeV⁻²: −1/(2√2 G_F).
+EPSILON_PER_WILSON = -1 / (2 * math.sqrt(2) * G_FERMI * 1e6)
+
+
+def wilson_coefficients(epsilon: str) -> tuple[str, str]:
+    """The coefficients of WET-3 (JMS) whose sum is an ε in other units: of both chiralities of the quark."""
+    _, pair, quark = epsilon.split("_")
+    a, b = PLACES[pair]
+    return (f"Vnu{quark}LL_{a + 1}{b + 1}11", f"Vnu{quark}LR_{a + 1}{b + 1}11")
+
+
 def nsi_from_wilson(wilson: Any) -> NSI:
     """`NSI` of Wilson coefficients that the package `wilson` holds: of SMEFT or WET, in any basis it knows.
 
@@ -283,6 +294,18 @@ def nsi_from_wilson(wilson: Any) -> NSI:
     Notes
     -----
     J. Aebischer, J. Kumar and D. M. Straub, Eur. Phys. J. C 78 (2018) 1026, arXiv:1804.05033.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")  # of packages that wilson imports
+    ...     from wilson import Wilson
+    ...     heavy = Wilson({"lq1_1111": 1e-6}, scale=160, eft="SMEFT", basis="Warsaw")  # GeV⁻²
+    ...     nsi = cf.nsi_from_wilson(heavy)
+    >>> round(nsi.eps_ee_u, 3), round(nsi.eps_ee_d, 3)
+    (-0.029, -0.031)
     """
     try:
         from wilson import Wilson, wcxf
@@ -296,11 +319,8 @@ def nsi_from_wilson(wilson: Any) -> NSI:
         values = wilson.dict
     else:
         raise ValueError(f"wilson = {wilson!r}: must be a wilson.Wilson or a wilson.wcxf.WC")
-    unit = -1 / (2 * math.sqrt(2) * G_FERMI * 1e6)  # coefficients are in GeV⁻²
     found = {}
-    for pair, (a, b) in PLACES.items():
-        for quark in "ud":
-            each = (values.get(f"Vnu{quark}{chirality}_{a + 1}{b + 1}11", 0.0) for chirality in ("LL", "LR"))
-            value = unit * complex(sum(each))
-            found[f"eps_{pair}_{quark}"] = value if a != b else value.real
+    for name in NSI.couplings:
+        value = EPSILON_PER_WILSON * complex(sum(values.get(each, 0.0) for each in wilson_coefficients(name)))
+        found[name] = value if is_off_diagonal(name) else value.real
     return NSI(**found)  # type: ignore[arg-type]

@@ -97,6 +97,13 @@ def weak_of_beam(model: Any, target: Nuclide, beam: Beam, parts: Sequence[Part])
     return found[0], found[1]
 
 
+@remember(maxsize=256)
+def _weak(model: Any, target: Nuclide, beam: Beam, parts: tuple[Part, ...]) -> Complexes:
+    """Amplitudes of a beam."""
+    constant, slope = weak_of_beam(model, target, beam, parts)
+    return np.asarray(constant + model.sin2_theta_w * slope)
+
+
 def chiral(currents: Complexes, target: Nuclide, antineutrino: bool) -> Complexes:
     """From [..., current, final, parts] to [..., final, amplitude, parts]: on electrons g_V, g_A → g_L, g_R."""
     if isinstance(target, Electron):
@@ -162,7 +169,22 @@ def _of_pairs(target: Nuclide, left: _Pairs, right: _Pairs, mixed: _Pairs, T_pow
 
 
 class NeutralCurrent(Interaction):
-    """Base of interactions that add hermitian matrices to the charges of the Standard Model, and interfere with it."""
+    """Base of interactions that add hermitian matrices to the charges of the Standard Model, and interfere with it.
+
+    Attributes
+    ----------
+    T_power : int
+        Of the class: the power of T that the matrices come with.
+    mediator : str or None
+        Of the class: the field that is the mass in their propagator 1/(2MT + m²), if there is one.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> polynomial = cf.NSI.matrices([cf.NSI()], cf.nuclide("Cs133"), ("eps_ee_u",), {}, 0)
+    >>> polynomial[1,].shape  # interactions, currents, final and initial flavours, (protons, neutrons)
+    (1, 1, 3, 3, 2)
+    """
 
     #: The power of T that the matrices come with.
     T_power: ClassVar[int] = 0
@@ -225,19 +247,20 @@ class NeutralCurrent(Interaction):
         added = cls.matrices(batch, target, couplings, phases, len(parts))
         polynomial: dict[tuple[int, ...], Complexes] = {}
         k = currents_of(target)
+        new = chiral(of_beam(np.concatenate(list(added.values())), beam), target, beam.antineutrino)  # all at once
+        both = np.concatenate([np.zeros_like(new), new], axis=-2)
+        at = 0
         for exponents, matrices in added.items():
-            new = chiral(of_beam(matrices, beam), target, beam.antineutrino)
-            polynomial[exponents] = np.concatenate([np.zeros_like(new), new], axis=-2)
+            polynomial[exponents] = both[at : at + len(matrices)]
+            at += len(matrices)
         squares = square_terms(target, k, 2 * cls.T_power)
         if model is None:
             crossed: tuple[Term, ...] = ()
         else:
             crossed = interference_terms(target, cls.T_power)
-            constant, slope = weak_of_beam(model, target, beam, parts)
-            weak = constant + model.sin2_theta_w * slope
             key = (0,) * len(couplings)
             with_new = np.array(polynomial.get(key, np.zeros((1, 3, 2 * k, 2 + len(parts)), dtype=np.complex128)))
-            with_new[:, :, :k] = weak
+            with_new[:, :, :k] = _weak(model, target, beam, parts)
             polynomial[key] = with_new
         if cls.mediator is None:
             return (Scattering(Process(0.0, squares + crossed), polynomial),)

@@ -1,24 +1,33 @@
 """Non-standard interactions of neutrinos with quarks through heavy vectors: a matrix in flavour space."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 
 from cevns_fast import _validate as validate
-from cevns_fast.interactions.neutral_current import NeutralCurrent, hermitian
+from cevns_fast._support.remember import remember
+from cevns_fast.interactions.neutral_current import NeutralCurrent
 from cevns_fast.interactions.process import AmplitudePolynomial, Collision, Complexes, Scattering
 from cevns_fast.nuclear.electrons import Electron
 from cevns_fast.nuclear.nuclei import Nuclide
 
 #: Where each ε stands in the matrix: the upper triangle.
 PLACES = {"ee": (0, 0), "mumu": (1, 1), "tautau": (2, 2), "emu": (0, 1), "etau": (0, 2), "mutau": (1, 2)}
+DIAGONAL = ("ee", "mumu", "tautau")
+TRANSITIONS = ("emu", "etau", "mutau")
 
 
 def symbol(pair: str) -> str:
     """The pair of flavours in Greek."""
     return pair.replace("mu", "μ").replace("tau", "τ")
+
+
+def is_off_diagonal(name: str) -> bool:
+    """Whether an ε changes flavour, and may be complex."""
+    a, b = PLACES[name.split("_")[1]]
+    return a != b
 
 
 def check_entry(name: str, pair: str, value: complex) -> complex:
@@ -49,8 +58,9 @@ class NSI(NeutralCurrent):
     Notes
     -----
     Q_βα = δ_βα (Z g_p + N g_n) + Z (2ε^u_βα + ε^d_βα) + N (ε^u_βα + 2ε^d_βα), and the rate goes with
-    (Q†Q)_αα. J. Barranco, O. G. Miranda and T. I. Rashba, JHEP 12 (2005) 021, hep-ph/0508299. Complex values of
-    an open ε in `Templates.counts` hold for sources of pure flavours, such as spallation sources and reactors.
+    (Q†Q)_αα. J. Barranco, O. G. Miranda and T. I. Rashba, JHEP 12 (2005) 021, hep-ph/0508299. An open ε_αβ may
+    have complex values in `Templates.counts` for sources of pure flavours, such as spallation sources and reactors; for
+    coherent ones it has one phase, which `phases` gives.
 
     Examples
     --------
@@ -77,6 +87,8 @@ class NSI(NeutralCurrent):
         f"eps_{pair}_{quark}": f"ε_{symbol(pair)} with {quark} quarks" for quark in "ud" for pair in PLACES
     }
     default_couplings: ClassVar[tuple[str, ...]] = tuple(couplings)
+    real_couplings: ClassVar[Collection[str]] = tuple(f"eps_{pair}_{q}" for q in "ud" for pair in DIAGONAL)
+    conjugated_couplings: ClassVar[Collection[str]] = tuple(f"eps_{pair}_{q}" for q in "ud" for pair in TRANSITIONS)
 
     def __post_init__(self) -> None:
         for name in type(self).couplings:
@@ -87,22 +99,18 @@ class NSI(NeutralCurrent):
         cls, batch: Sequence[Self], target: Nuclide, couplings: Sequence[str], phases: Mapping[str, complex], parts: int
     ) -> AmplitudePolynomial:
         """Z (2ε^u + ε^d) of protons, N (ε^u + 2ε^d) of neutrons."""
-        constant = (0,) * len(couplings)
-        fixed = np.zeros((len(batch), 3, 3, 2), dtype=np.complex128)
-        for row, each in zip(fixed, batch, strict=True):
-            for quark in "ud":
-                entries = {
-                    place: getattr(each, f"eps_{pair}_{quark}")
-                    for pair, place in PLACES.items()
-                    if f"eps_{pair}_{quark}" not in couplings
-                }
-                row += _nuclear(target, hermitian(entries), quark)
-        found = {constant: _padded(fixed, parts)}
-        for i, name in enumerate(couplings):
-            _, pair, quark = name.split("_")
-            unit = hermitian({PLACES[pair]: phases.get(name, 1.0)})
-            exponents = (*constant[:i], 1, *constant[i + 1 :])
-            found[exponents] = _padded(_nuclear(target, unit, quark)[None], parts)
+        fixed = [name for name in cls.couplings if name not in couplings]
+        values = np.array([[getattr(each, name) for name in fixed] for each in batch], dtype=np.complex128)
+        units, conjugates = (each.reshape(len(fixed), 18) for each in _units(tuple(fixed), target))
+        constant = (values @ units + values.conj() @ conjugates).reshape(-1, 3, 3, 2)
+        if not couplings:
+            return {(): _padded(constant, parts)}
+        phase = np.array([phases.get(name, 1.0) for name in couplings], dtype=np.complex128)[:, None, None, None]
+        units, conjugates = _units(tuple(couplings), target)
+        opened = _padded(phase * units + phase.conj() * conjugates, parts)
+        found = {(0,) * len(couplings): _padded(constant, parts)}
+        for exponents, matrix in zip(np.eye(len(couplings), dtype=int).tolist(), opened, strict=True):
+            found[tuple(exponents)] = matrix[None]
         return found
 
     @classmethod
@@ -115,14 +123,24 @@ class NSI(NeutralCurrent):
         return super().scatterings(batch, collision, couplings, phases)
 
 
-def _nuclear(nuclide: Nuclide, epsilon: Complexes, quark: str) -> Complexes:
-    """ε of a quark as that of protons and neutrons, [3, 3, 2]."""
-    proton, neutron = (2, 1) if quark == "u" else (1, 2)
-    return np.asarray(epsilon[..., None] * np.array([nuclide.Z * proton, nuclide.N * neutron]))
-
-
 def _padded(matrices: Complexes, parts: int) -> Complexes:
     """[n, 3, 3, 2] as [n, 1, 3, 3, 2 + parts]."""
     found = np.zeros((len(matrices), 1, 3, 3, 2 + parts), dtype=np.complex128)
     found[:, 0, ..., :2] = matrices
     return found
+
+
+@remember(maxsize=256)
+def _units(names: tuple[str, ...], nuclide: Nuclide) -> tuple[Complexes, Complexes]:
+    """What each ε and its conjugate multiply in the matrices of protons and neutrons, [names, 3, 3, 2]."""
+    units = np.zeros((2, len(names), 3, 3, 2), dtype=np.complex128)
+    for i, name in enumerate(names):
+        _, pair, quark = name.split("_")
+        a, b = PLACES[pair]
+        proton, neutron = (2, 1) if quark == "u" else (1, 2)
+        charges = nuclide.Z * proton, nuclide.N * neutron
+        units[0, i, a, b] = charges
+        if a != b:
+            units[1, i, b, a] = charges
+    units.setflags(write=False)
+    return units[0], units[1]

@@ -138,8 +138,8 @@ class NumericalInteraction(Interaction, metaclass=_Kinds):
     @classmethod
     def check_couplings(cls, couplings: Iterable[str], phases: Mapping[str, complex]) -> tuple[str, ...]:
         """The names, if all can be left open; dσ/dT is a function of real numbers."""
-        names = super().check_couplings(couplings, phases)
-        for name, phase in phases.items():
+        names = super().check_couplings(couplings, {})
+        for name, phase in validate.mapping("phases", phases).items():
             if phase != 1:
                 raise ValueError(f"phase of {name} = {phase!r}: must be left out; dsigma is a function of real numbers")
         return names
@@ -238,6 +238,8 @@ def _kind(definition: Definition) -> type[NumericalInteraction]:
             "degrees": degrees,
             "couplings": {each: f"coupling; counts are of degree {n} in it" for each, n in degrees.items()},
             "default_couplings": tuple(degrees),
+            "real_couplings": tuple(degrees),
+            "final_mass_name": definition.final_mass if isinstance(definition.final_mass, str) else "",
             "__doc__": definition.dsigma.__doc__,
             "__module__": __name__,
             "__reduce__": NumericalInteraction.__reduce__,

@@ -15,7 +15,7 @@ then belong to a state in flavour space, and h runs over the final flavours as w
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -43,26 +43,70 @@ Part = Callable[[Floats], Floats]
 
 
 class Beam(NamedTuple):
-    """Neutrinos that an interaction can tell from others."""
+    """Neutrinos that an interaction can tell from others.
+
+    Attributes
+    ----------
+    state : (complex, complex, complex)
+        ⟨e|ν⟩, ⟨μ|ν⟩ and ⟨τ|ν⟩.
+    antineutrino : bool
+
+    Examples
+    --------
+    >>> Beam(state=(0, 1, 0), antineutrino=True)  # ν̄_μ
+    Beam(state=(0, 1, 0), antineutrino=True)
+    """
 
     state: tuple[complex, complex, complex]
-    """⟨e|ν⟩, ⟨μ|ν⟩ and ⟨τ|ν⟩."""
     antineutrino: bool
 
 
 class Collision(NamedTuple):
-    """What hits what, beside what."""
+    """What hits what, beside what.
+
+    Attributes
+    ----------
+    target : Nuclide
+        A nucleus, or an `Electron`.
+    beam : Beam or None
+        None for all neutrinos of a source together.
+    standard_model : StandardModel or None
+        What to interfere with.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> Collision(cf.nuclide("Cs133"), Beam((0, 1, 0), antineutrino=False)).target.name
+    'Cs133'
+    """
 
     target: Nuclide
-    """A nucleus, or an `Electron`."""
     beam: Beam | None = None
-    """None for all neutrinos of a source together."""
     standard_model: Any = None
-    """The `StandardModel` to interfere with, or None."""
 
 
 class Term(NamedTuple):
-    """One monomial of a cross section: c m^l T^j E^k Re[a* b], with the mass m of the particle that leaves."""
+    """One monomial of a cross section: c m^l T^j E^k Re[a* b], with the mass m of the particle that leaves.
+
+    Attributes
+    ----------
+    first, second : int
+        Which of the interaction's amplitudes a and b are.
+    T_power, E_power : int
+        j, from −2 to 2, and k.
+    coefficient : float or float64[n]
+        c, in powers of MeV such that dσ/dT with its propagator is in MeV⁻³; one for all of a batch or one for each.
+    odd : bool
+        Whether the sign flips for antineutrinos.
+    mass_power : int
+        l, from 0 to 8.
+
+    Examples
+    --------
+    >>> M = 123.8e3  # MeV
+    >>> Term(0, 0, T_power=1, E_power=-2, coefficient=-M)  # −M T/E² |a|²
+    Term(first=0, second=0, T_power=1, E_power=-2, coefficient=-123800.0, odd=False, mass_power=0)
+    """
 
     first: int
     second: int
@@ -91,7 +135,24 @@ class Structure:
 
 
 class Process(NamedTuple):
-    """νN → XN at tree or loop level, for a batch of interactions of one kind."""
+    """νN → XN at tree or loop level, for a batch of interactions of one kind.
+
+    Attributes
+    ----------
+    final_mass : float or float64[n]
+        Of X, MeV: it decides between which energies the terms hold.
+    terms : tuple of Term
+    propagator_power : int
+        p of 1/(2MT + m²)^p.
+    mediator_mass : float or float64[n]
+        m, MeV.
+
+    Examples
+    --------
+    >>> light = Process(0.0, (Term(0, 0, 0, 0, 1.0),), propagator_power=2, mediator_mass=10.0)
+    >>> len(light.terms)
+    1
+    """
 
     final_mass: Batch
     terms: tuple[Term, ...]
@@ -152,7 +213,21 @@ def _plain(value: Any) -> Batch:
 
 
 class Scattering(NamedTuple):
-    """A process with the amplitudes that enter it."""
+    """A process with the amplitudes that enter it.
+
+    Attributes
+    ----------
+    process : Process
+    amplitudes : mapping of exponents to complex128[n or 1, helicities, amplitudes, (protons, neutrons)]
+        A polynomial in the open couplings: ``{(2,): …}`` is what multiplies the square of the only one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> process = Process(0.0, (Term(0, 0, 0, 0, 1.0),))
+    >>> list(Scattering(process, {(1,): np.array([[[[55.0, 78.0]]]], dtype=complex)}).amplitudes)
+    [(1,)]
+    """
 
     process: Process
     amplitudes: AmplitudePolynomial
@@ -190,7 +265,33 @@ def channels_of(shape: Shape) -> tuple[tuple[int, int], ...]:
 class Interaction(ABC):
     """Base of all interactions: immutable, compared by value.
 
-    A new interaction is a frozen dataclass with `processes` and `amplitudes`; `docs` has a worked example.
+    A new interaction is a frozen dataclass with `processes` and `amplitudes`; the guide "Your own experiment, detector,
+    source, interaction" has a worked example.
+
+    Attributes
+    ----------
+    couplings : mapping of str to str
+        Of the class: the couplings that may be left open, with what they are.
+    default_couplings : tuple of str
+        Of the class: what `templates` opens if it is not told.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> issubclass(cf.ScalarMediator, Interaction), cf.ScalarMediator.default_couplings
+    (True, ('y_bar',))
+    >>> scalar, caesium = cf.ScalarMediator(m_chi=1.0, m_S=10.0), cf.nuclide("Cs133")
+    >>> scalar.replace(m_S=20.0).m_S
+    20.0
+    >>> (process,) = scalar.processes([scalar], caesium)
+    >>> process.propagator_power, process.mediator_mass
+    (2, 10.0)
+    >>> (polynomial,) = scalar.amplitudes([scalar], caesium, ("y_bar",), {})
+    >>> polynomial[2,].real.ravel().tolist()  # of the second power: protons and neutrons
+    [55.0, 78.0]
+    >>> (scattering,) = scalar.scatterings([scalar], Collision(caesium), ("y_bar",), {})
+    >>> scattering.process == process
+    True
     """
 
     #: Couplings that may be left open in scans, with what they are.
@@ -201,6 +302,12 @@ class Interaction(ABC):
     coupling_ranges: ClassVar[Mapping[str, tuple[float, float, float]]] = {}
     #: The couplings that `templates` opens if it is not told which.
     default_couplings: ClassVar[tuple[str, ...]] = ()
+    #: Open couplings that are real numbers, as a hermitian matrix's diagonal is.
+    real_couplings: ClassVar[Collection[str]] = ()
+    #: Those that amplitudes have with their conjugates where flavours are coherent: counts then know one phase of each.
+    conjugated_couplings: ClassVar[Collection[str]] = ()
+    #: The field that is the mass of what leaves: at certain values of it counts are not smooth.
+    final_mass_name: ClassVar[str] = "m_chi"
     #: Whether a notebook shows dσ/dT; not where that takes time.
     is_drawn: ClassVar[bool] = True
 
@@ -298,6 +405,8 @@ class Interaction(ABC):
             validate.choice("phases", name, names)
             if abs(abs(validate.coupling(f"phase of {name}", phase)) - 1) > 1e-12:
                 raise ValueError(f"phase of {name} = {phase!r}: must be a complex number of modulus 1")
+            if name in cls.real_couplings and complex(phase).imag != 0:
+                raise ValueError(f"phase of {name} = {phase!r}: must be 1 or -1; {name} is real")
         return names
 
 

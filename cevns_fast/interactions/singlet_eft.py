@@ -53,6 +53,14 @@ class EFTConvention:
         37280.4 MeV with α(0), or 38648.8 MeV: 7.5% more in rate.
     vector_interference : bool
         Whether the vector coupling interferes with the others, ∝ m_χ; the paper leaves that out.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> cf.SingletEFT(m_chi=10.0, a_M=1e-4, variant="published").convention == cf.EFTConvention.PUBLISHED
+    True
+    >>> cf.EFTConvention.CORRECTED
+    EFTConvention(dipole_prefactor='e v_H/2', vector_interference=True)
     """
 
     dipole_prefactor: Literal["e v_H/2", "s_W M_W"] = "e v_H/2"

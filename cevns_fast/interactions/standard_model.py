@@ -1,7 +1,7 @@
 """Coherent elastic scattering in the Standard Model, CLLS Eq. (22), and elastic scattering on electrons."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
@@ -76,6 +76,7 @@ class StandardModel(Interaction):
     axial: bool = False
 
     open_couplings: ClassVar[Mapping[str, str]] = {"sin2_theta_w": "weak mixing angle"}
+    real_couplings: ClassVar[Collection[str]] = ("sin2_theta_w",)
     coupling_ranges: ClassVar[Mapping[str, tuple[float, float, float]]] = {"sin2_theta_w": (SIN2_THETA_W, 0.0, 1.0)}
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
-from cevns_fast.inference.toys import best_fit
+from cevns_fast.inference.best_fit import best_fit
 from cevns_fast.likelihood.likelihood import Likelihood, function_of
 from cevns_fast.likelihood.parameters import Parameter
 
@@ -196,6 +196,17 @@ class PriorTransform:
         For each parameter, from its cumulative probability to its value.
     nuisances : tuple of int
         Which parameters are nuisances.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT(m_chi=10.0), parameters=("C_V", "alpha"))
+    >>> prior = cf.prior_transform(fit, {"C_V": (0.0, 0.3)})
+    >>> theta = prior([0.5, 0.5])  # the middle of the unit cube
+    >>> theta.tolist()
+    [0.15, 0.0]
+    >>> prior.log_likelihood(theta) >= fit.log_likelihood(theta)  # without the constraint of alpha
+    True
     """
 
     fit: Likelihood

@@ -59,7 +59,8 @@ def pyhf_workspace(
     ------
     ValueError
         If an argument is refused, or an experiment cannot be one of Poisson counts. HistFactory has no constraint for
-        a bin without off counts, no `CovarianceMatrix`, and no sum of a free nuisance and others on the same counts.
+        a bin without off counts, no `CovarianceMatrix` but one of the signal, and no sum of a free nuisance and others
+        on the same counts.
 
     Notes
     -----

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cevns_fast import _validate as validate
-from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, Factor, Layout, System, Term
+from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VARIANCE, Factor, Layout, System, Term
 from cevns_fast._validate import Floats
 from cevns_fast.counts.count_table import Counts, CountTable
 from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, checked_rtol, standard_model_counts
@@ -73,8 +73,9 @@ class Assembly:
         self.rtol = checked_rtol(rtol)
         signals = [standard_model_counts(e, standard_model) for e in self.experiments]
         self.measurements = tuple(Measurement(e, n) for e, n in zip(self.experiments, signals, strict=True))
-        self._observed = [each.by(statistic) for each in self.measurements]
-        kinds = dict.fromkeys("poisson" if each.statistic == POISSON else "gaussian" for each in self._observed)
+        #: Data of each experiment, as the kernel wants them.
+        self.observed = [each.by(statistic) for each in self.measurements]
+        kinds = dict.fromkeys("poisson" if each.statistic == POISSON else "gaussian" for each in self.observed)
         #: That of the counts; "gaussian and poisson" where experiments differ.
         self.statistic = " and ".join(sorted(kinds))
         self.labels = labels_of(self.experiments)
@@ -98,13 +99,13 @@ class Assembly:
         """The variance that a covariance of the data leaves to its bins; its principal axes are nuisances."""
         chosen, _, variance = covariance_of(covariance, self.experiments)
         for i in chosen:
-            observed, name = self._observed[i], self.experiments[i].name
+            observed, name = self.observed[i], self.experiments[i].name
             if observed.statistic != FIXED_VARIANCE:
                 raise ValueError(
                     f"{covariance.name!r}: {name} has no variance that a covariance of the data could replace, "
                     "must have Gaussian counts and variance='observed'"
                 )
-            self._observed[i] = observed._replace(weight=np.full(observed.weight.size, 1 / variance))
+            self.observed[i] = observed._replace(weight=np.full(observed.weight.size, 1 / variance))
 
     @property
     def nuisance_names(self) -> tuple[str, ...]:
@@ -125,6 +126,13 @@ class Assembly:
         chosen = [(pull.name, pull.owner) for pull in self.pulls if pull.own is None]
         if chosen:
             validate.unique([*claims_of(kind), *chosen])
+
+    def variance(self, i: int, signal: Floats) -> Floats:
+        """The variance of an experiment's Gaussian counts beside a signal."""
+        observed = self.observed[i]
+        if observed.statistic != PREDICTED_VARIANCE:
+            return 1 / observed.weight
+        return signal + observed.weight + observed.shape_variance * (signal + observed.background) ** 2
 
     def named(self, pulls: Floats) -> dict[str, float]:
         """Nuisances in units of what they scale."""
@@ -218,7 +226,7 @@ class Assembly:
             number += pull.shapes[i] is not None
             moved.append(number if pull.shapes[i] is not None else 0)
         shift = np.array([pull.shift[i] for pull in self.pulls]).reshape(len(moved), self.experiments[i].n_bins)
-        system = System(*self._observed[i], factor, scale, moved, shift, table.breaks, table.on(exponents))
+        system = System(*self.observed[i], factor, scale, moved, shift, table.breaks, table.on(exponents))
         curves = [(k, c) for k, pull in enumerate(self.pulls) for c in pull.curves if c.experiment == i]
         return self._with_curves(system, i, curves) if curves else system
 

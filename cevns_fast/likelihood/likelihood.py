@@ -1,6 +1,5 @@
 """χ² of counts, of interactions and of named parameters, profiled over what is uncertain: the user's object."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from cevns_fast.likelihood.assembly import Assembly, Statistic
 from cevns_fast.likelihood.nuisances import Nuisance
 from cevns_fast.likelihood.of_interactions import OfInteractions
 from cevns_fast.likelihood.of_parameters import OfParameters
+from cevns_fast.likelihood.outer_parameters import Setting
 from cevns_fast.likelihood.parameters import Model, Parameter, fit_model
 from cevns_fast.parallel.threads import checked, in_ranges
 
@@ -91,6 +91,16 @@ class Likelihood:
     [('m_chi', 'MeV'), ('C_S', ''), ('a_M', '')]
     >>> round(fit([40.0, 0.0, 0.0]), 2)
     2.83
+    >>> like.nuisance_names
+    ('beta: prompt neutrons', 'alpha')
+    >>> theta = [40.0, 0.01, 2e-4]
+    >>> value, gradient = fit.value_and_gradient(theta)
+    >>> value == fit(theta), bool((gradient == fit.gradient(theta)).all()), fit.hessian(theta).shape
+    (True, True, (3, 3))
+    >>> fit.log_likelihood(theta) == -value / 2
+    True
+    >>> list(fit.pulls(theta)) == list(fit.nuisance_names), [each.shape for each in fit.counts(theta)]
+    (True, [(12,)])
     """
 
     def __init__(
@@ -117,8 +127,9 @@ class Likelihood:
         self._interactions = OfInteractions(self._assembly)
         self._function: OfParameters | None = None
         if model is not None:
+            settings = [Setting(each, standard_model) for each in self.experiments]
             fitted = fit_model(
-                model, parameters, fixed or {}, phases or {}, bounds or {}, self._assembly.pulls, self.experiments
+                model, parameters, fixed or {}, phases or {}, bounds or {}, self._assembly.pulls, settings
             )
             self._function = OfParameters(self._assembly, fitted)
         elif parameters or fixed or phases or bounds:
@@ -233,6 +244,15 @@ class Likelihood:
         ------
         ValueError
             If the number of arrays or bins is wrong, or a count is not finite.
+
+        Examples
+        --------
+        >>> import cevns_fast as cf
+        >>> csi = cf.load("coherent-csi-2017")
+        >>> like = cf.Likelihood(csi)
+        >>> found = like.nuisances_of_counts([cf.event_rate(csi, cf.StandardModel())])
+        >>> {name: round(value, 3) for name, value in found.items()}
+        {'beta: prompt neutrons': -0.004, 'alpha': -0.133}
         """
         given = validate.sequence("counts", counts, object, "arrays, one for each experiment")
         arrays = [validate.array("counts", each) for each in given]
@@ -261,13 +281,9 @@ class Likelihood:
             If there is another number of entries, or one is no number.
         """
         evaluator = self._of_parameters().fast()
-        if isinstance(theta, list) and len(theta) == len(self.parameters):
-            try:
-                value = evaluator.chi2(theta)
-            except (TypeError, OverflowError):  # one is no number
-                value = math.inf
-            if value < math.inf:
-                return value
+        if isinstance(theta, list) and validate.REAL.issuperset(map(type, theta)):
+            if len(theta) == len(self.parameters):
+                return evaluator.chi2(theta)
         return evaluator.chi2(self._vector(theta).tolist())
 
     def log_likelihood(self, theta: ArrayLike) -> float | Floats:

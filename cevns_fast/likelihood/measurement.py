@@ -108,7 +108,8 @@ def measurement_of(experiment: Experiment) -> Measurement:
 def background_counts(experiment: Experiment) -> dict[str, Floats]:
     """Expected counts per bin of each background by name, the steady state last, without what is zero everywhere."""
     found = {each.name: each.counts for each in experiment.backgrounds}
-    found["steady state"] = measurement_of(experiment).steady_state
+    # A template of it may be among the backgrounds.
+    found["steady state"] = found.pop("steady state", 0.0) + measurement_of(experiment).steady_state
     return {name: counts for name, counts in found.items() if np.any(counts > 0)}
 
 

@@ -227,12 +227,14 @@ class CovarianceMatrix:
     ----------
     name : str
     matrix : float64[n, n]
-        In counts², over all bins of the experiments in their order; symmetric, without negative eigenvalues.
+        In counts², or relative to the signal, over all bins of the experiments in their order; symmetric, without
+        negative eigenvalues.
     experiments : tuple of str or None
         Whose bins; None for all.
-    of : {"prediction", "data"}
+    of : {"prediction", "data", "signal"}
         Whether it adds to what is uncertain otherwise, in Gaussian and in Poisson counts; or is all that is uncertain
-        of the data, in place of the variance of Gaussian counts, and has no direction without error.
+        of the data, in place of the variance of Gaussian counts, and has no direction without error; or adds
+        fractions of the signal's counts, whatever these are, each of less than one.
 
     Raises
     ------
@@ -258,11 +260,11 @@ class CovarianceMatrix:
     name: str
     matrix: Floats
     experiments: tuple[str, ...] | None = None
-    of: Literal["prediction", "data"] = "prediction"
+    of: Literal["prediction", "data", "signal"] = "prediction"
 
     def __post_init__(self) -> None:
         validate.text("name of a CovarianceMatrix", self.name)
-        validate.choice("of", self.of, ("prediction", "data"))
+        validate.choice("of", self.of, ("prediction", "data", "signal"))
         if self.experiments is not None:
             object.__setattr__(self, "experiments", validate.names("experiments", self.experiments))
         matrix = validate.array(f"matrix of {self.name!r}", self.matrix)
@@ -285,7 +287,7 @@ class CovarianceMatrix:
         path: str | Path,
         *,
         experiments: tuple[str, ...] | None = None,
-        of: Literal["prediction", "data"] = "prediction",
+        of: Literal["prediction", "data", "signal"] = "prediction",
     ) -> "CovarianceMatrix":
         """A matrix from a file: numpy's ``.npy``, or text of rows separated by commas or white space; # is a comment.
 
@@ -293,6 +295,19 @@ class CovarianceMatrix:
         ------
         ValueError
             If the file does not hold a matrix of numbers.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> import cevns_fast as cf
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "covariance.npy")
+        ...     np.save(path, [[4.0, 1.0], [1.0, 9.0]])  # counts squared
+        ...     matrix = cf.CovarianceMatrix.from_file("release", path)
+        >>> matrix.name
+        'release'
         """
         where = validate.path("path", path)
         if where.suffix == ".npy":

@@ -1,5 +1,6 @@
 """χ² as a function of named parameters."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,12 @@ from cevns_fast import __version__
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import LONGEST_NAME, Evaluator, Layout, System, pack
 from cevns_fast._validate import Floats
-from cevns_fast.counts.count_table import CountTable, kinks_between
+from cevns_fast.counts.count_table import Counts, CountTable, kinks_between
+from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import spelled_out
 from cevns_fast.likelihood.assembly import Assembly
-from cevns_fast.likelihood.parameters import NEUTRON_RADIUS, FitModel, with_neutron_radius
+from cevns_fast.likelihood.outer_parameters import Setting, Vary
+from cevns_fast.likelihood.parameters import FitModel
 from cevns_fast.likelihood.whitening import reduced
 from cevns_fast.parallel.chunks import digest
 
@@ -61,6 +64,15 @@ class OfParameters:
         validate.unique((short, f"parameter {name!r} in C") for short, name in zip(cut, names, strict=True))
         return pack(*reduced(*self.systems())).numbers
 
+    def compressible(self) -> Floats:
+        """All numbers of the function with all bins and nuisances, less what is rounding only.
+
+        Of a monomial on an interval, all powers and bins are rounded to 48 bits of the largest: counts change by 1e-14,
+        and high powers, which are small, have few digits left to store.
+        """
+        layout, systems = self.systems()
+        return pack(layout, [s._replace(coefficients=_without_rounding(s.coefficients)) for s in systems]).numbers
+
     def identity(self) -> dict[str, str]:
         """What the function is, field by field: a checkpoint carries it."""
         assembly, parameters = self.assembly, self.model.parameters
@@ -88,9 +100,28 @@ class OfParameters:
         for i in range(len(assembly.experiments)):
             counts = assembly.counts(i, model.couplings, model.phases)
             ends = [parameter.lower, parameter.upper]
-            if model.structure == "m_chi":
+            if model.is_final_mass:
                 variants = [counts.experiment, *(each for pair in counts.shapes for each in pair)]
                 ends = kinks_between(parameter.lower, parameter.upper, variants)
-            vary = with_neutron_radius if model.structure == NEUTRON_RADIUS else None
-            tables.append(counts.table(model.make, ends, vary))
+            tables.append(counts.table(model.make, ends, _varied(model.vary) if model.vary else None))
         return tables
+
+
+def _varied(vary: Vary) -> Callable[[Counts, float], Counts]:
+    """Counts of another setting, and of its variants."""
+
+    def varied(counts: Counts, x: float) -> Counts:
+        def of(experiment: Experiment) -> Setting:
+            return vary(Setting(experiment, counts.standard_model), x)
+
+        shapes = tuple((of(up).experiment, of(down).experiment) for up, down in counts.shapes)
+        return counts._replace(**of(counts.experiment)._asdict(), shapes=shapes)
+
+    return varied
+
+
+def _without_rounding(coefficients: Floats) -> Floats:
+    """Coefficients [pieces, powers, tables, monomials, bins] to the last of 48 bits of the largest power and bin."""
+    _, exponent = np.frexp(np.abs(coefficients).max(axis=(1, 4), keepdims=True))
+    bit = np.ldexp(1.0, exponent - 48)
+    return np.asarray(np.round(coefficients / bit) * bit)

@@ -8,9 +8,9 @@ from typing import Any
 
 from cevns_fast import _validate as validate
 from cevns_fast.counts.count_table import heaviest
-from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.snapshots import Snapshot, snapshot
 from cevns_fast.interactions.process import Interaction
+from cevns_fast.likelihood.outer_parameters import OUTER_PARAMETERS, Setting, Vary, unit_of
 from cevns_fast.likelihood.pulls import Pull
 
 
@@ -27,6 +27,13 @@ class Parameter:
         Where a fit may begin.
     lower, upper : float
         Bounds, perhaps infinite; χ² is infinite beyond them.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> fit = cf.Likelihood(cf.load("coherent-csi-2017"), model=cf.SingletEFT, parameters=("m_chi", "C_V"))
+    >>> [(p.name, p.unit, p.lower, round(p.upper, 1)) for p in fit.parameters]
+    [('m_chi', 'MeV', 0.0, 52.8), ('C_V', '', -inf, inf)]
     """
 
     name: str
@@ -51,6 +58,10 @@ class FitModel:
         The one free parameter that is neither a coupling nor a nuisance, such as ``m_chi``.
     make : callable
         From a value of it to an interaction.
+    vary : callable or None
+        If it is not of the interaction: from what counts depend on beside it, and a value, to another such setting.
+    is_final_mass : bool
+        Whether the structure is the mass of what leaves.
     """
 
     parameters: tuple[Parameter, ...]
@@ -58,6 +69,8 @@ class FitModel:
     phases: Mapping[str, complex]
     structure: str | None
     make: Callable[[float], Interaction]
+    vary: Vary | None = None
+    is_final_mass: bool = False
     read: Snapshot | None = None  # what a function of the user's own read when it was given
 
     def check_unchanged(self) -> None:
@@ -85,7 +98,7 @@ def fit_model(
     phases: Mapping[str, complex],
     bounds: Mapping[str, tuple[float, float]],
     pulls: Sequence[Pull],
-    experiments: Sequence[Experiment],
+    settings: Sequence[Setting],
 ) -> FitModel:
     """Check everything and put it together; see `Likelihood` for what is allowed."""
     names = validate.names("parameters", names)
@@ -104,38 +117,39 @@ def fit_model(
     _check_names(model, kind, pulls)
     known = kind.open_couplings if kind else {}
     free = [name for name in names if name not in nuisances and name not in known]
-    of_nuclei = NEUTRON_RADIUS in free
     if kind is None:  # a function: its arguments are its parameters, and what it makes has the couplings
         arguments = _arguments(model)
         if arguments is not None:
             validate.unknown_fields("fixed", fixed, arguments)
-        free = [name for name in free if arguments is None or name in (*arguments, NEUTRON_RADIUS)]
-        of_nuclei = of_nuclei and NEUTRON_RADIUS not in (arguments or ())
+        own = arguments or ()
+        free = [name for name in free if arguments is None or name in own or name in OUTER_PARAMETERS]
     else:
-        fields_of_kind = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+        own = [f.name for f in fields(kind)]  # type: ignore[arg-type]
         for name in free:
-            if name == NEUTRON_RADIUS:
-                continue
-            validate.choice("parameters", name, [*fields_of_kind, *(n for n in known if n not in fields_of_kind)])
+            if name not in OUTER_PARAMETERS:
+                validate.choice("parameters", name, [*own, *(n for n in known if n not in own)])
     structure = free[0] if free else None
+    outer = OUTER_PARAMETERS.get(structure or "") if structure not in own else None
+    is_final_mass = structure == (kind or Interaction).final_mass_name
     if len(free) > 1:
         raise ValueError(f"parameters = {tuple(names)}: at most one of {free} may be free; fix or tie the others")
     ranges = {name: _range(name, given) for name, given in bounds.items()}
     if structure is not None and structure not in ranges:
-        if of_nuclei:
-            ranges[structure] = _neutron_radii(experiments)
-        elif structure != "m_chi":
-            raise ValueError(f"bounds: {structure!r} needs a finite range, bounds={{{structure!r}: (low, high)}}")
+        if outer is not None:
+            widest = outer.widest(settings)
         else:
-            ranges[structure] = (0.0, max(map(heaviest, experiments)))
+            widest = (0.0, max(heaviest(each.experiment) for each in settings)) if is_final_mass else None
+        if widest is None:
+            raise ValueError(f"bounds: {structure!r} needs a finite range, bounds={{{structure!r}: (low, high)}}")
+        ranges[structure] = widest
     if structure is not None and not all(map(math.isfinite, ranges[structure])):
         raise ValueError(f"bounds of {structure} = {ranges[structure]}: must be finite")
     middle = sum(ranges[structure]) / 2 if structure is not None else 0.0
-    if of_nuclei:
-        for x in ranges[NEUTRON_RADIUS]:
-            for experiment in experiments:
-                with_neutron_radius(experiment, x)  # refuses what has none
-    make = _maker(model, kind, None if of_nuclei else structure, fixed, [name for name in names if name in known])
+    if outer is not None and structure is not None:
+        for x in ranges[structure]:
+            for setting in settings:
+                outer.vary(setting, x)  # refuses what has none
+    make = _maker(model, kind, None if outer else structure, fixed, [name for name in names if name in known])
     try:
         made = make(middle)
     except TypeError as error:
@@ -148,12 +162,12 @@ def fit_model(
     type(made).check_couplings(couplings, phases)
     found = []
     for name in names:
-        start, *widest = type(made).coupling_ranges.get(name, (0.0, -math.inf, math.inf))
-        low, high = ranges.get(name, widest)
-        if name == structure and of_nuclei:
-            text, unit, default = "rms radius of the neutrons in every nucleus", "fm", middle
+        start, *anywhere = type(made).coupling_ranges.get(name, (0.0, -math.inf, math.inf))
+        low, high = ranges.get(name, anywhere)
+        if name == structure and outer is not None:
+            text, unit, default = outer.description, unit_of(name), middle
         elif name == structure:
-            text, unit, default = f"{name} of {type(made).__name__}", "MeV" if name.startswith("m_") else "", middle
+            text, unit, default = f"{name} of {type(made).__name__}", unit_of(name), middle
         elif name in nuisances:
             is_free = next(pull.is_free for pull in pulls if pull.name == name)
             text, unit, default = f"nuisance {name}", "" if is_free else "σ", 0.0
@@ -162,26 +176,10 @@ def fit_model(
         if not low <= default <= high:
             default = low if default < low else high
         found.append(Parameter(name, text, unit, default, low, high))
-    model_of = FitModel(tuple(found), couplings, dict(phases), structure, make)
+    model_of = FitModel(
+        tuple(found), couplings, dict(phases), structure, make, outer.vary if outer else None, is_final_mass
+    )
     return replace(model_of, read=model_of.snapshot() if kind is None else None)
-
-
-#: The one parameter that is not of an interaction but of all nuclei.
-NEUTRON_RADIUS = "neutron_radius"
-
-
-def with_neutron_radius(experiment: Experiment, radius: float) -> Experiment:
-    """A copy whose neutrons have this rms radius, fm, in every nucleus."""
-    form_factor: Any = experiment.detector.form_factor
-    if not hasattr(form_factor, NEUTRON_RADIUS):
-        raise ValueError(f"parameters: {type(form_factor).__name__} of {experiment.name} has no neutron_radius")
-    return experiment.replace(form_factor=replace(form_factor, neutron_radius=radius))
-
-
-def _neutron_radii(experiments: Sequence[Experiment]) -> tuple[float, float]:
-    """From well below to well above the charge radii, fm."""
-    radii = [n.charge_radius or 0.95 * n.A ** (1 / 3) for e in experiments for n in e.detector.target.nuclides]
-    return 0.7 * min(radii), 1.6 * max(radii)
 
 
 def claims_of(kind: type[Interaction]) -> list[tuple[str, str]]:
@@ -249,6 +247,7 @@ def _maker(
 
 def _range(name: str, given: Any) -> tuple[float, float]:
     """Lower and upper bound, perhaps infinite."""
+    validate.plain(f"bounds of {name}", given)
     try:
         low, high = (float(x) for x in given)
     except (TypeError, ValueError):

@@ -257,12 +257,28 @@ def _covariance(nuisance: CovarianceMatrix, experiments: Sequence[Experiment]) -
         if size <= _ROUNDING * sizes[-1]:
             continue
         shift = [np.zeros(e.n_bins) for e in experiments]
+        shapes: list[tuple[Experiment, Experiment] | None] = [None] * n
         for i, part in zip(chosen, np.split(math.sqrt(size) * axis, ends), strict=True):
-            shift[i] = part
+            if nuisance.of == "signal":
+                shapes[i] = _calibrated(nuisance.name, experiments[i], part)
+            else:
+                shift[i] = part
         name = f"{nuisance.name} #{len(found) + 1}"
         owner = f"CovarianceMatrix {nuisance.name!r}"
-        found.append(Pull(name, owner, 1.0, None, None, np.zeros(n), tuple(shift), (None,) * n))
+        found.append(Pull(name, owner, 1.0, None, None, np.zeros(n), tuple(shift), tuple(shapes)))
     return found
+
+
+def _calibrated(name: str, experiment: Experiment, fractions: Floats) -> tuple[Experiment, Experiment]:
+    """An experiment with so much more signal in each bin, and with so much less."""
+    if np.abs(fractions).max() >= 1:
+        raise ValueError(f"matrix of {name!r}: has a principal axis of {np.abs(fractions).max():.3g}, must be below 1")
+    shape = experiment.whole.shape
+    every = np.zeros(experiment.whole.n_bins)
+    every[list(experiment.kept)] = fractions
+    nominal = 1.0 if experiment.calibration is None else experiment.calibration
+    up, down = (nominal * (1 + sign * every.reshape(shape)) for sign in (1, -1))
+    return experiment.replace(calibration=up), experiment.replace(calibration=down)
 
 
 def _shape(nuisance: ShapeNuisance, experiments: Sequence[Experiment]) -> Pull:

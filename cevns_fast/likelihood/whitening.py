@@ -181,9 +181,11 @@ def _compressed(s: System) -> System:
     """Rotated into the space of everything that moves the expectation, and of the data."""
     tables = s.coefficients.reshape(-1, len(s.data))
     vectors = np.vstack([tables, s.shift, *(t.values for t in s.terms), s.base, s.data])
-    if len(vectors) >= len(s.data):
+    moves = vectors.any(axis=1)
+    if np.count_nonzero(moves) >= len(s.data):
         return s
-    rows = np.asarray(np.linalg.qr(vectors.T, mode="r")).T
+    rows = np.zeros((len(vectors), np.count_nonzero(moves)))
+    rows[moves] = np.asarray(np.linalg.qr(vectors[moves].T, mode="r")).T
     return s._replace(
         coefficients=np.ascontiguousarray(rows[: len(tables)]).reshape(*s.coefficients.shape[:4], -1),
         shift=rows[len(tables) :][: len(s.shift)],

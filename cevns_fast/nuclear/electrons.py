@@ -15,7 +15,14 @@ from cevns_fast.nuclear.nuclei import Nuclide, Target
 
 @dataclass(frozen=True)
 class Electron(Nuclide):
-    """An electron at rest, or those of an atom: it stands where a nuclide does."""
+    """An electron at rest, or those of an atom: it stands where a nuclide does.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> isinstance(cf.ELECTRON, cf.Electron), round(cf.ELECTRON.mass, 3)
+    (True, 0.511)
+    """
 
     element: str | None = None
 

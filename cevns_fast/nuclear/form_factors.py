@@ -108,6 +108,16 @@ class HelmFormFactor(_Distributions):
     neutron_radius : float or mapping of nuclide name to float, optional
         Root-mean-square radius of the neutron distribution, fm; R₀ then follows as for "rms".
         Without it, or for a nuclide that a mapping lacks, neutrons are distributed as protons.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> caesium = cf.nuclide("Cs133")
+    >>> round(float(cf.HelmFormFactor().proton(caesium, 0.010)), 4)
+    0.7773
+    >>> wide = cf.HelmFormFactor("rms", neutron_radius={"Cs133": 5.01})
+    >>> round(float(wide.neutron(caesium, 0.010)), 4)
+    0.7597
     """
 
     convention: RadiusConvention = "lewin-smith"
@@ -250,7 +260,16 @@ _COTANGENT = np.array(
 
 @dataclass(frozen=True)
 class PointNucleus:
-    """F = 1: a nucleus without structure, good for reactor neutrinos."""
+    """F = 1: a nucleus without structure, good for reactor neutrinos.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> point = csi.replace(form_factor=cf.PointNucleus())
+    >>> float((cf.event_rate(csi, cf.StandardModel()).sum() / cf.event_rate(point, cf.StandardModel()).sum()).round(2))
+    0.51
+    """
 
     def proton(self, nuclide: Nuclide, T: ArrayLike) -> Floats:
         """One at every recoil energy."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 import cevns_fast
+from cevns_fast.likelihood.outer_parameters import unit_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -289,7 +290,17 @@ def coupling_symbol(name: str, *, signed: bool = False) -> str:
     return f"${symbol}$" if signed else f"$|{symbol}|$"
 
 
-_SYMBOLS = {"gchi_gq": r"g_\chi g_q", "y_bar": r"\bar{y}", "y_chi": r"y_\chi", "m_zprime": "m_{Z'}", "m_chi": r"m_\chi"}
+def axis_label(name: str) -> str:
+    """A coupling or another parameter whose sign matters, with its unit."""
+    unit = unit_of(name)
+    return coupling_symbol(name, signed=True) + (f" ({unit})" if unit else "")
+
+
+_SYMBOLS = {
+    "gchi_gq": r"g_\chi g_q", "y_bar": r"\bar{y}", "y_chi": r"y_\chi", "m_zprime": "m_{Z'}", "m_chi": r"m_\chi",
+    "delta_m2": r"\Delta m^2_{41}", "Ue4_sq": "|U_{e4}|^2", "Umu4_sq": r"|U_{\mu4}|^2", "Utau4_sq": r"|U_{\tau4}|^2",
+    "neutron_radius": "R_n", "sin2_theta_w": r"\sin^2\theta_W",
+}  # fmt: skip
 
 
 def blank(width: float, height: float) -> "Figure":

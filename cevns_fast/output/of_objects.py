@@ -17,7 +17,7 @@ from cevns_fast.inference.scan_result import Scan
 from cevns_fast.inference.toys import FeldmanCousins, GoodnessOfFit
 from cevns_fast.interactions.process import Interaction
 from cevns_fast.likelihood.measurement import background_counts, measurement_of
-from cevns_fast.output.drawing import LOOKS, coupling_symbol
+from cevns_fast.output.drawing import LOOKS, axis_label, coupling_symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -157,7 +157,7 @@ def scan(
     if len(of.axes) > 2:
         raise ValueError(f"couplings = {of.couplings}: a figure has one or two")
     axes = _axes(ax)
-    names = [coupling_symbol(name, signed=True) for name in of.couplings]
+    names = [axis_label(name) for name in of.couplings]
     if len(of.axes) == 1:
         delta = of.delta_chi2 if of.chi2.ndim == 1 else of.delta_chi2[interaction]
         axes.plot(of.axes[0], delta, **style)
@@ -207,7 +207,7 @@ def goodness_of_fit(of: GoodnessOfFit, ax: "Axes | None" = None, **style: Any) -
 def feldman_cousins(of: FeldmanCousins, ax: "Axes | None" = None, **style: Any) -> "Axes":
     """Δχ² of the data and the critical one along a line; or points in a plane, filled where they are allowed."""
     axes = _axes(ax)
-    names = [coupling_symbol(name, signed=True) for name in of.names]
+    names = [axis_label(name) for name in of.names]
     if len(names) == 1:
         order = np.argsort(of.points[:, 0])
         x = of.points[order, 0]

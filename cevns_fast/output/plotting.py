@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cevns_fast.likelihood.outer_parameters import OUTER_PARAMETERS, unit_of
 from cevns_fast.output.drawing import (
     COLUMN,
     LOOKS,
@@ -17,6 +18,7 @@ from cevns_fast.output.drawing import (
     Look,
     Panel,
     Region,
+    axis_label,
     blank,
     coupling_symbol,
     log_ticks,
@@ -125,7 +127,8 @@ def expected_limits(
         axes.set(xlim=(x[0], x[-1]), ylim=(0.7 * np.nanmin(finite), top))
         log_ticks(axes.xaxis, plain=True)
         log_ticks(axes.yaxis)
-        axes.legend(loc="upper left", title=title)
+        # Bands may lie beneath it.
+        axes.legend(loc="upper left", title=title, frameon=True, facecolor="white", edgecolor="none", framealpha=1.0)
     return figure
 
 
@@ -334,13 +337,16 @@ def scan_plane(scan: "Scan", *, title: str | None = None) -> "Figure":
         label, title = "lowest point", "\n".join([*([title] if title else []), "the best fit is outside"])
         best = np.array([[scan.lowest_point.couplings[name][0] for name in scan.couplings]])
     x_name, y_name = (coupling_symbol(name, signed=True).strip("$") for name in scan.couplings)
+    # Zero is the Standard Model where both are couplings, and nothing where one is a mass.
+    couplings = not any(unit_of(name) or name in OUTER_PARAMETERS for name in scan.couplings)
+    nothing = {f"${x_name} = {y_name} = 0$": ("+", [(0.0, 0.0)])} if couplings else {}
     plane = CouplingPlane(
-        f"${x_name}$",
-        f"${y_name}$",
+        axis_label(scan.couplings[0]),
+        axis_label(scan.couplings[1]),
         (float(x[0]), float(x[-1])),
         (float(y[0]), float(y[-1])),
         regions,
-        {label: ("x", best), f"${x_name} = {y_name} = 0$": ("+", [(0.0, 0.0)])},
+        {label: ("x", best), **nothing},
     )
     return planes([[plane]], title=title)
 

@@ -39,6 +39,10 @@ class Sheet:
         if len({len(column) for column in self.columns.values()}) != 1:
             raise ValueError("columns: must be of equal length")
 
+    def numbers(self, name: str) -> Floats:
+        """One column, float64[n]."""
+        return np.array(self.columns[name], dtype=float)
+
     def csv(self) -> str:
         """As CSV; numbers keep every digit."""
         lines = {"made by": f"cevns_fast {cevns_fast.__version__}", **self.about}

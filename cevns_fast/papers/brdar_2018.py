@@ -14,7 +14,8 @@ import numpy as np
 from cevns_fast._validate import Floats
 from cevns_fast.constants import KEV
 from cevns_fast.counts.spectrum import recoil_spectrum
-from cevns_fast.experiments.experiment import Experiment, load
+from cevns_fast.experiments.built_in import load
+from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.sources import PION_LINE
 from cevns_fast.inference.limits import limit_scan
 from cevns_fast.inference.mass_scan import heaviest_mass
@@ -76,7 +77,7 @@ def draw_fig2(table: Sheet) -> "Figure":
     """One panel, with the largest angles of BRX Eq. (6) marked."""
     T = np.array(table.columns["T"], dtype=float)
     curves = [
-        Curve(f"$m_\\chi = {m:g}$ MeV", T, _column(table, f"cos_theta m_chi={m:g}"), look)
+        Curve(f"$m_\\chi = {m:g}$ MeV", T, table.numbers(f"cos_theta m_chi={m:g}"), look)
         for look, m in enumerate(FIG2_MASSES)
     ]
     massive = np.array([m for m in FIG2_MASSES if m > 0])
@@ -167,12 +168,12 @@ def draw_fig3(table: Sheet) -> "Figure":
     """For each experiment ratios above, the Standard Model below."""
     column = []
     for side in FIG3:
-        T, ends = _column(table, f"{side.name} T"), (float(side.recoils[0]), float(side.recoils[-1]))
+        T, ends = table.numbers(f"{side.name} T"), (float(side.recoils[0]), float(side.recoils[-1]))
         ratios = [
-            Curve(d.label, T, _column(table, f"{side.name} ratio {d.y_bar:g} {d.m_chi:g} {d.m_S:g}"), look)
+            Curve(d.label, T, table.numbers(f"{side.name} ratio {d.y_bar:g} {d.m_chi:g} {d.m_S:g}"), look)
             for look, d in enumerate(side.curves)
         ]
-        weak = [Curve("Standard Model", T, _column(table, f"{side.name} standard_model"))]
+        weak = [Curve("Standard Model", T, table.numbers(f"{side.name} standard_model"))]
         title = side.name + r": $(\bar{y}, m_\chi, m_S)$, masses in MeV"
         top, log = (2.0, True) if side.name == "CONUS" else (2.6, False)
         column += [
@@ -229,7 +230,7 @@ def fig4() -> Sheet:
 def draw_fig4(table: Sheet) -> "Figure":
     """Four panels as in the paper."""
     names = np.array(table.columns["experiment"])
-    m_chi, m_S, y = (_column(table, name) for name in ("m_chi", "m_S", "y_bar"))
+    m_chi, m_S, y = (table.numbers(name) for name in ("m_chi", "m_S", "y_bar"))
     column = []
     for name, fixed in FIG4_CHI.items():
         mine = names == name
@@ -268,7 +269,7 @@ def fig5() -> Sheet:
 
 def draw_fig5(table: Sheet) -> "Figure":
     """One panel."""
-    curves = [Curve(LABELS[name], _column(table, "m_S"), _column(table, name), i) for i, name in enumerate(LABELS)]
+    curves = [Curve(LABELS[name], table.numbers("m_S"), table.numbers(name), i) for i, name in enumerate(LABELS)]
     panel = Panel(
         curves, r"$m_S$  [MeV]", r"$\bar{y}$", (0.1, 1e3), log_x=True, log_y=True,
         title=rf"$m_\chi = {FIG5_CHI:g}$ MeV, {LEVEL}",
@@ -341,10 +342,6 @@ def numbers() -> list[PrintedNumber]:
         PrintedNumber("Sec. II C", "largest m_chi [MeV]", "COHERENT", "53", heaviest_mass([coherent]), tolerance=0.0),
         *beyond.numbers(),
     ]
-
-
-def _column(table: Sheet, name: str) -> Floats:
-    return np.array(table.columns[name], dtype=float)
 
 
 PAPER = Paper(

@@ -15,7 +15,7 @@ from cevns_fast.cosmology.boltzmann import OMEGA_PER_MEV, RelicDensity
 from cevns_fast.cosmology.decays import decay_widths, maximal_mixing
 from cevns_fast.cosmology.radiation import degrees_of_freedom
 from cevns_fast.cosmology.seesaw import Seesaw, seesaw_limit
-from cevns_fast.experiments.experiment import load
+from cevns_fast.experiments.built_in import load
 from cevns_fast.inference.limits import limit_scan
 from cevns_fast.interactions.scalar_mediator import ScalarMediator
 from cevns_fast.output import plotting
@@ -61,12 +61,12 @@ def fig7() -> Sheet:
 
 def draw_fig7(table: Sheet) -> "Figure":
     """Two panels as in the paper."""
-    x = _column(table, "x")
+    x = table.numbers("x")
     column = []
     for m_S in MEDIATORS:
-        curves = [Curve(r"$Y_\chi^\mathrm{eq}$", x, _column(table, "Y_eq"), ("0.6", "dotted"))]
+        curves = [Curve(r"$Y_\chi^\mathrm{eq}$", x, table.numbers("Y_eq"), ("0.6", "dotted"))]
         curves += [
-            Curve(f"$y_\\chi = 10^{{{math.log10(y):.0f}}}$", x, _column(table, f"m_S={m_S:g} y={y:g}"), _LOOKS[y])
+            Curve(f"$y_\\chi = 10^{{{math.log10(y):.0f}}}$", x, table.numbers(f"m_S={m_S:g} y={y:g}"), _LOOKS[y])
             for y in COUPLINGS
         ]
         column.append(
@@ -216,9 +216,9 @@ def seesaw() -> Sheet:
 
 def draw_seesaw(table: Sheet) -> "Figure":
     """One panel."""
-    M_N = _column(table, "M_N")
-    curves = [Curve(f"$m_\\nu = {m:g}$ eV", M_N, _column(table, f"m_nu={m:g}"), i) for i, m in enumerate((0.01, 0.1))]
-    curves += [Curve(label, M_N, _column(table, name), 2 + i) for i, (name, label) in enumerate(_LIMITED.items())]
+    M_N = table.numbers("M_N")
+    curves = [Curve(f"$m_\\nu = {m:g}$ eV", M_N, table.numbers(f"m_nu={m:g}"), i) for i, m in enumerate((0.01, 0.1))]
+    curves += [Curve(label, M_N, table.numbers(name), 2 + i) for i, (name, label) in enumerate(_LIMITED.items())]
     panel = Panel(
         curves, r"$M_N$  [GeV]", r"$y_1$", (float(M_N[0]), float(M_N[-1])), (1e-10, 1e-4), log_x=True, log_y=True,
         legend="upper left",
@@ -310,7 +310,3 @@ def numbers() -> list[PrintedNumber]:
 def _omega_per_MeV() -> float:
     """s₀/(ρ_c/h²) with 2891.2 cm⁻³ and 1.05371e-5 GeV cm⁻³, Particle Data Group 2022."""
     return 2891.2 / (1.05371e-5 * MEV_PER_GEV)
-
-
-def _column(table: Sheet, name: str) -> np.ndarray:
-    return np.array(table.columns[name], dtype=float)

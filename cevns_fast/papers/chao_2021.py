@@ -11,7 +11,7 @@ import numpy as np
 from cevns_fast._validate import Floats
 from cevns_fast.cosmology.neutrino_number import n_eff_of_energies
 from cevns_fast.counts.templates import event_rate
-from cevns_fast.experiments.experiment import load
+from cevns_fast.experiments.built_in import load
 from cevns_fast.inference.limits import limit_scan
 from cevns_fast.inference.mass_scan import heaviest_mass
 from cevns_fast.interactions.process import Interaction

@@ -15,7 +15,8 @@ from scipy import optimize
 from cevns_fast._validate import Floats
 from cevns_fast.constants import SIN2_THETA_W_LOW_ENERGY
 from cevns_fast.counts.templates import event_rate
-from cevns_fast.experiments.experiment import Experiment, load
+from cevns_fast.experiments.built_in import load
+from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference.correlation import correlation_scan
 from cevns_fast.inference.strength import Strength, fitted_strength
 from cevns_fast.interactions.nsi import NSI

@@ -51,6 +51,7 @@ class Checkpoint:
     @staticmethod
     def _compare(path: Path, manifest: Mapping[str, str]) -> None:
         """Refuse another scan's checkpoint, and say which field differs."""
+        _check_file(path)
         try:
             found = dict(json.loads(path.read_bytes()))
         except (ValueError, TypeError, RecursionError) as error:
@@ -68,6 +69,7 @@ class Checkpoint:
 
     def read(self, index: int, out: NDArray[np.float64]) -> bool:
         """Read a chunk into `out`, if it is there and sound."""
+        _check_file(self._path(index))
         try:
             raw = memoryview(self._path(index).read_bytes())
         except FileNotFoundError:
@@ -83,3 +85,9 @@ class Checkpoint:
     def write(self, index: int, values: NDArray[np.float64]) -> None:
         """Write a chunk of C-contiguous values."""
         files.write_part(self._path(index), hashlib.sha256(values.data).digest(), values.data)
+
+
+def _check_file(path: Path) -> None:
+    """Refuse a folder, and what reading might wait for without end."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"checkpoint = {str(path.parent)!r}: {path.name} is no file")

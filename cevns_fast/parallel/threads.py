@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,16 @@ def set_num_threads(n: int | None) -> None:
 
 
 def get_num_threads() -> int:
-    """The number of threads of calls that do not say: what `set_num_threads` chose, or the processors there are."""
+    """The number of threads of calls that do not say: what `set_num_threads` chose, or the processors there are.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> cf.set_num_threads(2)
+    >>> cf.get_num_threads()
+    2
+    >>> cf.set_num_threads(None)
+    """
     if _chosen is not None:
         return _chosen
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -58,5 +68,8 @@ def in_ranges(run: Callable[[int, int], object], n: int, threads: int) -> None:
         run(0, n)
         return
     edges = np.linspace(0, n, min(threads, n) + 1).astype(int).tolist()
-    with ThreadPoolExecutor(len(edges) - 1) as pool:
-        list(pool.map(run, edges[:-1], edges[1:]))
+    with ThreadPoolExecutor(len(edges) - 2) as pool:  # this thread has the last share
+        others = [pool.submit(run, start, stop) for start, stop in pairwise(edges[:-1])]
+        run(edges[-2], edges[-1])
+        for other in others:
+            other.result()

@@ -1,4 +1,4 @@
-"""The slow twin: rates and cross sections written from the papers, by nested adaptive quadrature.
+"""The slow reference implementation: rates and cross sections written from the papers, by nested adaptive quadrature.
 
 It shares only constants and input tables with the rest of the package, and reads plain fields of the
 experiments, nuclides and interactions it is given: what the fast path computes, this computes again.

@@ -84,12 +84,16 @@ def time_fractions(time: Any, species: str) -> Floats:
     return np.array(found)
 
 
-def weights(experiment: Any, species: str) -> Floats:
+def weights(experiment: Any, species: str, electrons: bool = False) -> Floats:
     """What the counts of a species in each bin of the observable become in all bins: float64[observable, others]."""
     n = len(experiment.detector.bins) - 1
     time, release, calibration = (getattr(experiment, name, None) for name in ("time", "release", "calibration"))
     in_time = np.ones(1) if time is None else time_fractions(time, species)
-    sorted_by = np.ones(1) if release is None else np.asarray(release.probabilities, dtype=np.float64)
+    sorted_by = np.ones(1)
+    if release is not None:
+        by_name = getattr(release, "others", {})
+        first = "electrons" if electrons and "electrons" in by_name else species
+        sorted_by = np.asarray(by_name.get(first, release.probabilities), dtype=np.float64)
     found = np.empty((n, in_time.size, sorted_by.shape[-1]))
     for b in range(n):
         row = sorted_by if sorted_by.ndim == 1 else sorted_by[b]

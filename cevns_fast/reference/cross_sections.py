@@ -298,6 +298,15 @@ def differential_cross_section(
     -------
     float or ndarray
         cm²/MeV; 0 outside the kinematically allowed range.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> caesium = cf.nuclide("Cs133")
+    >>> slow = cf.reference.differential_cross_section(cf.StandardModel(), caesium, 30.0, 0.010)
+    >>> fast = cf.differential_cross_section(cf.StandardModel(), caesium, 30.0, 0.010)
+    >>> abs(slow / fast - 1) < 1e-10
+    True
     """
     M = target_mass(nuclide)
     found = channels(interaction, nuclide, form_factor, standard_model)

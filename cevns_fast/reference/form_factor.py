@@ -143,6 +143,12 @@ def helm_form_factor(nuclide: Any, T: ArrayLike, convention: str = "lewin-smith"
     Returns
     -------
     float or ndarray
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> round(float(cf.reference.helm_form_factor(cf.nuclide("Cs133"), 0.010)), 4)
+    0.7773
     """
     radius = _radius(nuclide, convention, skin)
     F = np.vectorize(lambda t: _helm(_momentum_transfer(nuclide, t), radius, skin), otypes=[float])(T)

@@ -239,7 +239,7 @@ def curved_chi2(
     frozen: Mapping[str, float] | None = None,
     start: Mapping[str, float] | None = None,
 ) -> Minimum:
-    """The same with nuisances that are free, log-normal or asymmetric, shapes of backgrounds and covariances.
+    """χ² of experiments with nuisances that are free, log-normal or asymmetric, shapes of backgrounds and covariances.
 
     The expectation is written out sample by sample and minimised numerically: by a simplex, then by Powell's method.
 
@@ -509,7 +509,7 @@ def _poisson(
         return value + 2 * float((1 + ratio[own]) @ x[k:]), np.concatenate([gradient, 2 * (1 + ratio[own])])
 
     x = np.concatenate([np.zeros(k), np.maximum(-nominal[empty][own], 0.0)])
-    for _ in range(3):
+    for _ in range(3 if x.size else 0):  # of nothing, there is nothing to minimise
         x = optimize.minimize(
             with_b, x, jac=True, method="SLSQP",
             bounds=optimize.Bounds(np.where(np.arange(len(x)) < k, -np.inf, 0.0), np.inf),
@@ -559,6 +559,14 @@ def chi2(experiment: Any, counts: ArrayLike, *, standard_model: ArrayLike | None
     Returns
     -------
     float
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017")
+    >>> counts = cf.event_rate(csi, cf.StandardModel())
+    >>> abs(cf.reference.chi2(csi, counts) / cf.Likelihood(csi).chi2_of_counts(counts) - 1) < 1e-10
+    True
     """
     predicted = np.asarray(counts, dtype=np.float64)
     needs_truth = (

@@ -17,8 +17,9 @@ __all__ = ["integrate"]
 
 Floats = NDArray[np.float64]
 
-_X, _W = np.polynomial.legendre.leggauss(16)
-NODES, WEIGHTS = (1 + _X) / 2, _W / 2
+#: Of the Gauss-Legendre rule; and where there are so many panels that each is narrow.
+ORDER, SHORT_ORDER, MANY_PANELS = 16, 6, 64
+_RULES = {n: np.polynomial.legendre.leggauss(n) for n in (ORDER, SHORT_ORDER)}
 
 #: Of the two rules only the coarser one has this error: the result, by the finer one, is good to rounding.
 RTOL = 1e-12
@@ -31,14 +32,18 @@ MAX_PANELS = 20_000
 Integrand = Callable[[NDArray[np.intp], Floats, Floats], Floats]
 
 
-def _rule(f: Integrand, panel: NDArray[np.intp], low: Floats, rest: Floats, h: float) -> tuple[Floats, Floats]:
+def _rule(
+    f: Integrand, panel: NDArray[np.intp], low: Floats, rest: Floats, h: float, order: int
+) -> tuple[Floats, Floats]:
     """∫ f and ∫ |f| over [low, low + h] = [1 - rest - h, 1 - rest] of each panel, both [row, panel]."""
-    s = low[:, None] + h * NODES
-    r = rest[:, None] + h * (1 - NODES)
-    values = f(np.repeat(panel, NODES.size), s.ravel(), r.ravel()).reshape(-1, panel.size, NODES.size)
+    x, w = _RULES[order]
+    nodes, weights = (1 + x) / 2, w / 2
+    s = low[:, None] + h * nodes
+    r = rest[:, None] + h * (1 - nodes)
+    values = f(np.repeat(panel, order), s.ravel(), r.ravel()).reshape(-1, panel.size, order)
     if not np.all(np.isfinite(values)):
         raise ArithmeticError("the integrand is not finite")
-    return h * (values @ WEIGHTS), h * (np.abs(values) @ WEIGHTS)
+    return h * (values @ weights), h * (np.abs(values) @ weights)
 
 
 def integrate(f: Integrand, n_panels: int) -> Any:
@@ -61,14 +66,15 @@ def integrate(f: Integrand, n_panels: int) -> Any:
         If an integral diverges or does not converge.
     """
     panel, low, rest, h = np.arange(n_panels), np.zeros(n_panels), np.zeros(n_panels), 1.0
-    coarse, absolute = _rule(f, panel, low, rest, h)
+    order = SHORT_ORDER if n_panels > MANY_PANELS else ORDER
+    coarse, absolute = _rule(f, panel, low, rest, h, order)
     result, scale = np.zeros_like(coarse), absolute.sum(axis=1)
     for _ in range(MAX_DEPTH):
         # Both halves of each panel, side by side.
         h /= 2
         panels, lows = np.repeat(panel, 2), (low[:, None] + h * np.array([0.0, 1.0])).ravel()
         rests = (rest[:, None] + h * np.array([1.0, 0.0])).ravel()
-        halves, absolutes = _rule(f, panels, lows, rests, h)
+        halves, absolutes = _rule(f, panels, lows, rests, h, order)
         fine = halves.reshape(halves.shape[0], -1, 2).sum(axis=2)
 
         # ∫ |f| grows if a spike was missed at first.

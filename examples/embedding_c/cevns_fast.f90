@@ -53,6 +53,17 @@ module cevns_fast
          real(c_double), intent(inout) :: theta(n)
          integer(c_int), intent(in), optional :: fixed(n)
       end function
+      ! A handle of some experiments, where chosen(i) is not 0, and with other widths of the nuisances.
+      type(c_ptr) function cevns_fast_variant(likelihood, chosen, widths) bind(c)
+         import :: c_ptr, c_double, c_int
+         type(c_ptr), value :: likelihood
+         integer(c_int), intent(in), optional :: chosen(*)
+         real(c_double), intent(in), optional :: widths(*)
+      end function
+      integer(c_size_t) function cevns_fast_experiments(likelihood) bind(c)
+         import :: c_ptr, c_size_t
+         type(c_ptr), value :: likelihood
+      end function
       type(c_ptr) function c_open(path) bind(c, name="cevns_fast_open")
          import :: c_ptr, c_char
          character(kind=c_char), intent(in) :: path(*)

@@ -1,6 +1,7 @@
 """Each command as a user runs it: what it prints, what it writes, and how it refuses."""
 
 import csv
+import json
 import shutil
 import struct
 import subprocess
@@ -164,6 +165,31 @@ def test_figures_in_other_formats(run, tmp_path, kind, first):
     assert figures[0].startswith(first) and figures[0] == figures[1]  # the same bytes whenever it is made
     assert not list(tmp_path.glob("**/*.png"))
     assert run("rate", "-o", "c", "--format", "jpg")[0] == 2
+
+
+def test_rate_along_an_axis(run, tmp_path):
+    """Printed along one axis, summed over the others, with a note; the CSV has all bins and says where they are."""
+    csi = cf.load("coherent-csi-2021")
+    counts = csi.reshape(cf.event_rate(csi, cf.StandardModel()))
+    for options, axis, words in (
+        ([], 0, "note: along observable, summed over time; --axis time | all"),
+        (["--axis", "time"], 1, "note: along time, summed over observable; --axis observable | all"),
+    ):
+        status, out, err = run("rate", "-e", csi.name, *options, "-o", f"axis{axis}")
+        assert (status, err) == (0, "") and words in out
+        first, *rows = out.splitlines()[2 : 3 + csi.shape[axis]]
+        place = first.replace("Standard Model", "Standard_Model").split().index("Standard_Model")
+        assert [float(row.split()[place]) for row in rows] == pytest.approx(counts.sum(axis=1 - axis), rel=1e-3)
+        _, columns = read(tmp_path / f"axis{axis}/rate-coherent-csi-2021.csv")
+        np.testing.assert_array_equal(columns["Standard Model"], counts.ravel())
+        np.testing.assert_array_equal(columns["low_us"].reshape(csi.shape), np.tile(csi.time.edges[:-1], (8, 1)))
+        np.testing.assert_array_equal(columns["high"].reshape(csi.shape)[:, 0], csi.detector.bins[1:])
+        assert columns["steady state"].sum() == pytest.approx(1291)  # a background of that name, not what is subtracted
+    out = run("rate", "-e", "coherent-ge-2024", "--axis", "release")[1]
+    assert "along beam, summed over observable and time" in out and "bin of beam" in out
+    assert len(run("rate", "-e", csi.name, "--axis", "all")[1].splitlines()) == csi.n_bins + 3
+    status, _, err = run("rate", "--axis", "time")
+    assert status != 0 and "--axis time: must be one of observable, all for coherent-csi-2017" in err
 
 
 def test_rate_knows_variant_and_helicity(run):
@@ -369,3 +395,17 @@ def test_reproduce(run, tmp_path, monkeypatch, paper):
 def test_every_paper_can_be_reproduced():
     assert list(papers.PAPERS) == list(FIGURES)
     assert all(papers.paper(name).citation for name in papers.PAPERS)
+
+
+def test_popxf(run, tmp_path, csi):
+    status, out, _ = run("popxf", "m_chi=20", "-c", "C_V", "a_M", "--complex", "C_V", "-o", "fit")
+    predictions, measurements = (
+        json.loads(next((tmp_path / "fit").glob(f"{kind}-*")).read_text("utf-8")) for kind in ("popxf", "measurements")
+    )
+    assert status == 0 and "parameters: C_V, a_M" in out and "12 bins" in out
+    assert predictions["metadata"]["basis"]["custom"]["parameters"] == {"C_V": "C", "a_M": "R"}
+    constant = predictions["data"]["observable_central"]["('', '', 'RR')"]
+    assert constant == pytest.approx(cf.event_rate(csi, cf.StandardModel()), rel=1e-12)
+    assert measurements[csi.name][0]["observables"] == predictions["metadata"]["observable_names"]
+    status, _, error = run("popxf", "m_chi=20", "-c", "C_V", "a_M", "-o", "fit")
+    assert status == 2 and "--force overwrites" in error

@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+from cases import quick_are
 
 import cevns_fast as cf
 from cevns_fast.output import dark_matter
@@ -54,7 +55,7 @@ def test_dipole_plane():
     )
 
 
-@pytest.mark.parametrize("model", ["scalar", "dipole"])
+@pytest.mark.parametrize("model", quick_are(["scalar", "dipole"], 1))
 def test_one_command_draws_it(run, tmp_path, model):
     pytest.importorskip("matplotlib")
     status, out, err = run("dark-matter", "--model", model, "--masses", 4)

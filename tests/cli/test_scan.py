@@ -72,6 +72,7 @@ def test_confidence_by_toys(run, tmp_path, csi):
     assert status != 0 and "--minimum grid: must be 'anywhere' with --feldman-cousins" in err
 
 
+@pytest.mark.slow
 def test_options_reach_the_scan(run, tmp_path, csi):
     lar = cf.load("coherent-lar-610kg")
     status, out, _ = run(

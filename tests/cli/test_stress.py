@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from cases import quick_are
 
 import cevns_fast as cf
 
@@ -20,6 +21,7 @@ COMMANDS = {
     "limit": ("limit", "--masses", "12", "-o", "out"),
     "scan": (*SMALL_SCAN, "-o", "out"),
     "c-interface": ("c-interface", "-o", "out"),
+    "explore": ("explore", "-e", "coherent-csi-2017", "--model", "nsi", "-o", "out/page.html"),
 }
 
 # As in a shell with a limited file size: a write beyond it fails as on a full disk.
@@ -38,11 +40,12 @@ for size in room:
 """
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", quick_are(COMMANDS, 3))
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, command):
     """Whichever file it is that does not fit, none stays: numbers and figure come together."""
     pytest.importorskip("resource")
-    sizes = {"rate": "0,300,5000", "limit": "0,500,5000", "scan": "0,5000,40000", "c-interface": "0,100,9000"}[command]
+    sizes = {"rate": "0,300,5000", "limit": "0,500,5000", "scan": "0,5000,40000", "c-interface": "0,100,9000",
+             "explore": "0,100,9000"}[command]  # fmt: skip
     argv = [sys.executable, "-P", "-c", FULL, sizes, *COMMANDS[command]]
     ended = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stderr
@@ -123,6 +126,7 @@ def ended(pid):
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="processes are not listed here")
 @pytest.mark.parametrize(("which", "status"), [("SIGTERM", 143), ("SIGKILL", -9)])
 def test_workers_end_with_their_parent(tmp_path, which, status):
@@ -152,6 +156,7 @@ def test_workers_end_with_their_parent(tmp_path, which, status):
                 os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="processes are not listed here")
 def test_workers_of_anybodys_pool_end_with_their_parent(tmp_path):
     """They have computed something of ours, so they watch."""
@@ -235,6 +240,7 @@ def walked(folder, how, python=(), **environment):
     return result.stdout.decode("utf-8"), files
 
 
+@pytest.mark.slow
 def test_the_walk_is_the_same_everywhere(usual, tmp_path):
     """All at once: numpy that raises, no assertions or docstrings, an ASCII terminal, decimal commas, such a path."""
     folder = tmp_path / "my results, σ = 1 (new)"
@@ -256,6 +262,7 @@ def test_the_c_locale(tmp_path):
     assert b"m_chi = 90: \\u03c7 is too heavy" in done.stdout
 
 
+@pytest.mark.slow
 def test_latex_is_not_needed(tmp_path):
     """With `text.usetex` in the user's settings, and no LaTeX."""
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")

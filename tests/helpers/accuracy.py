@@ -29,6 +29,13 @@ def error(experiment, interaction, standard_model=True):
     return np.max(np.abs(fast - slow) / np.where(allowed > 0, allowed, 1.0))
 
 
+def twin(experiment, interaction, standard_model=True, target="all"):
+    """The twin's counts in each bin that is kept, and the sums of the absolute values of their terms."""
+    parts = _contributions(experiment, interaction, standard_model, target)
+    kept = [each for i, each in enumerate(parts) if i not in experiment.excluded]
+    return np.array([math.fsum(p) for p in kept]), np.array([math.fsum(map(abs, p)) for p in kept])
+
+
 def slow_counts(experiment, interaction, standard_model=False):
     """The twin's counts in each bin, and the sums of the absolute values of their terms.
 

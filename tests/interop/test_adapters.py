@@ -289,6 +289,7 @@ def test_refused_priors(joint, small):
         cf.prior_transform(small, {"C_V": (0.2, 0.1)})
 
 
+@pytest.mark.slow
 def test_dynesty_finds_the_evidence(small, posterior):
     dynesty = package("dynesty")
     prior = cf.prior_transform(small)
@@ -298,6 +299,7 @@ def test_dynesty_finds_the_evidence(small, posterior):
     assert sampler.results.logzerr[-1] < 0.15
 
 
+@pytest.mark.slow
 def test_ultranest_agrees_with_a_grid(small, posterior):
     ultranest = package("ultranest")
     np.random.seed(7)  # noqa: NPY002  UltraNest's own

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import quick_are
 
 import cevns_fast as cf
 from cevns_fast import cli
@@ -117,7 +118,7 @@ BUILDS = {
 }
 
 
-@pytest.mark.parametrize("language", BUILDS)
+@pytest.mark.parametrize("language", quick_are(BUILDS, 0))
 def test_programs_agree_with_python(home, fits, language):
     program = BUILDS[language](home)
     for case, theta in POINTS.items():
@@ -137,6 +138,7 @@ def test_programs_agree_with_python(home, fits, language):
             assert np.abs(fit.gradient(at)[1]) < 1e-2 * np.abs(fit.gradient(theta)[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("handles", [[], ["own"]], ids=["one for all", "one each"])
 def test_sixteen_threads(home, fits, handles):
     program = build_c(home, Path(__file__).with_name("threads.c"), linked="source")
@@ -153,6 +155,7 @@ target_link_libraries(program PRIVATE cevns_fast::cevns_fast)
 """
 
 
+@pytest.mark.slow
 def test_cmake_package_and_pkg_config(home, fits, tmp_path):
     cmake = compiler("cmake")
     interface, prefix = tmp_path / "c", tmp_path / "installed"
@@ -186,6 +189,7 @@ def test_the_cmake_version_is_the_packages():
     assert f"project(cevns_fast VERSION {cf.__version__} " in text
 
 
+@pytest.mark.slow
 def test_other_files_are_refused(home):
     program = build_c(home, EXAMPLES / "fit.c", linked="source")
     for content in (b"", b"no likelihood", np.arange(40.0).tobytes(), None):
@@ -196,6 +200,7 @@ def test_other_files_are_refused(home):
         assert done.returncode == 2 and done.stderr.startswith("usage: fit FILE")
 
 
+@pytest.mark.slow
 def test_only_the_interface_is_seen_from_outside(home):
     """A program may have functions of any other name; no source includes another."""
     objects = compile_objects(home)

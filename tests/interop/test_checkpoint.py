@@ -223,6 +223,18 @@ def test_a_file_is_no_folder(csi, tmp_path):
     assert (tmp_path / "scan").read_text() == "precious"
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "chunk-000000.bin"])
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
+def test_what_is_no_file_in_a_checkpoint_is_refused(csi, tmp_path, name, make):
+    """A folder was an IsADirectoryError, a pipe was waited for without end."""
+    if name != "manifest.json":
+        scan(csi, checkpoint=tmp_path)
+        (tmp_path / name).unlink()
+    make(tmp_path / name)
+    with pytest.raises(ValueError, match=f"checkpoint = .*: {name} is no file"):
+        scan(csi, checkpoint=tmp_path)
+
+
 def test_other_folders_are_refused(csi, tmp_path):
     (tmp_path / "thesis.tmp").write_text("precious")
     with pytest.raises(ValueError, match=r"is not empty and holds no manifest\.json"):
@@ -266,6 +278,7 @@ def test_what_another_process_is_writing_stays(csi, tmp_path):
     assert theirs.exists()
 
 
+@pytest.mark.slow
 def test_several_processes_with_one_checkpoint(csi, expected, tmp_path):
     """All of them finish, with the same bits; of 36 calls 17 died when each tidied up after the others."""
     command = [sys.executable, "-P", "-c", CHILD]

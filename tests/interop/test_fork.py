@@ -6,6 +6,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from processes import from_child
 
 import cevns_fast as cf
 from cevns_fast.inference import planes
@@ -26,21 +27,6 @@ def digest(threads):
     return scan.chi2.tobytes() + scan.chi2_min.tobytes()
 
 
-def in_child(queue, threads):
-    queue.put(digest(threads))
-
-
-def from_child(method, threads):
-    context = multiprocessing.get_context(method)
-    queue = context.Queue()
-    child = context.Process(target=in_child, args=(queue, threads))
-    child.start()
-    found = queue.get(timeout=120)
-    child.join(60)
-    assert child.exitcode == 0
-    return found
-
-
 @pytest.fixture(scope="module")
 def expected():
     return digest(1)
@@ -51,7 +37,7 @@ def expected():
 @pytest.mark.parametrize("threads", [1, 2])
 def test_fork_after_a_threaded_scan(expected, threads):
     assert digest(2) == expected
-    assert from_child("fork", threads) == expected
+    assert from_child("fork", digest, threads) == expected
     assert digest(2) == expected
 
 
@@ -76,5 +62,5 @@ def test_python_threads(expected):
 def test_fork_during_a_scan_in_another_thread(expected):
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(lambda: [digest(2) for _ in range(20)])
-        assert from_child("fork", 2) == expected
+        assert from_child("fork", digest, 2) == expected
         assert set(running.result()) == {expected}

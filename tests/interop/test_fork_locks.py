@@ -3,14 +3,17 @@
 import ast
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import cevns_fast as cf
 from cevns_fast._kernels import rates as kernel
+from cevns_fast._support.loading import load
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here"),
@@ -72,6 +75,27 @@ def test_fork_while_another_thread_compiles():
     assert inside.wait(60)
     assert status_of_child(global_compiler_lock.acquire) == 0
     thread.join()
+
+
+def test_fork_while_another_thread_loads_a_module(tmp_path, monkeypatch):
+    """Python's lock of the module would stay in the child, as after the first `cf.goodness_of_fit` in a thread."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "slow_to_load.py").write_text("import loaded_with, time\nloaded_with.inside.set()\ntime.sleep(0.3)\n")
+    monkeypatch.setitem(sys.modules, "loaded_with", SimpleNamespace(inside=threading.Event()))
+    thread = threading.Thread(target=load, args=("slow_to_load",))
+    thread.start()
+    assert sys.modules["loaded_with"].inside.wait(60)
+    assert status_of_child(lambda: load("slow_to_load")) == 0
+    thread.join()
+    del sys.modules["slow_to_load"]
+
+
+def test_a_fork_of_the_thread_that_loads_waits_for_nobody(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    code = "import os\nif not (pid := os.fork()): os._exit(3)\nstatus = os.waitpid(pid, 0)[1]\n"
+    (tmp_path / "forks.py").write_text(code)
+    assert os.waitstatus_to_exitcode(load("forks").status) == 3
+    del sys.modules["forks"]
 
 
 def test_nothing_holds_the_lock_of_cached_property():

@@ -134,20 +134,65 @@ def test_meaning_is_not_stripped(door, kind):
     make, message = MEANINGFUL[kind]
     if door == "out" and kind != "masked" and kind != "unit":
         pytest.skip("no array")
-    if door == "uncertainty" and kind == "units":
-        message = "must be a finite number"  # what is no array is a number there
     if door in ("mask", "bins to mask"):
         message = "must be numbers of bins"
     with pytest.raises(ValueError, match=re.escape(message)):
         DOORS[door](make)
 
 
-@pytest.mark.parametrize("kind", ["masked", "unit", "units"])
+@pytest.mark.parametrize("kind", MEANINGFUL)
 @pytest.mark.parametrize("door", OF_THETA)
 def test_meaning_of_parameters_is_not_stripped(fit, door, kind):
     make, message = MEANINGFUL[kind]
+    if door == "prior" and "in a list" in kind:
+        message = "must be"  # a pair of its own checks
     with pytest.raises(ValueError, match=re.escape(message)):
         OF_THETA[door](fit, make)
+
+
+class Number(float):
+    """A number with a unit, as some packages have it: float() takes it without a word."""
+
+    unit = "GeV"
+
+
+class Zero(np.ndarray):
+    """An array of one number, with pint's name of the attribute: float() takes it as well."""
+
+    units = "GeV"
+
+
+OF_NUMBERS = {
+    "mass of χ": lambda n: cf.SingletEFT(m_chi=n(0.01)),
+    "coupling": lambda n: cf.SingletEFT(m_chi=10.0, C_V=n(0.1)),
+    "coupling of quarks": lambda n: cf.SingletEFT(m_chi=10.0, C_V=(n(0.1), 0.1)),
+    "mediator": lambda n: cf.ScalarMediator(m_chi=1.0, m_S=n(1.0), y_bar=1e-5),
+    "detector's mass": lambda n: CSI.replace(mass=n(14.6)),
+    "distance": lambda n: cf.PionDecayAtRest(distance=n(19.3)),
+    "exposure": lambda n: CSI.replace(exposure=n(1e23)),
+    "uncertainty": lambda n: cf.Background("b", X, n(0.1)),
+    "energy": lambda n: cf.recoil_range(n(30.0), 1.0, 1e5),
+    "level": lambda n: cf.limit_scan(CSI, EFT, "C_V", cl=n(0.9)),
+    "bounds": lambda n: cf.Likelihood(CSI, model=EFT, parameters=("C_V",), bounds={"C_V": (0.0, n(1.0))}),
+    "fit": lambda n: cf.Likelihood(CSI, model=EFT, parameters=("C_V",))([n(0.1)]),
+    "batch": lambda n: cf.Likelihood(CSI, model=EFT, parameters=("C_V",)).batch([[n(0.1)]]),
+    "gradient": lambda n: cf.Likelihood(CSI, model=EFT, parameters=("C_V",)).gradient([n(0.1)]),
+    "fixed": lambda n: cf.correlation_scan(CSI, cf.SingletEFT, ("m_chi", "C_V"), X, X, fixed={"C_S": n(0.1)}),
+    "points": lambda n: cf.feldman_cousins(
+        cf.Likelihood(CSI, model=EFT, parameters=("C_V",)), {"C_V": n(0.1)}, toys=50
+    ),
+}
+
+
+@pytest.mark.parametrize("door", OF_NUMBERS)
+@pytest.mark.parametrize(
+    "number",
+    [Number, lambda x: np.array(x).view(Zero), lambda x: np.ma.masked],
+    ids=["a kind of float", "an array of no dimension", "masked"],
+)
+def test_meaning_of_numbers_is_not_stripped(door, number):
+    with pytest.raises(ValueError, match=r"has the unit 'GeV'|has masked entries|must be"):
+        OF_NUMBERS[door](number)
 
 
 def test_what_means_nothing_more_is_taken():
@@ -178,6 +223,23 @@ def test_pint():
     pint = pytest.importorskip("pint", reason="pint is not installed")
     with pytest.raises(ValueError, match="has the unit 'kiloelectron_volt'"):
         cf.recoil_spectrum(CSI, EFT, X * pint.UnitRegistry().keV)
+
+
+class Tensor:
+    """As torch's tensors that ask for a gradient: numpy gets none."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad")
+
+
+def test_what_refuses_to_be_an_array():
+    for call in (
+        lambda: cf.recoil_spectrum(CSI, EFT, Tensor()),
+        lambda: cf.Likelihood(CSI, model=EFT, parameters=("C_V",))(Tensor()),
+        lambda: CSI.replace(observed=Tensor()),
+    ):
+        with pytest.raises(ValueError, match="must be real numbers"):
+            call()
 
 
 # --- numpy's integers are integers ------------------------------------------------------------------------

@@ -64,8 +64,17 @@ def test_pyhf_expects_each_background_once():
 
 
 def test_two_backgrounds_of_one_name():
+    """pyhf would merge them: 576.358 counts for 581.777, which two of different names have."""
     with refused("'prompt neutrons'", "background 0 of", "background 1 of"):
         CSI.replace(backgrounds=(*CSI.backgrounds, replace(BACKGROUND, name="prompt neutrons")))
+    (neutrons,) = CSI.backgrounds
+    with refused("'prompt neutrons'", "background 0 of", "background 1 of"):
+        CSI.replace(backgrounds=(neutrons, neutrons))
+    two = CSI.replace(backgrounds=(neutrons, replace(neutrons, name="others")))
+    (channel,) = cf.pyhf_workspace(two, LIGHT, ["C_V"])["channels"]
+    counts = {each["name"]: np.sum(each["data"]) for each in channel["samples"]}
+    assert sum(n for name, n in counts.items() if name != "C_V^2") == pytest.approx(581.777, abs=5e-4)
+    assert len(cf.Likelihood(two).nuisances(cf.StandardModel())) == 3
 
 
 @pytest.mark.parametrize("name", ["standard_model", "steady state", "C_V^2"])
@@ -93,6 +102,8 @@ def test_a_nuisance_with_the_name_of_a_coupling():
     with refused("coupling C_V of SingletEFT", "ScaleNuisance 'C_V'"):
         cf.Likelihood(CSI, nuisances=[named], model=LIGHT, parameters=("C_V",))
     assert cf.limit_scan(CSI, LIGHT, "C_V", nuisances=[other]).upper[0] == pytest.approx(0.115235, abs=1e-6)
+    fit = cf.Likelihood(CSI, nuisances=[other], model=cf.SingletEFT(10.0), parameters=("C_V",))
+    assert fit([0.0]) == pytest.approx(2.8066, abs=5e-5)  # 14.97 where the nuisance had the coupling's value
     apart = CSI.replace(signal_uncertainty=0.26)  # 0.10139 came of the nuisance that was taken for the coupling
     assert cf.limit_scan(apart, cf.SingletEFT(10.0), "C_V", nuisances=[other]).upper[0] == pytest.approx(
         0.110484, abs=1e-6
@@ -145,6 +156,18 @@ def test_names_are_strings(name):
         replace(BACKGROUND, name=name)
     with pytest.raises(ValueError, match=r"name = .*: must be a string"):
         CSI.replace(name=name)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\nb", "\x1b[31m", "a\u2028b"])
+def test_names_are_printable(name):
+    """C ends a name at a zero: "a\\0b" and "a\\0c" would be one parameter there."""
+    for make in (
+        lambda: cf.ScaleNuisance(name, 0.1),
+        lambda: replace(BACKGROUND, name=name),
+        lambda: CSI.replace(name=name),
+    ):
+        with pytest.raises(ValueError, match="must be printable"):
+            make()
 
 
 def test_an_own_nuisance_may_have_the_name_of_a_coupling_where_nothing_is_asked_by_name():

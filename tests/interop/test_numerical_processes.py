@@ -10,6 +10,7 @@ from pathlib import Path
 import cross_sections
 import numpy as np
 import pytest
+from processes import from_child
 
 import cevns_fast as cf
 
@@ -37,21 +38,6 @@ def expected():
     return digest(1)
 
 
-def in_child(queue, threads):
-    queue.put(digest(threads))
-
-
-def from_child(method, threads):
-    context = multiprocessing.get_context(method)
-    queue = context.Queue()
-    child = context.Process(target=in_child, args=(queue, threads))
-    child.start()
-    found = queue.get(timeout=180)
-    child.join(60)
-    assert child.exitcode == 0
-    return found
-
-
 def test_the_same_bits_for_any_number_of_threads(expected):
     from cevns_fast._kernels.double_integral import spectra
 
@@ -72,7 +58,7 @@ def test_order_and_company_change_no_bit(expected):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_fork_after_a_parallel_call(expected, threads):
     assert digest(2) == expected
-    assert from_child("fork", threads) == expected
+    assert from_child("fork", digest, threads) == expected
     assert digest(2) == expected
 
 
@@ -96,7 +82,7 @@ def test_python_threads(expected):
 def test_fork_during_a_parallel_call_in_another_thread(expected):
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(lambda: [digest(2) for _ in range(10)])
-        assert from_child("fork", 2) == expected
+        assert from_child("fork", digest, 2) == expected
         assert set(running.result()) == {expected}
 
 
@@ -139,3 +125,32 @@ print("alive")
 """
     run = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=300)
     assert run.stdout.strip() == "alive", run.stderr
+
+
+OF_ONE_NAME = """
+import cevns_fast as cf
+
+def made(c):
+    def dsigma(E, T, nucleus, beam, p):
+        if E < 0:
+            raise ValueError
+        return c * 1e-20
+
+    return cf.NumericalInteraction(dsigma, {})
+
+csi = cf.load("coherent-csi-2017")
+print(*[float(cf.event_rate(csi, made(c), standard_model=False).sum()).hex() for c in CONSTANTS])
+"""
+
+
+def test_functions_of_one_name_kept_by_different_processes(tmp_path):
+    """Machine code of another function of the same name, compiled as the first of another process, is not taken."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    found = []
+    for constants in ("(1.0,)", "(2.0,)", "(1.0, 2.0)"):
+        code = OF_ONE_NAME.replace("CONSTANTS", constants)
+        run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
+        assert run.returncode == 0, run.stderr
+        found.append(run.stdout.split())
+    assert found[2] == [*found[0], *found[1]]
+    assert float.fromhex(found[1][0]) == 2 * float.fromhex(found[0][0])

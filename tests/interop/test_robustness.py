@@ -238,6 +238,7 @@ def test_a_damaged_cache_costs_a_compilation_only(tmp_path, files):
         assert output(child) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.jit
 def test_code_of_an_older_source_is_never_run(tmp_path):
     """The disk was full when an upgrade saved its code: the index is new, and the code beside it is not."""
@@ -254,6 +255,7 @@ def test_code_of_an_older_source_is_never_run(tmp_path):
     assert output(start(run, **environment)) == "2"
 
 
+@pytest.mark.slow
 @pytest.mark.jit
 def test_a_full_disk_costs_a_compilation_only(tmp_path):
     """What cannot be saved is compiled again next time."""

@@ -26,6 +26,7 @@ int main(void)
         for (size_t i = 0; i < n_edges; i++)
             for (size_t j = 0; j < n_edges; j++) {
                 const double value = one(table, edges[i], edges[j], 1.0);
+                show(value);
                 check(isfinite(value) && value < 0.0, "finite and negative out to the last table entry");
             }
 

@@ -55,12 +55,15 @@ static void evaluate(const cevns_fast_likelihood *l, int damaged)
     for (size_t i = 0; i < POINTS; i++) {
         memcpy(theta, thetas + i * n, n * sizeof *theta);
         const double value = cevns_fast_chi2(l, theta, n, NULL);
+        show(value);
         check(!isnan(value), "chi2 is a number or infinite");
         check(!isnan(batch[i]), "a batch is of numbers or infinite");
         if (!damaged) /* else numbers may be such that nothing has any digits */
             check(value == batch[i] || fabs(value - batch[i]) <= 1e-12 * value, "a batch is what single values are");
         check(cevns_fast_chi2(l, theta, n, gradient) == value, "chi2 with and without a gradient");
         check(cevns_fast_hessian(l, theta, n, gradient, hessian) == value, "chi2 with and without a Hessian");
+        for (size_t k = 0; k < n; k++)
+            show(gradient[k]), show(hessian[k * n + k]);
         check(cevns_fast_pulls(l, theta, n, pulls) == value, "chi2 with and without pulls");
         check(cevns_fast_counts(l, theta, n, signal, expectation) == value, "chi2 with and without counts");
         if (isinf(value))
@@ -122,6 +125,41 @@ static void limit(const cevns_fast_likelihood *l, int damaged)
     free(tables), free(unit), free(grid), free(lows), free(highs), free(summary);
 }
 
+/* Each experiment alone and with other widths, which is a likelihood like any other; and what is refused. */
+static void vary(const cevns_fast_likelihood *l)
+{
+    const size_t n = cevns_fast_experiments(l), nuisances = cevns_fast_nuisances(l);
+    int *chosen = calloc(n + 1, sizeof *chosen);
+    double *widths = array(nuisances + 1);
+    if (!chosen)
+        exit(2);
+    check(n == 0 || !cevns_fast_variant(l, chosen, NULL), "of no experiments there is no likelihood");
+    for (size_t i = 0; i < n; i++)
+        chosen[i] = 1;
+    for (size_t k = 0; k < nuisances; k++)
+        widths[k] = 0.5 + (double)k;
+    for (size_t i = 0; i < 2 * n; i++) {
+        for (size_t j = 0; j < n; j++) /* all but one, that one alone */
+            chosen[j] = (j == i / 2) == (i % 2 != 0);
+        cevns_fast_likelihood *other = cevns_fast_variant(l, chosen, i % 3 ? widths : NULL);
+        check((other == NULL) == (n == 1 && i == 0), "a variant can be made where an experiment is left");
+        if (!other)
+            continue;
+        evaluate(other, 1);
+        cevns_fast_likelihood *back = cevns_fast_variant(other, NULL, NULL);
+        check(back && cevns_fast_bins(back) == cevns_fast_bins(l), "a variant knows what it was made of");
+        cevns_fast_close(back);
+        cevns_fast_close(other);
+    }
+    const double bad[] = {0, -0.0, NAN, INFINITY, 1e-200};
+    for (size_t i = 0; i < 5 && nuisances > 0; i++) {
+        widths[nuisances - 1] = bad[i];
+        const cevns_fast_likelihood *other = cevns_fast_variant(l, NULL, widths);
+        check(other == NULL, "a width is a positive number");
+    }
+    free(chosen), free(widths);
+}
+
 /* Toys from somewhere inside the bounds, with none, some and all parameters fixed. */
 static void throw_toys(const cevns_fast_likelihood *l)
 {
@@ -172,6 +210,7 @@ int main(int arguments, char **argument)
         opened++;
         evaluate(likelihood, damaged);
         limit(likelihood, damaged);
+        vary(likelihood);
         if (!damaged)
             throw_toys(likelihood);
         cevns_fast_close(likelihood);

@@ -57,6 +57,8 @@ static void run(size_t systems, int profiled, size_t n, size_t columns, size_t s
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < columns; j++) {
             const double e = expected(systems, triangle, variance, outer[i], y[j]);
+            if (i == n - 1 && j == columns - 1)
+                show(kept[shift + i * columns + j]);
             check(fabs(kept[shift + i * columns + j] - e) <= 1e-12 * (1.0 + e), "as by the definition");
         }
     for (size_t i = 0; i < shift; i++)

@@ -87,9 +87,7 @@ static void one_case(size_t groups, size_t bins, int sharp, double lowest, int p
             sum += fabs(out[i]);
         }
         check(sum > 0.0, "no counts at all");
-#if defined(PRINT_SUMS)
-        printf("%.17g\n", sum);
-#endif
+        show(sum);
         free(out), free(part);
     }
     free(breaks), free(kinks), free(inverse_width), free(moments), free(mass), free(low), free(up), free(recoil);

@@ -16,6 +16,16 @@ static void check(int ok, const char *what)
     }
 }
 
+/* A number for other machines to agree with: .ci/machines compares them. */
+static void show(double value)
+{
+#if defined(PRINT_NUMBERS)
+    printf("%.17g\n", value);
+#else
+    (void)value;
+#endif
+}
+
 static void *memory(size_t n, size_t size)
 {
     void *p = calloc(n, size);

@@ -134,6 +134,7 @@ def test_a_changed_kernel_never_serves_an_old_result(copy, tmp_path):
     assert float(run(SMALL, package=copy, NUMBA_CACHE_DIR=cache)) == pytest.approx(before + change, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.jit
 def test_a_cached_kernel_is_not_compiled_again(tmp_path):
     """The second process finds the machine code of the first."""
@@ -143,6 +144,45 @@ def test_a_cached_kernel_is_not_compiled_again(tmp_path):
     assert (first[1], second[1]) == ("0", "1")
 
 
+WORDS = """
+from numba import prange
+from cevns_fast._kernels.jit import njit
+
+@njit
+def words(n):
+    found = {"one": n}
+    found["two"] = n + 1
+    return found["two"]
+
+@njit(parallel=True)
+def squares(x):
+    for i in prange(x.size):
+        x[i] = x[i] ** 2
+"""
+
+
+@pytest.mark.jit
+def test_machine_code_is_loaded_without_the_compiler(tmp_path):
+    """Unless the linker misses a name: here of a kernel that hashes and of one that runs on numba's threads."""
+    (tmp_path / "words.py").write_text(WORDS, encoding="utf-8")
+    code = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+from words import squares, words
+import numpy as np
+x = np.arange(3.0)
+MISSED
+print(words(1), sum(words.stats.cache_hits.values()), "numba.np.linalg" in sys.modules, end=" ")
+squares(x)
+print(*x.tolist(), sum(squares.stats.cache_hits.values()))
+"""
+    miss = "import llvmlite.binding; llvmlite.binding.address_of_symbol = lambda name: None"
+    results = [run(code.replace("MISSED", x), NUMBA_CACHE_DIR=tmp_path / "cache").split() for x in ("", "", miss)]
+    assert [r[0] for r in results] == ["2"] * 3 and [r[3:6] for r in results] == [["0.0", "1.0", "4.0"]] * 3
+    assert [r[1:3] + r[6:] for r in results] == [["0", "True", "0"], ["1", "False", "1"], ["1", "True", "1"]]
+
+
+@pytest.mark.slow
 @pytest.mark.jit
 def test_a_read_only_install_caches_where_it_is_told(copy, tmp_path):
     for path in (copy, *copy.rglob("*")):
@@ -153,6 +193,7 @@ def test_a_read_only_install_caches_where_it_is_told(copy, tmp_path):
     assert not any(copy.rglob("*.nbi"))
 
 
+@pytest.mark.slow
 @pytest.mark.jit
 def test_where_no_cache_can_be_written_kernels_compile_every_time(copy, tmp_path):
     """Neither the install folder nor home is writable. Root may write anywhere, hence the refusing tempfile, by

@@ -36,10 +36,16 @@ def components(pieces, lines=(), smooth=False):
 def rows_of(flux, least, order=4, ratio=4.0, split=1):
     least = np.array(least)
     x, w = np.polynomial.legendre.leggauss(order)
-    first = kernel.first_energies(flux, least, order, ratio, split)
-    rows = kernel.Rows(first, np.full(first[-1, -1], np.nan), np.full(first[-1, -1], np.nan))
+    begin, end = kernel.ranges(flux, least, order, ratio, split)
+    rows = kernel.Rows(begin, end, np.full(end.max(), np.nan), np.full(end.max(), np.nan))
     kernel.fill(flux, least, x, w, ratio, split, rows)
     return rows
+
+
+def of_node(rows, node):
+    """Energies and weights of a node, of both ranges."""
+    parts = [slice(rows.begin[0, i, node], rows.end[0, i, node]) for i in range(2)]
+    return (np.concatenate([x[part] for part in parts]) for x in (rows.energy, rows.weight))
 
 
 @pytest.mark.parametrize(("ratio", "split"), [(4.0, 1), (1.5, 1), (1.5, 3)])
@@ -49,20 +55,30 @@ def test_energies_add_up_to_the_flux_above_each(ratio, split):
     least = [1.0, 5.0, 7.5, 12.0, 15.5, 19.999, 25.0]
     rows = rows_of(flux, least, ratio=ratio, split=split)
     for node, low in enumerate(least):
-        part = slice(rows.first[0, node], rows.first[0, node + 1])
+        energy, weight = of_node(rows, node)
         expected = 0.1 * max(10.0**2 - low**2, 0.0) + 3.0 * max(min(20.0 - low, 10.0), 0.0)
         expected += 7.0 * (low < 5.0) + 11.0 * (low < 15.0)
-        assert rows.weight[part].sum() == pytest.approx(expected, rel=1e-13)
-        assert np.all(rows.energy[part] > low) and np.all(rows.energy[part] <= 20.0)
+        assert weight.sum() == pytest.approx(expected, rel=1e-13)
+        assert np.all(energy > low) and np.all(energy <= 20.0)
     assert not np.isnan(rows.energy).any() and not np.isnan(rows.weight).any()
+
+
+def test_nodes_share_whole_intervals():
+    """Of 50 intervals only what is left of one belongs to a node alone."""
+    flux = components([(k, k + 1.0, 1.0) for k in range(50)])
+    rows = rows_of(flux, np.linspace(0.5, 49.5, 200))
+    assert rows.energy.size <= 4 * (49 + 200)
+    assert np.all(rows.begin[0, 1] >= 0) and np.all(rows.end[0, 1] == 4 * 49)
+    energy, weight = of_node(rows, 0)
+    assert weight.sum() == pytest.approx(49.5) and np.all(np.diff(energy) > 0)
 
 
 def test_pieces_of_one_smooth_interval_share_nodes():
     """x on two pieces: where they join, no node is spent."""
     flux = components([(0.0, 10.0, 5.0, 5.0), (10.0, 30.0, 20.0, 10.0)], smooth=True)
     rows = rows_of(flux, [8.0, 12.0])
-    assert np.diff(rows.first).tolist() == [[4, 4]]
-    sums = np.add.reduceat(rows.weight, rows.first[0, :-1])
+    assert (rows.end - rows.begin).tolist() == [[[4, 4], [0, 0]]]
+    sums = [sum(weight) for _, weight in (of_node(rows, 0), of_node(rows, 1))]
     np.testing.assert_allclose(sums, [(30.0**2 - low**2) / 2 for low in (8.0, 12.0)], rtol=1e-14)
 
 

@@ -10,8 +10,10 @@ import pytest
 from scipy import optimize
 
 import cevns_fast as cf
+from cevns_fast._kernels.library import ffi, lib, read
+from cevns_fast._kernels.library import written as filled
 from cevns_fast._kernels.likelihood import FIXED_VARIANCE as FIXED
-from cevns_fast._kernels.likelihood import LONGEST_NAME, POISSON, Evaluator, Layout, System, pack
+from cevns_fast._kernels.likelihood import LONGEST_NAME, POISSON, Evaluator, Factor, Layout, System, Term, pack
 from cevns_fast._kernels.likelihood import PREDICTED_VARIANCE as PREDICTED
 from cevns_fast.likelihood.likelihood import function_of
 from cevns_fast.likelihood.whitening import reduced
@@ -44,6 +46,80 @@ def block(statistic=FIXED, *, x=False, explicit=False, seed=0, bounds=((-3.0, 3.
         breaks=np.linspace(0.0, 2.0, len(shapes) + 1), coefficients=shapes,
     )  # fmt: skip
     return pack(layout, [system])
+
+
+# --- some experiments, other widths --------------------------------------------------------------------
+
+
+def variant(numbers, chosen, widths, thetas):
+    """χ² of some of the experiments with other widths: one by one, and as a batch."""
+    whole = lib.cevns_fast_create(read(numbers), numbers.size)
+    handle = lib.cevns_fast_variant(whole, chosen, widths)
+    lib.cevns_fast_close(whole)  # of which nothing is kept
+    batch = np.empty(len(thetas))
+    lib.cevns_fast_chi2_batch(handle, read(thetas), *thetas.shape, filled(batch))
+    single = [lib.cevns_fast_chi2(handle, list(theta), len(theta), ffi.NULL) for theta in thetas]
+    lib.cevns_fast_close(handle)
+    return np.array(single), batch
+
+
+@pytest.mark.parametrize("kept", [(0,), (1,), (0, 1)])
+@pytest.mark.parametrize("constraint", ["gaussian", "log-normal"])
+@pytest.mark.parametrize("statistic", ["gaussian", "poisson"])
+@pytest.mark.parametrize("parameters", [("C_S", "a_M"), ("C_S", "a_M", "flux")])
+def test_a_variant_is_the_likelihood_of_fewer_experiments_and_other_widths(kept, constraint, statistic, parameters):
+    def fit(which, wider):
+        found = []
+        for i, (name, size) in enumerate((("coherent-csi-2017", 0.26), ("coherent-lar-610kg", 0.14))):
+            experiment = cf.load(name).replace(signal_uncertainty=size * (wider if i == 0 else 1 / wider))
+            backgrounds = [cf.Background(b.name, b.counts, b.uncertainty * wider) for b in experiment.backgrounds]
+            found.append(experiment.replace(backgrounds=backgrounds))
+        flux = cf.ScaleNuisance("flux", 0.10 * wider, constraint=constraint)
+        return cf.Likelihood(
+            [found[i] for i in which], nuisances=[flux], model=cf.SingletEFT(m_chi=20.0), parameters=parameters,
+            statistic=statistic,
+        )  # fmt: skip
+
+    whole, wider = fit((0, 1), 1.0), 1.7
+    by_name = {"beta": wider, "coherent-csi-2017: alpha": wider, "coherent-lar-610kg: alpha": 1 / wider, "flux": wider}
+    widths = [next(by for key, by in by_name.items() if key in name) for name in whole.nuisance_names]
+    assert len(widths) == 4
+    # a pull is in the standard deviations of before
+    thetas = np.random.default_rng(3).uniform(-1.0, 1.0, (70, len(parameters))) * [0.05, 5e-4, 1.0][: len(parameters)]
+    there = thetas / [1.0, 1.0, wider][: len(parameters)]
+    expected = [fit(kept, wider)(theta) for theta in there]
+    numbers = pack(*function_of(whole).systems()).numbers
+    for found in variant(numbers, [int(i in kept) for i in (0, 1)], widths, thetas):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_a_width_where_points_are_evaluated_side_by_side():
+    def fit(wider):
+        csi = cf.load("coherent-csi-2017")
+        wide = csi.replace(signal_uncertainty=csi.signal_uncertainty * wider)
+        return cf.Likelihood(wide, model=cf.SingletEFT(m_chi=20.0), parameters=("C_S", "a_M"))
+
+    thetas = np.random.default_rng(6).uniform(-1.0, 1.0, (70, 2)) * [0.05, 5e-4]
+    for found in variant(function_of(fit(1.0)).exported(), [1], [1.7], thetas):
+        np.testing.assert_allclose(found, fit(1.7).batch(thetas), rtol=1e-12)
+
+
+def test_a_width_of_one_changes_no_bit():
+    numbers, thetas = block().numbers, np.random.default_rng(4).uniform(-1.0, 1.0, (70, 2))
+    single, batch = variant(numbers, [1], [1.0, 1.0], thetas)
+    evaluator = Evaluator(block())
+    assert [evaluator.chi2(theta.tolist()) for theta in thetas] == single.tolist()
+    assert evaluator.batch(thetas).tolist() == batch.tolist()
+
+
+def test_variants_that_are_refused():
+    numbers = block().numbers
+    whole = lib.cevns_fast_create(read(numbers), numbers.size)
+    assert lib.cevns_fast_experiments(whole) == 1
+    assert lib.cevns_fast_variant(whole, [0], ffi.NULL) == ffi.NULL
+    for bad in (0.0, -0.0, np.nan, np.inf, 1e-200, 1e200):
+        assert lib.cevns_fast_variant(whole, ffi.NULL, [1.0, bad]) == ffi.NULL
+    lib.cevns_fast_close(whole)
 
 
 # --- the minimiser ----------------------------------------------------------------------------------------
@@ -257,6 +333,30 @@ def test_indices_out_of_range_are_refused(name, part):
             assert not opened(damaged), (i, bad)
 
 
+@pytest.mark.parametrize("part", ["term", "factor"])
+def test_indices_of_curves_out_of_range_are_refused(part):
+    """Group, nuisance and kind of terms and of factors that are not linear; only a term may have no nuisance."""
+    bins, shapes = 3, np.ones((1, 1, 1, 1, 3))
+    layout = Layout(
+        names=["a"], lower=[0.0], upper=[1.0], coupling_at=[0], x_at=-1, exponents=((0,),), nuisance_at=[-1, -1],
+        centre=np.zeros(2), offset=np.zeros(2), mix=np.eye(2),
+    )  # fmt: skip
+    system = System(
+        FIXED, 0.0, 1.0, np.full(bins, 9.0), np.ones(bins), np.zeros(bins), np.zeros(bins), factor=1.0,
+        scale=np.zeros(2), morph=[0, 0], shift=np.zeros((2, bins)), breaks=np.array([0.0, 1.0]), coefficients=shapes,
+        terms=[Term(1, 1, True, np.full(bins, 0.625))], factors=[Factor(1, 1, 0.3125, -0.4375, ())],
+    )  # fmt: skip
+    numbers = pack(layout, [system]).numbers
+    assert opened(numbers)
+    (at,) = np.flatnonzero(numbers == {"term": 0.625, "factor": 0.3125}[part])[:1] - 3
+    assert numbers[at : at + 2].tolist() == [1.0, 1.0]
+    for i, limit in enumerate((2, 2, 2)):
+        for bad in (limit, -2.0, 0.5, 1e9, 2.0**53, np.nan, np.inf, *([] if (part, i) == ("term", 1) else [-1.0])):
+            damaged = numbers.copy()
+            damaged[at + i] = bad
+            assert not opened(damaged), (i, bad)
+
+
 def test_what_is_out_of_order_is_refused():
     """Factors of a monomial that end before they begin, or belong to none; pieces of x that are empty."""
     numbers = blocks()["x"].numbers
@@ -369,6 +469,7 @@ def test_sanitizers_find_nothing(tmp_path):
     assert len(whole) + 50 < count < len(whole) + len(damaged) - 50
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("command", [["gcc", "-std=c99"], ["gcc", "-std=c11", "-pedantic", "-O3"]])
 def test_compiles_without_warnings(command, tmp_path):

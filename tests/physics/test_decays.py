@@ -1,6 +1,8 @@
 """How long χ lives, and what that means for its mixing."""
 
+import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +28,16 @@ def test_widths_at_5_MeV():
 @pytest.mark.parametrize("m", [1.03, 1.1, 2.0, 5.0, 50.0, 100.0])
 def test_electron_pairs_are_the_integrated_matrix_element(m, flavour):
     assert decay_widths(m, {flavour: 1e-3})["nu-e-e"] == pytest.approx(electron_pair_width(m, 1e-3, flavour), rel=1e-8)
+
+
+def test_electron_pairs_at_another_weak_mixing_angle():
+    path = Path(__file__).parents[1] / "reference" / "general_check_values.json"
+    expected = json.loads(path.read_text(encoding="utf-8"))["D.ratio_ee_3nu_m5.0"]["value"]
+    for flavour, key in (("e", "e"), ("mu", "mu,tau"), ("tau", "mu,tau")):
+        widths = decay_widths(5.0, {flavour: 1.0}, sin2_theta_w=0.23857)
+        assert widths["nu-e-e"] / widths["3nu"] == pytest.approx(expected[key], rel=1e-10)
+    with pytest.raises(ValueError, match=r"sin2_theta_w = 1\.2: must be from 0 to 1"):
+        decay_widths(5.0, 1.0, sin2_theta_w=1.2)
 
 
 def test_no_electron_pairs_below_threshold():

@@ -1,11 +1,15 @@
 """CL Appendix B and Eq. (21), and N_eff."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import cevns_fast as cf
 
 cosmology = cf.cosmology
+VALUES = json.loads((Path(__file__).parents[1] / "reference" / "general_check_values.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -84,8 +88,6 @@ def test_n_eff_near_the_entropy_estimate():
     """Neutrinos take over the particle's entropy: 3.044 (1 + s_X/s_ν)^(4/3), within 0.14 at 2 MeV."""
     from scipy.integrate import quad
 
-    z = 1.0  # m/T for 2 MeV at decoupling near 2 MeV
-
     def entropy(g, sign, z):
         energy = lambda p: np.hypot(p, z)  # noqa: E731
         return (
@@ -95,8 +97,19 @@ def test_n_eff_near_the_entropy_estimate():
         )
 
     neutrinos = 6 * 7 / 8 * 2 * np.pi**2 / 45
-    estimate = 3.044 * (1 + entropy(1, -1, z) / neutrinos) ** (4 / 3)
-    assert float(cosmology.n_eff("scalar", 2.0)) == pytest.approx(estimate, abs=0.14)
+
+    def estimate(g, mass):  # decoupling near 2 MeV
+        return 3.044 * (1 + entropy(g, -1, mass / 2.0) / neutrinos) ** (4 / 3)
+
+    assert float(cosmology.n_eff("scalar", 2.0)) == pytest.approx(estimate(1, 2.0), abs=0.14)
+    for mass, expected in VALUES["D.Neff_entropy_Z'"]["value"].items():
+        assert estimate(3, float(mass)) == pytest.approx(expected, rel=1e-8)
+        assert float(cosmology.n_eff("Z'", float(mass))) == pytest.approx(expected, abs=0.14)
+
+
+def test_n_eff_of_an_independent_calculation():
+    for mass, expected in VALUES["D.Neff_ode_Z'"]["value"].items():
+        assert float(cosmology.n_eff("Z'", float(mass))) == pytest.approx(expected, abs=0.01)
 
 
 @pytest.mark.parametrize("mass", [0.5, 20.0])

@@ -11,6 +11,7 @@ from scipy import special
 
 import cevns_fast as cf
 from cevns_fast.constants import AVOGADRO, HBAR_C
+from cevns_fast.data import data_path, read_table
 from cevns_fast.nuclear.form_factors import helm, momentum_transfer
 
 # name: nuclear mass (MeV), charge radius (fm), R₀ "lewin-smith", R₀ "rms" (fm); computed apart from this library.
@@ -221,3 +222,28 @@ def test_radii_without_a_nuclide_and_nuclides_without_a_radius():
 def test_a_radius_smaller_than_its_skin():
     with pytest.raises(ValueError, match=r"neutron_radius of Cs133 = 1.0: must be > sqrt\(3\)"):
         cf.HelmFormFactor(neutron_radius=1.0).neutron(cf.nuclide("Cs133"), 0.01)
+
+
+# J, ⟨S_p⟩, ⟨S_n⟩ as others have them: J from NuDat in micrOMEGAs' headers, expectation values in T. Emken's obscura
+# (data/Nuclear_Data.txt) from Klos et al., arXiv:1304.7684, with Cs-133 from micrOMEGAs (Phys. Lett. B 254, 220).
+SPINS = {
+    "Na23": (1.5, 0.224, 0.024, 0.0),
+    "Ge73": (4.5, 0.031, 0.439, 0.0),
+    "Xe129": (0.5, 0.010, 0.329, 0.0),
+    "Xe131": (1.5, -0.009, -0.272, 0.0),
+    "I127": (2.5, 0.342, 0.031, 0.005),  # of 2013; ours is of 2020
+    "Cs133": (3.5, -0.370, 0.003, 0.03),  # another model
+}
+
+
+def test_spins_of_a_second_source():
+    table = read_table(data_path("nuclear_spins.csv"))
+    assert set(table["nuclide"]) == set(SPINS)
+    for name, *numbers in zip(*table.values(), strict=True):
+        J, S_p, S_n = map(float, numbers)
+        other_J, *other, tolerance = SPINS[name]
+        assert other_J == J
+        assert [S_p, S_n] == pytest.approx(other, abs=tolerance)
+        nuclide = cf.nuclide(name)
+        assert nuclide.A % 2 == 1 and (2 * J) % 2 == 1  # an odd nucleus has half a spin, and the odd nucleons have it
+        assert (abs(S_p) > abs(S_n)) == (nuclide.Z % 2 == 1)

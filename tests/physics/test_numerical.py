@@ -185,6 +185,14 @@ def test_cross_section_and_spectrum(csi, scalar, built_in):
     assert isinstance(cf.recoil_spectrum(csi, scalar, 0.01), float)
 
 
+def test_a_spectrum_at_a_point_is_its_own(csi, scalar):
+    """What is computed at one recoil does not depend on the others that are asked for."""
+    T = np.append(np.geomspace(1e-5, 0.0465, 9), [0.02, 0.1])
+    together = cf.recoil_spectrum(csi, scalar, T, standard_model=False)
+    assert together.tolist() == [cf.recoil_spectrum(csi, scalar, t, standard_model=False) for t in T]
+    assert together[0] > 0 and together[-1] == 0
+
+
 def test_limits(csi, scalar, built_in):
     masses = (0.5, 5.0, 20.0)
     found = cf.limit_scan(csi, [scalar.replace(m_chi=m) for m in masses], "y").upper
@@ -205,6 +213,24 @@ def test_correlation_scan_with_two_couplings(csi):
         assert scan.chi2[i, j] == pytest.approx(fit.chi2(both.replace(g_p=x[i], g_n=x[j])), rel=1e-9)
     with pytest.raises(ValueError, match="coupling = 'm'"):
         cf.correlation_scan(csi, both, ("g_p", "m"), x, x)
+    profiled = cf.correlation_scan(csi, both, ("g_p",), x, profile=("g_n",), threads=1)
+    fine = cf.correlation_scan(csi, both, ("g_p", "g_n"), x, np.linspace(-0.1, 0.1, 4001), threads=1)
+    np.testing.assert_allclose(profiled.chi2, fine.chi2.min(axis=1), rtol=0, atol=2e-3)
+    assert np.all(profiled.chi2 <= fine.chi2.min(axis=1) * (1 + 1e-12))
+
+
+def test_likelihood_in_a_mass_of_another_name(csi):
+    """A final mass has its kinks under any name, and the range that the source can make."""
+    few = csi.mask(range(3, csi.n_bins))
+    parameters = {"m": 10.0, "m_S": 10.0, "y": 1e-4}
+    scalar = cf.NumericalInteraction(cross_sections.scalar, parameters, {"y": 4}, final_mass="m")
+    bounds = {"m": (8.0, 12.0)}
+    fit = cf.Likelihood(few, model=scalar, parameters=("m", "y"), bounds=bounds)
+    plain = cf.Likelihood(few)
+    for m in (8.31, 9.3, 11.77):
+        assert fit([m, 1e-4]) == pytest.approx(plain.chi2(scalar.replace(m=m)), rel=1e-9)
+    free = cf.Likelihood(few, model=scalar, parameters=("m", "y"))
+    assert free.parameters[0].lower == 0.0 and free.parameters[0].upper == pytest.approx(52.8, abs=0.1)
 
 
 def test_likelihood_of_an_interaction_and_of_parameters(csi, scalar, built_in):

@@ -196,6 +196,7 @@ def test_shapes():
     assert relic_density(3.0, 10.0, 1e-3).omega_h2.shape == ()
 
 
+@pytest.mark.slow
 def test_threads_do_not_change_a_bit():
     y = np.logspace(-3, -1, 5)
     one = relic_density(3.0, 11.0, y)

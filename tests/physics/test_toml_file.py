@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast.experiments import toml_file
+from cevns_fast.experiments.toml_file import read
+from cevns_fast.experiments.toml_file.table import Table
 from cevns_fast.likelihood.measurement import measurement_of
 
 SM = cf.StandardModel()
@@ -233,6 +234,7 @@ FIELDS: dict[str, dict[str, Case]] = {
         ),
         "file": ({"axes": SORTED, "data": TIMES}, "axes", "p.csv", "other.csv"),
         "columns": ({"axes": SORTED, "data": TIMES}, "axes", '"z1"', '"z2"'),
+        "others": ({"axes": SORTED, "data": TIMES}, "axes", '"z1"]\n', '"z1"]\nothers = { nu_mu = [0.3, 0.1] }\n'),
     },
     "CalibrationTable": {
         "file": ({"axes": CALIBRATED}, "axes", "c.csv", "other.csv"),
@@ -331,6 +333,9 @@ FIELDS: dict[str, dict[str, Case]] = {
         "response": ({}, "response", RESPONSE, RESPONSE + "acceptance = 0.5\n"),
         "form_factor": ({"form_factor": HELM}, "form_factor", "helm", "point"),
         "electron_response": ({}, "response", RESPONSE, RESPONSE + "[detector.electron_response]\n"),
+        "component_response": (
+            {}, "response", RESPONSE, RESPONSE + "[detector.component_response.nu_mu]\nacceptance = 0.5\n"
+        ),
     },
     "BackgroundTable": {
         "column": ({"background": BACKGROUND}, "background", 'column = "n"', 'column = "m"'),
@@ -393,11 +398,7 @@ SILENT = {
 
 def tables():
     """All structs of the schema by name."""
-    found = {}
-    for name, kind in vars(toml_file).items():
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and name != "_Strict":
-            found[name] = kind
-    return found
+    return {kind.__name__: kind for kind in Table.__subclasses__()}
 
 
 def test_the_list_of_fields_is_complete():
@@ -511,6 +512,11 @@ def test_keV_meant_as_MeV_is_said(tmp_path, bare):
     ):
         make(quenching=cf.Table((0.0, 5e-6, 5e-5), (0.06, 0.08, 0.1)))  # of eV, meant as keV
     make(quenching=cf.Table((0.0, 5e-3, 5e-2), (0.06, 0.08, 0.1)))  # nothing to say
+    with pytest.warns(cf.OutOfReachWarning, match=r"bins: end at 0\.04, but recoils reach x = 45\.06 .* MeV\?"):
+        bare((0.004, 0.01, 0.04), light_yield=1.0)
+    for smearing in (cf.GaussianSmearing(constant=85.0), cf.GaussianSmearing(constant=0.1, linear=9.0)):
+        with pytest.warns(cf.OutOfReachWarning, match=r"smearing: is .* more than the bins, which end at 20, and than"):
+            bare((4.0, 20.0), light_yield=1.0, smearing=smearing)
     file = File(tmp_path)
     with pytest.warns(cf.OutOfReachWarning, match="mine: recoil_threshold = 1 MeV"):
         file.load(response=RESPONSE + "recoil_threshold_keV = 1000\n")
@@ -731,9 +737,16 @@ def test_files_outside_the_folder(tmp_path, name):
     (tmp_path / "secret.csv").write_text(TABLES["data.csv"])
     with pytest.raises(ValueError, match=r"mine\.toml: \[data\] .*must be a file beside the experiment's"):
         File(folder).load(data=f'[data]\ntable = "{name}"\n')
+    (folder / "link.csv").symlink_to(tmp_path / "secret.csv")
+    (folder / "elsewhere").symlink_to(tmp_path)
+    for link in ("link.csv", "elsewhere/secret.csv"):
+        with pytest.raises(ValueError, match=r"mine\.toml: \[data\] .*must be a file beside .*not a link elsewhere"):
+            File(folder).load(data=f'[data]\ntable = "{link}"\n')
     (folder / "tables").mkdir()
+    (folder / "near.csv").symlink_to(folder / "tables" / "x.csv")
     (folder / "tables" / "x.csv").write_text(TABLES["data.csv"])
-    assert File(folder).load(data='[data]\ntable = "tables/x.csv"\n').n_bins == 2
+    for name in ("tables/x.csv", "near.csv"):
+        assert File(folder).load(data=f'[data]\ntable = "{name}"\n').n_bins == 2
 
 
 def test_errors_of_an_older_msgspec(tmp_path, monkeypatch):
@@ -747,7 +760,7 @@ def test_errors_of_an_older_msgspec(tmp_path, monkeypatch):
     def convert(*_):
         raise Older("Expected `float`, got `str` - at `$.detector.mass_kg`")
 
-    monkeypatch.setattr(toml_file.msgspec, "convert", convert)
+    monkeypatch.setattr(read.msgspec, "convert", convert)
     with pytest.raises(ValueError, match=r"mine\.toml: Expected `float`, got `str` - at `\$\.detector\.mass_kg`"):
         File(tmp_path).load()
 

@@ -1,6 +1,7 @@
 """Every public callable, each argument of a wrong type: `ValueError` or `TypeError` with the argument's name."""
 
 import inspect
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -172,6 +173,10 @@ def calls(csi, tmp_path_factory):
         "scipy_problem": dict(fit=bounded),
         "starting_points": dict(fit=bounded, n=3, seed=0),
         "to_inference_data": dict(fit=fit, samples=chain),
+        **{name: dict(fit=fit) if find_spec(package) else None for name, package in FRAMEWORKS.items()},
+        "cobaya_names": dict(fit=fit),
+        "popxf_predictions": dict(experiments=csi, interaction=EFT, couplings=("C_S",)),
+        "popxf_measurements": dict(experiments=csi),
         "pyhf_parameters": None,
         "pyhf_workspace": dict(experiments=csi, interaction=EFT, couplings=("C_S",)),
         "write_c_interface": dict(directory=folder / "c", overwrite=True),
@@ -223,10 +228,14 @@ FINE = {
              ("AsymmetricNuisance", "on"), ("BackgroundShape", "name"), ("BackgroundShape", "background"),
              ("CovarianceMatrix", "name"), ("write_c_interface", "directory"), ("Likelihood.export", "path"),
              ("Scan.save", "path"), ("feldman_cousins", "checkpoint"), ("feldman_cousins_map", "checkpoint"),
-             ("goodness_of_fit", "checkpoint"),
+             ("goodness_of_fit", "checkpoint"), ("popxf_measurements", "name"),
              ("correlation_scan", "checkpoint")},
     "function": {("ProtonPulse", "efficiency"), ("Response", "quenching"), ("Response", "acceptance"),
                  ("FluxComponent", "spectrum")},
+}  # fmt: skip
+FRAMEWORKS = {
+    "jax_log_likelihood": "jax", "torch_log_likelihood": "torch", "pytensor_log_likelihood": "pytensor",
+    "cobaya_likelihood": "cobaya",
 }  # fmt: skip
 # Where "text" is the folder that an earlier call has made.
 FILES = {("Likelihood.export", "path"), ("Scan.save", "path")}
@@ -239,7 +248,7 @@ CALLED = {
     ("Likelihood", "parameters"): "bounds", ("feldman_cousins", "points"): "C_S", ("best_fit", "fixed"): "parameter",
     ("feldman_cousins_map", "x"): "C_S", ("feldman_cousins_map", "y"): "a_M",
     ("feldman_cousins_map", "names"): "parameter", ("Templates.counts", "couplings"): "coupling",
-    ("Likelihood", "bounds"): "bounds",
+    ("Likelihood", "bounds"): "bounds", ("popxf_predictions", "couplings"): "coupling",
 }  # fmt: skip
 
 

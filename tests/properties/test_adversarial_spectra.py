@@ -2,12 +2,14 @@
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import cevns_fast as cf
+from cevns_fast.counts.flux import flux_moments, moments_at
 from cevns_fast.counts.piecewise import AccuracyWarning
 from cevns_fast.reference.rates import _contributions
 
@@ -37,6 +39,23 @@ def test_a_peak_between_panels(smearing, m_chi):
     experiment = experiment_of(PEAKED, smearing)
     assert error(experiment, cf.ScalarMediator(m_chi, 3.7e-5, 1e-5)) < 1
     assert error(experiment, cf.SingletEFT(m_chi, C_S=0.1)) < 1
+
+
+NEEDLE = cf.TabulatedSpectrum((2.0, 5.0, 5.000001, 5.000002, 8.0), (1e-3, 1e-3, 1e6, 1e-3, 1e-3), "log")
+
+
+@pytest.mark.filterwarnings("ignore::cevns_fast.counts.piecewise.AccuracyWarning")
+def test_a_peak_of_an_eV():
+    """Numbers around 5 are 1e-9 of its width apart: 7e-9 were missing where nodes were taken to be where none is."""
+    assert error(experiment_of(NEEDLE, None), cf.ScalarMediator(0.5, 1e-3, 1e-5)) < 1
+    found = moments_at(flux_moments(cf.TabulatedSource(NEEDLE), ((False, 0),)), np.array([2.0, 5.0000012]))[0]
+    with mpmath.workdps(40):
+        E, y = [list(map(mpmath.mpf, each)) for each in (NEEDLE.energies, NEEDLE.values)]
+        flank = (y[2] - y[3]) / mpmath.log(y[2] / y[3])
+        whole = y[0] * (E[1] - E[0]) + flank * (E[3] - E[1]) + y[0] * (E[4] - E[3])
+        at = y[2] * (y[3] / y[2]) ** ((mpmath.mpf(5.0000012) - E[2]) / (E[3] - E[2]))
+        part = (at - y[3]) / mpmath.log(y[2] / y[3]) * (E[3] - E[2]) + y[0] * (E[4] - E[3])
+    assert found[0] / found[1] == pytest.approx(float(whole / part), rel=2e-12)
 
 
 tables = st.lists(st.tuples(st.floats(0.05, 1.0), st.floats(-6.0, 6.0)), min_size=3, max_size=6)

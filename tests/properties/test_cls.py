@@ -8,6 +8,7 @@ import pytest
 import cevns_fast as cf
 from cevns_fast._kernels.toys import Plan
 from cevns_fast.inference.cls import OneCoupling, distance_of
+from cevns_fast.inference.throwing import key_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:jsonschema:DeprecationWarning")  # pyhf's, when it is imported
 
@@ -56,6 +57,57 @@ def test_toys_are_those_of_pyhf(one, of_pyhf):
         theirs.append(float(pyhf.infer.test_statistics.qmu_tilde((c / 0.01) ** 2, data, model, *settings)))
     assert np.ptp(theirs) > 0.1
     assert found == pytest.approx(theirs, abs=2e-5)
+
+
+@pytest.fixture(scope="module")
+def of_three_bins():
+    """A workspace in which pyhf needs a hundredth of a second for a toy, and the same likelihood here."""
+    pyhf = pytest.importorskip("pyhf")
+    pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(tolerance=1e-10))
+    few = CSI.mask([i for i in range(12) if i not in (2, 3, 4)]).replace(steady_state_weight=1.0)
+    workspace = pyhf.Workspace(cf.pyhf_workspace(few, LIGHT, {"C_S": 0.01}))
+    model = workspace.model()
+    fit = cf.Likelihood(few, statistic="poisson", model=LIGHT, parameters=("C_S",))
+    return pyhf, model, workspace.data(model), OneCoupling(fit)
+
+
+def test_cls_of_the_same_toys_is_that_of_pyhf(of_three_bins, toys=50, seed=5):
+    """CLs is a ratio of counted toys, whose data pyhf is given."""
+    pyhf, model, data, one = of_three_bins
+    c, names = 0.012, list(one.fit.nuisance_names)
+    settings = (model.config.suggested_init(), model.config.suggested_bounds(), model.config.suggested_fixed())
+
+    def statistic(of):
+        return float(pyhf.infer.test_statistics.qmu_tilde((c / 0.01) ** 2, of, model, *settings))
+
+    assert one.cls(c) == pytest.approx(
+        float(pyhf.infer.hypotest((c / 0.01) ** 2, data, model, test_stat="qtilde")), rel=1e-4
+    )
+    there, nothing = (one.thrower.truth(np.array([x])) for x in (c, 0.0))
+    counted = []
+    for truth in (there, nothing._replace(theta=np.array([c]))):
+        plan = Plan(one.thrower.bounded(0.0, c), truth, (True,), key_of(seed))
+        thrown = [plan.thrown(i) for i in range(toys)]
+        auxiliary = [names.index(name) for name in model.config.auxdata_order]
+        values = np.array([statistic([*on, *centre[auxiliary]]) for on, _, centre, _ in thrown])
+        counted.append(np.sum(values >= statistic(data) - 1e-6))
+    assert 0.1 < counted[0] / counted[1] < 0.9
+    assert one.cls_by_toys(c, toys, seed)[0] == pytest.approx(counted[0] / counted[1], rel=0.01)
+
+
+@pytest.mark.slow
+def test_cls_by_toys_of_pyhfs_own_calculator(of_three_bins, toys=400):
+    """Other random numbers, of which docs/statistics.md has more."""
+    pyhf, model, data, one = of_three_bins
+    c = 0.012
+    np.random.seed(1)  # noqa: NPY002 - whose numbers pyhf takes
+    calculator = pyhf.infer.calculators.ToyCalculator(data, model, test_stat="qtilde", ntoys=toys, track_progress=False)
+    mu = (c / 0.01) ** 2
+    both, background, theirs = (
+        float(x) for x in calculator.pvalues(calculator.teststatistic(mu), *calculator.distributions(mu))
+    )
+    spread = theirs * math.sqrt((1 - both) / (both * toys) + (1 - background) / (background * toys))
+    assert one.cls_by_toys(c, 50_000, 1)[0] == pytest.approx(theirs, abs=3 * spread)
 
 
 def test_cls_by_toys_is_asymptotic_where_counts_are_large():
@@ -146,5 +198,7 @@ def test_the_figure_is_read_in_grey():
     grey = [float(np.dot(c, [0.2126, 0.7152, 0.0722])) for c in (*colours, (0.0, 0.0, 0.0))]
     assert [text.get_text() for text in axes.get_legend().get_texts()][-2:] == ["expected", "observed"]
     assert 1.0 > grey[0] > grey[1] + 0.25 > grey[2] + 0.5
+    frame = axes.get_legend().get_frame()  # whose patches would be lost on a band of their own colour
+    assert frame.get_alpha() == 1.0 and frame.get_facecolor()[:3] == (1.0, 1.0, 1.0)
     with pytest.raises(ValueError, match="has no expected limits"):
         plotting.expected_limits(masses, cf.limit_scan(CSI, [cf.SingletEFT(m) for m in masses], "C_V"))

@@ -41,6 +41,7 @@ def test_points_have_the_toys_of_feldman_cousins(statistic):
         assert np.all(low[crossed] == 600) and np.all(high[crossed] == 600)
 
 
+@pytest.mark.slow
 def test_the_contour_is_where_the_p_value_crosses():
     fit = fit_of()
     x, y = np.linspace(-0.06, 0.06, 25), np.linspace(-7e-4, 7e-4, 25)
@@ -60,6 +61,40 @@ def test_the_contour_is_where_the_p_value_crosses():
     assert fewer.contours().area == pytest.approx(areas[1], rel=1e-3)
 
 
+def test_the_contour_does_not_depend_on_the_grid():
+    """Δχ² of the data is computed between the points, toys' critical values are interpolated."""
+    fit, areas = fit_of(), []
+    for n in (9, 17, 33):
+        axes = np.linspace(-0.06, 0.06, n), np.linspace(-7e-4, 7e-4, n)
+        found = cf.feldman_cousins_map(fit, ("C_S", "a_M"), *axes, toys=2000, seed=n)
+        region = found.contours()
+        assert len(region.rings) == 1 and region.accuracy < 1e-3
+        areas.append(region.area)
+        band = [found.contours(shift=shift).area for shift in (-1.0, 1.0)]
+        assert band[0] < areas[-1] < band[1]
+    assert areas == pytest.approx([areas[2]] * 3, rel=0.02)
+
+
+def test_a_strip_that_is_thinner_than_the_grid(tmp_path):
+    """Its toys are thrown along its boundary."""
+    fit, names = fit_of(parameters=("C_V_u", "C_V_d")), ("C_V_u", "C_V_d")
+    x = np.linspace(-40, 40, 21)
+    found = cf.feldman_cousins_map(fit, names, x, x, toys=1000)
+    region = found.contours()
+    assert region.finer and region.clipped and region.accuracy < 1e-3
+    assert [ring.hole for ring in region.rings] == [False] and len(found.rim) > 20
+    inner = np.concatenate([ring.points for ring in region.rings])
+    inner = inner[np.abs(inner).max(axis=1) < 38][::150]
+    p = cf.feldman_cousins(fit, dict(zip(names, inner.T, strict=True)), toys=2000, seed=9).p_value
+    assert p == pytest.approx(np.full(len(inner), 0.1), abs=0.035)  # three errors, of the rim and of these
+    assert found.contours(shift=-1.0).area < region.area < found.contours(shift=1.0).area
+    read = cf.open_scan(found.save(tmp_path / "strip.nc"))
+    np.testing.assert_array_equal(read.rim, found.rim)
+    with ProcessPoolExecutor(2, get_context("spawn")) as executor:
+        again = cf.feldman_cousins_map(fit, names, x, x, toys=1000, executor=executor)
+    np.testing.assert_array_equal(again.rim, found.rim)
+
+
 def test_a_mass_axis_and_a_profiled_coupling():
     fit = fit_of(model=cf.SingletEFT, parameters=("C_S", "m_chi", "a_M"), fixed={}, bounds={"m_chi": (1.0, 40.0)})
     x, y = np.array([5.0, 20.0]), np.array([0.0, 0.04])
@@ -69,6 +104,7 @@ def test_a_mass_axis_and_a_profiled_coupling():
     assert alone.p_value[0] == found.p_value[1, 1]
 
 
+@pytest.mark.slow
 def test_executors_threads_and_files(tmp_path):
     fit = fit_of("poisson")
     given = dict(toys=250, seed=2)

@@ -10,7 +10,7 @@ from accuracy import slow_counts
 
 import cevns_fast as cf
 from cevns_fast._kernels.double_integral import Nucleus
-from cevns_fast.counts import double_integral
+from cevns_fast.counts.double_integral import accuracy
 from cevns_fast.interactions.process import Term
 from cevns_fast.interactions.standard_model import _terms
 
@@ -120,6 +120,27 @@ def test_functions_by_hand(experiment):
         assert_same(row, cf.event_rate(experiment, cf.ScalarMediator(m, m_S, 1e-4), standard_model=False))
 
 
+@pytest.mark.parametrize("name", ["coherent-csi-2021", "coherent-lar-2020", "xenonnt-sr1"])
+def test_functions_by_hand_with_axes_and_response_matrices(name):
+    """Bins of energy and time, and a response that is a table, are those of the table kernel."""
+    experiment = cf.load(name)
+    by_hand = cf.NumericalInteraction(cross_sections.standard_model, {"sin2": 0.2312})
+    scalar = cf.NumericalInteraction(
+        cross_sections.scalar, {"m_chi": 2.0, "m_S": 1.0, "y": 1e-4}, {"y": 4}, final_mass="m_chi"
+    )
+    question = {"standard_model": False, "target": "nuclei"}
+    found = [cf.event_rate(experiment, each, **question) for each in (by_hand, scalar)]
+    expected = [
+        cf.event_rate(experiment, each, **question) for each in (cf.StandardModel(), cf.ScalarMediator(2.0, 1.0, 1e-4))
+    ]
+    for one, other in zip(found, expected, strict=True):
+        assert_same(one, other)
+        assert one.size == experiment.n_bins and np.abs(one).sum() > 0
+    if name != "xenonnt-sr1":  # of whose tabulated flux every integral takes half a second
+        questions = (scalar, "y"), (cf.ScalarMediator(2.0, 1.0, 1e-4), "y_bar")
+        np.testing.assert_allclose(*(cf.limit_scan(experiment, *each).upper for each in questions), rtol=1e-8)
+
+
 def test_up_to_the_kinematic_limit(csi):
     """Where hardly any energy is left, rounding is no lack of nodes: nothing warns, and counts go to zero."""
     E, M = csi.source.components[1].breakpoints[-1], cf.nuclide("Cs133").mass
@@ -172,9 +193,9 @@ def test_rows_are_refined_alone(csi, monkeypatch):
     every = [resonance(w) for w in (300.0, 2.0, 400.0, 20.0)]
     alone = [cf.event_rate(csi, each, standard_model=False).tobytes() for each in every]
     sizes = []
-    evaluate = double_integral._evaluate
+    evaluate = accuracy.evaluate
     monkeypatch.setattr(
-        double_integral, "_evaluate", lambda p, level, n: (sizes.append(len(p.final_mass)), evaluate(p, level, n))[1]
+        accuracy, "evaluate", lambda p, level, n: (sizes.append(len(p.final_mass)), evaluate(p, level, n))[1]
     )
     assert [row.tobytes() for row in cf.event_rate(csi, every, standard_model=False)] == alone
     assert sizes[0] == 4 and sizes[-1] == 1

@@ -89,6 +89,57 @@ def test_a_strip_that_leaves_the_grid_ends_at_its_edge():
     assert np.abs(points).max() == pytest.approx(1.0, abs=2e-3)
 
 
+def islands(x, y):
+    return np.minimum(((x + 0.4) ** 2 + y**2) / 0.04, ((x - 0.4) ** 2 + y**2) / 0.02)
+
+
+KNOWN = {  # Δχ², its exact area at 1, pieces and holes
+    "circle": (lambda x, y: (x**2 + y**2) / 0.25, np.pi / 4, 1, 0),
+    "ellipse": (strip(0.1, angle=0.6), np.pi * 0.07, 1, 0),
+    "thin strip": (strip(1e-3, angle=1.1), np.pi * 7e-4, 1, 0),
+    "quartic": (lambda x, y: (x**4 + y**4) / 0.0625, 0.25 * 3.7081493546027, 1, 0),  # Γ(1/4)²/(2 √π) r²·…
+    "ring": (lambda x, y: ((np.hypot(x, y) - 0.5) / 0.1) ** 2, 0.2 * np.pi, 1, 1),
+    "thin ring": (lambda x, y: ((np.hypot(x, y) - 0.5) / 0.004) ** 2, 0.008 * np.pi, 1, 1),
+    "islands": (islands, 0.06 * np.pi, 2, 0),
+    "cut by an edge": (lambda x, y: ((x - 1) ** 2 + y**2) / 0.25, np.pi / 8, 1, 0),
+    "in a corner": (lambda x, y: ((x + 1) ** 2 + (y - 1) ** 2) / 0.25, np.pi / 16, 1, 0),
+    "a cross of thin arms": (lambda x, y: (x * y / 0.02) ** 2, 0.08 * (1 + np.log(50.0)), 1, 0),
+}
+
+
+@pytest.mark.parametrize("shape", KNOWN)
+@pytest.mark.parametrize("n", [24, 101])
+def test_the_stated_accuracy(shape, n):
+    """Whatever the grid: boundaries are where Δχ² is the threshold, and the area is as right as is said."""
+    function, area, pieces, holes = KNOWN[shape]
+    found = synthetic(function, n=n).contours(delta_chi2=1.0)
+    assert [sum(ring.hole == kind for ring in found.rings) for kind in (False, True)] == [pieces, holes]
+    assert found.accuracy < 1e-3 and found.area == pytest.approx(area, rel=1.5 * found.accuracy + 1e-7)
+    for ring in found.rings:
+        inner = ring.points[np.abs(ring.points).max(axis=1) < 0.99]
+        assert function(*inner.T) == pytest.approx(1.0, abs=1e-4)
+    assert found.clipped == (shape in ("cut by an edge", "in a corner", "a cross of thin arms"))
+
+
+def test_axes_need_not_be_even():
+    """Steps of a factor, and a rectangle that is longer than wide."""
+    axes = np.geomspace(1e-2, 1e2, 60), np.linspace(-3e-5, 3e-5, 61)
+
+    def chi2(x, y):
+        return np.log(x) ** 2 / 4 + (y / 1e-5) ** 2
+
+    known = Known(chi2)
+    scan = Scan(("a", "b"), axes, chi2(*np.meshgrid(*axes, indexing="ij")), known, None, {"couplings": "a, b"})
+    found = scan.contours(delta_chi2=1.0)
+    u = np.linspace(-1, 1, 200_001)
+    exact = np.trapezoid(2e-5 * np.sqrt(1 - u**2) * 2 * np.exp(2 * u), u)
+    assert found.area == pytest.approx(exact, rel=1.5 * found.accuracy + 1e-6) and found.accuracy < 1e-3
+
+
+def test_of_a_file_nothing_is_stated():
+    assert np.isnan(synthetic(strip(0.3), known=False).contours(delta_chi2=1.0).accuracy)
+
+
 @pytest.mark.parametrize("shape", ["strip", "ring"])
 def test_without_the_function_nothing_is_claimed(shape):
     """Of a scan from a file, or of a curved region that is too thin for any affordable grid, area is NaN."""
@@ -138,6 +189,26 @@ def test_every_edge_clips(edge):
     scan = synthetic(lambda x, y: ((x - at[0]) ** 2 + (y - at[1]) ** 2) / 0.04, minimum=at, known=False)
     assert scan.contours(delta_chi2=1.0).clipped
     assert not synthetic(lambda x, y: (x**2 + y**2) / 0.04, known=False).contours(delta_chi2=1.0).clipped
+
+
+@pytest.mark.parametrize("edge", ["left", "right", "bottom", "top"])
+def test_every_edge_clips_a_thin_strip(edge):
+    """Which a grid that lies along it shows, not the scan's."""
+    at = {"left": (-0.8, 0), "right": (0.8, 0), "bottom": (0, -0.8), "top": (0, 0.8)}[edge]
+    angle = 0.1 if at[1] == 0 else 0.1 + np.pi / 2
+    found = synthetic(strip(1e-3, length=0.4, angle=angle, at=at)).contours(delta_chi2=1.0)
+    assert found.finer and found.clipped
+    whole = strip(1e-3, length=0.1, angle=angle, at=at)
+    assert not synthetic(whole).contours(delta_chi2=1.0).clipped
+
+
+@pytest.mark.parametrize("edge", [(0, ...), (-1, ...), (..., 0), (..., -1)], ids=str)
+def test_every_edge_is_looked_at_between_its_points(edge):
+    """A region that lies between the points of an edge reaches it."""
+    delta = np.full((9, 9), 1e3)
+    assert not regions._leaves(delta, 1.0)
+    delta[edge] = ((np.arange(9) - 4.5) / 0.2) ** 2
+    assert delta.min() > 1 and regions._leaves(delta, 1.0)
 
 
 def test_the_correlation_of_a_grid_that_is_denser_at_one_end():

@@ -9,7 +9,7 @@ from scipy import stats
 
 import cevns_fast as cf
 from cevns_fast._kernels.toys import Plan
-from cevns_fast.inference import toys as toys_module
+from cevns_fast.inference import throwing
 from cevns_fast.likelihood.likelihood import function_of
 
 LIGHT = cf.SingletEFT(m_chi=1.0, variant="published")
@@ -65,9 +65,9 @@ def test_profiled_nuisances_cost_no_coverage(csi):
 
 def thrower(fit, coupling):
     """What throws toys at a coupling, and the truth they are thrown from."""
-    made = toys_module.Thrower(fit, (True,))
+    made = throwing.Thrower(fit, (True,))
     truth = made.truth(np.array([coupling]))
-    return Plan(made.numbers, truth, (True,), toys_module.key_of(11)), truth
+    return Plan(made.numbers, truth, (True,), throwing.key_of(11)), truth
 
 
 def test_toys_have_the_stated_means_and_widths(csi):
@@ -139,6 +139,22 @@ def test_the_boundary_lowers_the_critical_value(csi):
     assert np.mean(found.toy_delta_chi2[0] < 1e-9) > 0.3
     assert found.critical[0] < 2.3
     assert found.allowed.tolist() == [True]
+
+
+@pytest.mark.parametrize("seen, inside, outside", [
+    (1, [1.84], [1.92]), (2, [3.00], [3.08]), (3, [4.38], [4.46]), (5, [6.95], [7.03]),
+    (6, [0.19, 8.43], [0.11, 8.51]), (8, [1.55, 10.95], [1.47, 11.03]),
+])  # fmt: skip
+def test_the_poisson_intervals_of_feldman_and_cousins(seen, inside, outside):
+    """Their Table IV: events seen beside a known background of 3, 90% CL; 0.04 on either side of each end."""
+    bare = cf.load("coherent-csi-2017").mask([i for i in range(12) if i != 4]).replace(
+        signal_uncertainty=0.0, backgrounds=(), steady_state=[3.0], steady_state_weight=1.0, observed=[seen - 3.0]
+    )  # fmt: skip
+    model = cf.SingletEFT(m_chi=10.0)
+    fit = cf.Likelihood(bare, statistic="poisson", standard_model=False, model=model, parameters=("C_S",))
+    unit = fit.counts([1.0])[0][0]  # events are the square of the coupling
+    found = cf.feldman_cousins(fit, {"C_S": np.sqrt(np.array([*inside, *outside]) / unit)}, toys=20_000)
+    assert found.allowed.tolist() == [True] * len(inside) + [False] * len(outside)
 
 
 def test_profiled_parameters_are_free_on_both_sides(csi):

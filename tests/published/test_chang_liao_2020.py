@@ -9,13 +9,13 @@ import pytest
 
 import cevns_fast as cf
 from cevns_fast.inference.mass_scan import mass_grid, mass_scan
-from cevns_fast.papers import chang_liao_2020 as paper
+from cevns_fast.papers import chang_liao_features, chang_liao_figures, chang_liao_numbers
 from cevns_fast.papers.report import PrintedNumber
 
 CS = cf.nuclide("Cs133")
 
 
-def bounds(csi, masses, couplings=paper.COUPLINGS, **options):
+def bounds(csi, masses, couplings=chang_liao_figures.COUPLINGS, **options):
     """Upper limits in the published variant."""
     return mass_scan([csi], [cf.SingletEFT(m, variant="published", **options) for m in masses], couplings, cl=0.90)
 
@@ -63,7 +63,7 @@ def test_partners_have_the_same_bound(csi, one, other):
 
 def test_the_table():
     """Of twelve cells two are reproduced by no common choice, three by another convention than ours; all say why."""
-    numbers = paper.numbers()[:18]  # the others are test_loop_dipole_and_mixing's
+    numbers = chang_liao_numbers.numbers()[:18]  # the others are test_loop_dipole_and_mixing's
     bounds = {(n.equation, n.setup): n for n in numbers if n.equation in ("(17)", "(18)", "(19)", "(20)")}
     assert len(bounds) == 12
     verdicts = {cell: n.verdict for cell, n in bounds.items() if n.verdict != "reproduced"}
@@ -86,7 +86,7 @@ def test_the_table():
 
 def test_the_other_numbers():
     """Footnote 8 and Sec. IV."""
-    found = {n.what: n.ours for n in paper.numbers() if n.equation in ("Sec. IV", "footnote 8")}
+    found = {n.what: n.ours for n in chang_liao_numbers.numbers() if n.equation in ("Sec. IV", "footnote 8")}
     expected = {"|a_M|": 2.54e-4, "m_chi of the kink [MeV]": 3.79}
     expected |= {"share of the flux above 2 MeV in 2-3 MeV [%]": 56.5, "mean energy above 2 MeV [MeV]": 3.105}
     assert found == pytest.approx(expected, rel=2e-3)
@@ -94,10 +94,10 @@ def test_the_other_numbers():
 
 def ratios(experiment, **options):
     """Ours over printed, by coupling, in the column of an experiment."""
-    column = next(name for name, setup in paper.SETUPS.items() if setup.experiment == experiment.name)
-    upper = mass_scan([experiment], [cf.SingletEFT(0.1, **options)], paper.COUPLINGS, cl=0.90)
-    printed = {b.coupling: float(b.printed) for b in paper.BOUNDS if b.setup == column}
-    return {name: upper[name][0] ** 2 / printed[name] for name in paper.COUPLINGS}
+    column = next(name for name, setup in chang_liao_figures.SETUPS.items() if setup.experiment == experiment.name)
+    upper = mass_scan([experiment], [cf.SingletEFT(0.1, **options)], chang_liao_figures.COUPLINGS, cl=0.90)
+    printed = {b.coupling: float(b.printed) for b in chang_liao_numbers.BOUNDS if b.setup == column}
+    return {name: upper[name][0] ** 2 / printed[name] for name in chang_liao_figures.COUPLINGS}
 
 
 def test_the_reasons_the_table_gives(csi):
@@ -184,13 +184,13 @@ def test_mass_grid_sees_the_steep_end(csi):
 
 
 def test_fig3_table():
-    table = paper.fig3()
+    table = chang_liao_figures.fig3()
     names, all_masses = np.array(table.columns["experiment"]), np.array(table.columns["m_chi"])
-    assert list(dict.fromkeys(names)) == list(paper.SETUPS)
+    assert list(dict.fromkeys(names)) == list(chang_liao_figures.SETUPS)
     for name, heaviest in (("COHERENT", 52.818), ("future COHERENT", 52.79), ("future CONUS", 8.0)):
         masses = all_masses[names == name]
         assert masses[0] == 0.1 and masses[-1] == pytest.approx(heaviest, rel=2e-4) and np.all(np.diff(masses) > 0)
-        for coupling in paper.COUPLINGS:
+        for coupling in chang_liao_figures.COUPLINGS:
             upper = np.array(table.columns[coupling])[names == name]
             assert np.all(np.isinf(upper) == (masses > masses[-1] / 1.00005))
             if name == "COHERENT":
@@ -202,9 +202,9 @@ def test_fig3_table():
 
 def test_conus_is_best_below_10_MeV_and_coherent_above():
     """The paper's abstract."""
-    for coupling in paper.COUPLINGS:
+    for coupling in chang_liao_figures.COUPLINGS:
         upper = {}
-        for name, setup in paper.SETUPS.items():
+        for name, setup in chang_liao_figures.SETUPS.items():
             batch = [cf.SingletEFT(m, variant="published") for m in (1.0, 5.0, 12.0, 40.0)]
             upper[name] = mass_scan([setup.load()], batch, [coupling], cl=0.90)[coupling]
         assert np.all(upper["future CONUS"][:2] < upper["future COHERENT"][:2])
@@ -217,7 +217,7 @@ def test_conus_is_best_below_10_MeV_and_coherent_above():
 
 def test_the_kink_and_its_cause():
     """With a known flux there is no kink, and where it is the dipole looks like the Standard Model."""
-    columns = {name: np.array(column) for name, column in paper.kink().columns.items()}
+    columns = {name: np.array(column) for name, column in chang_liao_features.kink().columns.items()}
     masses, bound, known = columns["m_chi"], columns["a_M sigma_alpha=0.05"], columns["a_M sigma_alpha=0"]
     falls = np.flatnonzero(np.diff(bound) < 0)
     top = masses[falls[0]]
@@ -233,30 +233,30 @@ def test_the_kink_and_its_cause():
 
 
 def test_dipole_peak_of_eq_8():
-    assert 1000 * paper.dipole_peak(40.0, 53.0, CS.mass) == pytest.approx(2.15, abs=0.005)
+    assert 1000 * chang_liao_figures.dipole_peak(40.0, 53.0, CS.mass) == pytest.approx(2.15, abs=0.005)
 
 
 @pytest.mark.parametrize("m_chi", [10.0, 25.0, 40.0, 50.0])
 def test_the_dipole_curve_peaks_there(m_chi):
     """Without form factor; with it the curve falls faster, and its peak is a few per cent lower."""
     eft = cf.SingletEFT(m_chi, a_M=1e-4, variant="published")
-    peak = paper.dipole_peak(m_chi, paper.FIG2_E, CS.mass)
+    peak = chang_liao_figures.dipole_peak(m_chi, chang_liao_figures.FIG2_E, CS.mass)
     T = peak * np.linspace(0.5, 2.0, 15001)
-    point = cf.differential_cross_section(eft, CS, paper.FIG2_E, T, form_factor=cf.PointNucleus())
+    point = cf.differential_cross_section(eft, CS, chang_liao_figures.FIG2_E, T, form_factor=cf.PointNucleus())
     assert T[np.argmax(point)] == pytest.approx(peak, rel=2e-4)
-    helm = T[np.argmax(cf.differential_cross_section(eft, CS, paper.FIG2_E, T))]
+    helm = T[np.argmax(cf.differential_cross_section(eft, CS, chang_liao_figures.FIG2_E, T))]
     assert 0.85 * peak < helm < peak
 
 
 def test_fig2_table():
-    columns = {name: np.array(column) for name, column in paper.fig2().columns.items()}
+    columns = {name: np.array(column) for name, column in chang_liao_figures.fig2().columns.items()}
     T = columns.pop("T")
     assert list(columns) == ["standard_model", "a_M", "C_S", "C_V", "C_T"]
     assert T[np.argmax(columns["a_M"])] == pytest.approx(2.05, abs=0.02)
-    new = np.array([columns[name] for name in paper.COUPLINGS])
+    new = np.array([columns[name] for name in chang_liao_figures.COUPLINGS])
     assert np.all((new > 0) == (new[0] > 0))  # one kinematic range for all
     seen = T[new[0] > 0]
-    expected = 1000 * np.array(recoil_range(paper.FIG2_E, 40.0, CS.mass))
+    expected = 1000 * np.array(recoil_range(chang_liao_figures.FIG2_E, 40.0, CS.mass))
     np.testing.assert_allclose([seen[0], seen[-1]], expected, rtol=0.006)  # the grid's step
     # The vector's shape is the Standard Model's, lowered by the mass.
     ratio = columns["C_V"][new[0] > 0] / columns["standard_model"][new[0] > 0]
@@ -265,7 +265,7 @@ def test_fig2_table():
 
 def test_loop_dipole_and_mixing():
     """Eq. (21) needs ln(M_W²/m_b²); (B4) prints |δΓ/Γ| for Σ|U|²; (B5) is reproduced."""
-    found = {(n.equation, n.setup): n for n in paper.beyond_the_recoil()}
+    found = {(n.equation, n.setup): n for n in chang_liao_numbers.beyond_the_recoil()}
     assert {key: n.verdict for key, n in found.items()} == {
         ("(21)", "m_chi = 1 MeV"): "within convention",
         ("(B4)", "LEP"): "within convention",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast.papers import chang_liao_2020 as paper
+from cevns_fast.papers import chang_liao_figures
 
 INTERCEPTS = {"a_M": 7.5e-4, "C_S": 3.6e-2, "C_T": 0.65}
 
@@ -12,12 +12,12 @@ INTERCEPTS = {"a_M": 7.5e-4, "C_S": 3.6e-2, "C_T": 0.65}
 @pytest.fixture(scope="module")
 def coherent():
     """The planes of COHERENT CsI."""
-    return {plane: paper.fig4_scan("COHERENT", plane) for plane in paper.FIG4_PLANES}
+    return {plane: chang_liao_figures.fig4_scan("COHERENT", plane) for plane in chang_liao_figures.FIG4_PLANES}
 
 
 def test_every_region_is_whole_and_liquid_argon_is_inside(coherent):
     for plane, scan in coherent.items():
-        lar = paper.fig4_scan("future COHERENT", plane)
+        lar = chang_liao_figures.fig4_scan("future COHERENT", plane)
         regions = [each.contours(delta_chi2=4.61) for each in (scan, lar)]
         assert all(len(region.rings) == 1 and not region.clipped for region in regions)
         assert np.all(scan.delta_chi2[lar.delta_chi2 <= 4.61] <= 4.61)
@@ -33,11 +33,11 @@ def test_phases_matter():
 
 
 def test_the_figure_holds_closed_lines():
-    table = paper.fig4()
+    table = chang_liao_figures.fig4()
     which = np.array([table.columns["plane"], table.columns["experiment"]])
     rings = np.array([table.columns["x"], table.columns["y"]])
-    for plane in paper.FIG4_PLANES:
-        for name in paper.FIG4_SETUPS:
+    for plane in chang_liao_figures.FIG4_PLANES:
+        for name in chang_liao_figures.FIG4_SETUPS:
             ring = rings[:, np.all(which.T == (", ".join(plane), name), axis=1)]
             assert ring.shape[1] > 100 and np.array_equal(ring[:, 0], ring[:, -1])
             if name == "COHERENT":

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast.papers import brdar_2018, chang_liao_2020, chao_2021
+from cevns_fast.papers import brdar_2018, chang_liao_features, chang_liao_figures, chao_2021
 
 END = 52.818  # MeV, the heaviest χ that COHERENT can produce on caesium
 LINE = 29.792  # MeV, the monoenergetic ν_μ
@@ -17,7 +17,7 @@ def columns(table):
 
 def test_the_dipole_peaks_at_2_keV():
     """CL Fig. 2 and Eq. (8), and no other coupling's curve does."""
-    table = columns(chang_liao_2020.fig2())
+    table = columns(chang_liao_figures.fig2())
     T = table["T"]
     assert T[np.argmax(table["a_M"])] == pytest.approx(2.05, abs=0.05)
     assert all(abs(T[np.argmax(table[name])] - 2) > 0.5 for name in ("C_S", "C_V", "C_T"))
@@ -32,7 +32,7 @@ def heaviest_seen(nuclide, threshold):
 
 @pytest.fixture(scope="module")
 def edge():
-    return columns(chang_liao_2020.edge())
+    return columns(chang_liao_features.edge())
 
 
 def test_the_line_leaves_just_below_29_8_MeV(edge):
@@ -62,7 +62,7 @@ def test_coherent_ends_at_53_MeV(edge):
     """The last masses of the figures, and infinitely weak bounds there."""
     assert edge["m_chi"][-1] == pytest.approx(END, abs=0.05)
     assert all(
-        edge[f"{c} {name}"][-1] > 20 for c in ("a_M", "C_S", "C_V", "C_T") for name in chang_liao_2020.EDGE_SETUPS
+        edge[f"{c} {name}"][-1] > 20 for c in ("a_M", "C_S", "C_V", "C_T") for name in chang_liao_features.EDGE_SETUPS
     )
 
 
@@ -95,7 +95,7 @@ def test_tree_and_loops_cross_at_light_masses(loops, ratio, crossing):
 
 def test_the_kink_of_conus_is_at_3_8_MeV():
     """In the curve of CL Fig. 3 itself: a local maximum, and in the dipole alone."""
-    table = chang_liao_2020.fig3()
+    table = chang_liao_figures.fig3()
     conus = np.array(table.columns["experiment"]) == "future CONUS"
     bounds = {name: c[conus] for name, c in columns(table).items()}
     masses = bounds["m_chi"]
@@ -110,10 +110,10 @@ def test_the_kink_of_conus_is_at_3_8_MeV():
 
 def test_scalar_and_dipole_are_anticorrelated():
     """CL Fig. 4: the largest C_S goes with a negative a_M, for both experiments; with C_T nothing goes."""
-    table = chang_liao_2020.fig4()
+    table = chang_liao_figures.fig4()
     plane, name = np.array(table.columns["plane"]), np.array(table.columns["experiment"])
     x, y = (np.array(table.columns[c], dtype=float) for c in "xy")
-    for setup in chang_liao_2020.FIG4_SETUPS:
+    for setup in chang_liao_figures.FIG4_SETUPS:
         for pair in ("C_S, a_M", "C_T, a_M", "C_S, C_T"):
             mine = (plane == pair) & (name == setup)
             at = y[mine][np.argmax(x[mine])] / y[mine].max()

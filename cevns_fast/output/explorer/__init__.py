@@ -1,0 +1,1 @@
+"""The live explorer: one page that evaluates likelihoods in the reader's browser."""
