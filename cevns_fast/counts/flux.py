@@ -19,6 +19,8 @@ Lane = tuple[bool, int]  # odd under ν ↔ ν̄, power of E
 
 # Neutrinos below 10 to this power of a spectrum's first energy after 0 make recoils too small and rare to be seen.
 _LOWEST_DECADE = -12
+# A spectrum that takes more, and so short ones, between two kinks is too steep for the panels between their images.
+_MANY_PIECES, _SHORT_PIECE = 8, 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,7 @@ def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
             lines.append((energy, intensity * np.array(sign) * energy**powers))
     found = piecewise.moments(fitted, lines)
     return FluxMoments(
-        Flux.of(found.breaks, np.array(kinks, dtype=np.float64), found.value, found.coefficients),
+        Flux.of(found.breaks, _cuts(np.array(kinks, dtype=np.float64), found.breaks), found.value, found.coefficients),
         lane=tuple(distinct.index(lane) for lane in kept),
         sign=tuple(-1.0 if odd and parities == {True} else 1.0 for odd, _ in lanes),
         source=source,
@@ -124,7 +126,7 @@ def parts_of(experiment: Experiment, electrons: bool) -> tuple[Experiment, ...]:
     detector, release = experiment.detector, experiment.release
     if electrons and release is not None:
         release = release.of_electrons
-    responses = {} if electrons else detector.component_responses
+    responses = {} if electrons else detector.responses
     if not responses and release is experiment.release:
         return (experiment,)
     found: dict[Response | ResponseMatrix, list[FluxComponent]] = {}
@@ -163,6 +165,15 @@ def _ends(kinks: tuple[float, ...], density: piecewise.VectorFunction) -> list[f
     if np.all(near <= 2 * far):
         return list(kinks)
     return [*(others[0] * 10.0**k for k in range(_LOWEST_DECADE, 0)), *others]
+
+
+def _cuts(kinks: Floats, breaks: Floats) -> Floats:
+    """Energies whose images cut the recoil integral: kinks, and where a flank is so steep that it took many pieces."""
+    short = np.diff(breaks, append=np.inf) < _SHORT_PIECE * breaks
+    inside = breaks[short & (breaks > kinks[min(1, len(kinks) - 1)]) & (breaks < kinks[-1])]
+    between = np.searchsorted(kinks, inside, side="right")
+    many = np.bincount(between, minlength=len(kinks) + 1) > _MANY_PIECES
+    return np.union1d(kinks, inside[many[between]])
 
 
 def moments_at(moments: FluxMoments, E: Floats) -> Floats:

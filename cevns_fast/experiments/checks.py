@@ -22,7 +22,7 @@ def check_axes(experiment: "Experiment") -> None:
             validate.instance(name, getattr(experiment, name), kind, f"a {kind.__name__} or None")
     release, n = experiment.release, experiment.detector.n_bins
     components = [each.name for each in experiment.source.components]
-    for name in experiment.detector.component_responses:
+    for name in experiment.detector.responses:
         validate.choice("flux component of component_responses", name, components)
     if release is not None:
         for each in (release.probabilities, *release.others.values()):

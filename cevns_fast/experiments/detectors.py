@@ -78,7 +78,7 @@ class Detector:
     response: Response | ResponseMatrix = field(default_factory=Response)
     form_factor: FormFactor = field(default_factory=HelmFormFactor)
     electron_response: Response | ResponseMatrix | None = None
-    component_responses: Mapping[str, Response | ResponseMatrix] = field(default_factory=dict, hash=False)
+    component_responses: Mapping[str, Response | ResponseMatrix] | tuple[tuple[str, Any], ...] = ()
     #: What the user's own functions read when the detector was made: another makes it another detector.
     snapshots: tuple[tuple[str, Snapshot], ...] = field(default=(), init=False, repr=False)
 
@@ -116,24 +116,26 @@ class Detector:
             raise ValueError(f"detector: must be hashable, with tuples for lists: {error}") from None
         object.__setattr__(self, "snapshots", self.take_snapshots())
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Of a pickle, which version 0.1.0 made without responses of components."""
-        self.__dict__.update({"component_responses": {}} | state)
+    @property
+    def responses(self) -> dict[str, Response | ResponseMatrix]:
+        """Responses of components that have their own, by name."""
+        return dict(self.component_responses)
 
-    def _checked_components(self) -> dict[str, Response | ResponseMatrix]:
-        """Responses by component, each of which would do as the detector's only one."""
-        found = dict(validate.mapping("component_responses", self.component_responses))
+    def _checked_components(self) -> tuple[tuple[str, Response | ResponseMatrix], ...]:
+        """Responses by component, each of which would do as the detector's only one, as a tuple that can be hashed."""
+        given = self.component_responses
+        found = dict(given if isinstance(given, tuple) else validate.mapping("component_responses", given))
         for name, each in found.items():
             validate.text("name of a flux component", name)
             try:
                 self.with_response(each)
             except ValueError as error:
                 raise ValueError(f"component_responses of {name!r}: {error}") from None
-        return found
+        return tuple(found.items())
 
     def with_response(self, response: Response | ResponseMatrix) -> "Detector":
         """A copy with this response to whatever makes a nucleus recoil."""
-        return replace(self, response=response, component_responses={})
+        return replace(self, response=response, component_responses=())
 
     @property
     def n_bins(self) -> int:
@@ -258,13 +260,13 @@ class Detector:
     def response_breakpoints(self, maximum: float) -> tuple[float, ...]:
         """Recoil energies (MeV) below `maximum` at which a bin's response is not smooth."""
         found = set(_response_breakpoints(self, maximum))
-        for each in self.component_responses.values():
+        for each in self.responses.values():
             found.update(self.with_response(each).response_breakpoints(maximum))
         return tuple(sorted(found))
 
     def check_quenching(self, maximum: float) -> None:
         """`ValueError` unless the mean observable is finite, >= 0 and does not fall up to a recoil of `maximum` MeV."""
-        for each in self.component_responses.values():
+        for each in self.responses.values():
             self.with_response(each).check_quenching(maximum)
         if isinstance(self.response, ResponseMatrix) or not callable(self.response.quenching):
             return
@@ -295,7 +297,7 @@ class Detector:
             "form_factor": snapshot(form_factor, form_factors),
         }
         found = [(name, each) for name, each in taken.items() if each is not None]
-        for component, given in self.component_responses.items():
+        for component, given in self.responses.items():
             found += [(f"{component}: {name}", each) for name, each in self.with_response(given).snapshots]
         return tuple(found)
 

@@ -29,8 +29,8 @@ class OutOfReachWarning(UserWarning):
 
 # A smeared observable is not further from its mean than this many widths, as far as a warning is concerned.
 _WIDTHS = 12.0
-# Bins in MeV for keV are a thousand times too small, and may have ended up to three times beyond what recoils reach.
-_SMALL = 1 / 300
+# Bins in MeV for keV are a thousand times too small, and may have ended a little beyond what recoils reach.
+_SMALL = 1 / 700
 
 
 @remember(maxsize=256)

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 # Toys that every point gets, and how many standard deviations of its p-value must part a point from the contour.
 _FIRST, _CLEAR = 200, 3.0
-# Toys with at least the data's Δχ² that tell a p-value, and p-values that are not too near one for it.
-_FEWEST, _MOST = 5, 0.8
+# Toys with at least the data's Δχ² that tell a p-value, p-values that are not too near one for it, and how far from
+# Wilks' theorem they may be: of Δχ² near zero they say nothing.
+_FEWEST, _MOST, _FARTHEST = 5, 0.5, 5.0
 # Points along the boundary of a region that is thinner than the grid.
 _ON_RIM = 32
 _NO_RIM = np.empty((0, 5))
@@ -175,11 +176,11 @@ class ConfidenceMap(Scan):
                 return found
 
             return nearby
-        p, delta = self.p_value + shift * self.error, self.delta_chi2
-        told = (self.p_value * self.toys >= _FEWEST) & (self.p_value < _MOST) & (p > 0) & (p < 1) & (delta > 0)
+        ratio = self._calibrated(shift) / np.maximum(self.delta_chi2, 1e-12)
+        told = (self.p_value * self.toys >= _FEWEST) & (self.p_value < _MOST)
+        told &= (ratio > 1 / _FARTHEST) & (ratio < _FARTHEST)
         if not told.any():
             return lambda points: np.ones(len(points))
-        ratio = np.where(told, self._calibrated(shift) / np.where(told, delta, 1.0), np.nan)
         nearest = ndimage.distance_transform_edt(~told, return_distances=False, return_indices=True)
         return RegularGridInterpolator(self.axes, ratio[tuple(nearest)], bounds_error=False, fill_value=None)
 

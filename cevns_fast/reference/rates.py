@@ -212,8 +212,8 @@ def _seeing(scatterer: Scatterer) -> dict[str, Scatterer]:
     detector = scatterer.response
     found = {"": scatterer}
     if scatterer.electrons is None:
-        for name, response in getattr(detector, "component_responses", {}).items():
-            seeing = detector.replace(response=response, component_responses={})
+        for name, response in dict(getattr(detector, "component_responses", ())).items():
+            seeing = detector.replace(response=response, component_responses=())
             found[name] = scatterer._replace(response=seeing)
     return found
 

@@ -59,6 +59,32 @@ def test_an_axis_of_masses(run, tmp_path, csi):
     assert status != 0 and "--x: must be given, MIN:MAX[:N], where m_chi is an axis" in err
 
 
+@pytest.mark.parametrize("argv, model", [
+    (("m_S", "y_bar", "m_chi=10", "--model", "scalar", "--x", "5:60:13", "--y", "0:2e-4:14"),
+     cf.ScalarMediator(10.0, 9.0)),
+    (("g", "m_zprime", "charges=B-L", "--model", "light-vector", "--x", "0:2e-4:13", "--y", "5:60:14"),
+     cf.LightVector(9.0, charges="B-L")),
+    (("C_S", "neutron_radius", "m_chi=10", "--x", "0:0.05:13", "--y", "4.6:5.4:14"), cf.SingletEFT(10.0)),
+    (("sin2_theta_w", "C_S", "m_chi=10", "--x", "0.1:0.4:13", "--y", "0:0.05:14"), cf.SingletEFT(10.0)),
+])  # fmt: skip
+def test_an_axis_of_any_parameter(run, tmp_path, csi, argv, model):
+    status, out, err = run("scan", *argv, "-o", "here")
+    assert (status, err) == (0, "") and "best fit: " in out
+    found = cf.open_scan(next((tmp_path / "here").glob("*.nc")))
+    assert found.couplings == argv[:2] and len(list((tmp_path / "here").glob("*.png"))) == 1
+    expected = cf.correlation_scan(csi, model, argv[:2], *found.axes)
+    assert np.array_equal(found.chi2, expected.chi2)
+
+
+@pytest.mark.slow
+def test_an_axis_of_an_oscillation(run, tmp_path, csi):
+    sterile = ("--sterile", "delta_m2=1,Umu4_sq=0.2", "--x", "0.9:1.1:5", "--y", "-0.3:0.3:9")
+    status, _, _ = run("scan", "delta_m2", "eps_mumu_u", "--model", "nsi", *sterile, "-o", "here")
+    found = cf.open_scan(next((tmp_path / "here").glob("*.nc")))
+    far = csi.replace(source=cf.OscillatedSource(csi.source, 0.95, Umu4_sq=0.2))
+    assert status == 0 and found.chi2[1, 6] == pytest.approx(cf.Likelihood(far).chi2(cf.NSI(eps_mumu_u=0.15)), rel=1e-8)
+
+
 def test_confidence_by_toys(run, tmp_path, csi):
     given = ("--feldman-cousins", "--toys", 250, "--seed", 3, "--workers", 1, "--checkpoint", "kept")
     status, out, _ = run(*PLANE, "--x", "-0.05:0.05:11", "--y", "-1e-3:1e-3:13", *given)

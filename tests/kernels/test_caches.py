@@ -71,6 +71,7 @@ def test_import_does_not_load_numba_or_scipy():
     assert run(code) == "[]"
 
 
+@pytest.mark.slow
 def test_scans_do_without_numba():
     """With couplings profiled too: their first call compiles nothing, and does not wait for numba's import."""
     code = """

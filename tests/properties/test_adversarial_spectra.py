@@ -58,6 +58,15 @@ def test_a_peak_of_an_eV():
     assert found[0] / found[1] == pytest.approx(float(whole / part), rel=2e-12)
 
 
+@pytest.mark.parametrize("width", [0.02, 0.05])
+@pytest.mark.parametrize("smearing", [None, cf.GaussianSmearing(0.0, constant=0.3)], ids=["sharp", "smeared"])
+def test_flanks_of_twelve_decades(smearing, width):
+    """5e-8 were missing between the images of the kinks, with a warning that no smaller rtol could heed."""
+    E = (2.0, 5.0, 5.0 + width, 5.0 + 2 * width, 8.0)
+    experiment = experiment_of(cf.TabulatedSpectrum(E, (1e-6, 1e-6, 1e6, 1e-6, 1e-6), "log"), smearing)
+    assert error(experiment, cf.ScalarMediator(0.5, 1e-3, 1e-5)) < 0.1
+
+
 tables = st.lists(st.tuples(st.floats(0.05, 1.0), st.floats(-6.0, 6.0)), min_size=3, max_size=6)
 
 

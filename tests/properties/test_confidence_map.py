@@ -75,6 +75,15 @@ def test_the_contour_does_not_depend_on_the_grid():
     assert areas == pytest.approx([areas[2]] * 3, rel=0.02)
 
 
+def test_a_plane_of_which_all_is_allowed():
+    """Δχ² near zero says nothing of critical values: rates hardly change with either."""
+    model = cf.ScalarMediator(10.0, 50.0)
+    fit = fit_of(model=model, parameters=("m_S", "y_bar"), bounds={"m_S": (5.0, 200.0)})
+    found = cf.feldman_cousins_map(fit, ("m_S", "y_bar"), np.linspace(5, 200, 5), np.linspace(0, 3e-5, 5), toys=50)
+    region = found.contours()
+    assert found.allowed().all() and region.clipped and region.area == pytest.approx(195 * 3e-5, rel=1e-9)
+
+
 def test_a_strip_that_is_thinner_than_the_grid(tmp_path):
     """Its toys are thrown along its boundary."""
     fit, names = fit_of(parameters=("C_V_u", "C_V_d")), ("C_V_u", "C_V_d")

@@ -169,6 +169,7 @@ def test_what_is_one_sided_or_free_is_so_in_the_file():
         ("coherent-lar-2020", 128.0, 1067.65476, 1082.20433),
         ("conusplus-2025", 163.005, 7.157906, 21.018389),
         ("xenonnt-sr0", 3.307858, 38.276774, 41.336380),
+        ("pandax-4t-2024", 51.025, 1.7249675, 4.8973942),
     ],
 )
 def test_numbers_of_a_second_program(name, signal, chi2, without):
