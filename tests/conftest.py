@@ -1,12 +1,10 @@
 """What all tests share: a fresh kernel cache, the experiments they play with, kernels compiled and as plain Python."""
 
 import atexit
-import importlib.util
 import os
 import shutil
-import sys
 import tempfile
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 # Before anything imports numba: a kernel cached by an earlier version must not vouch for the code under test. The
 # process that starts xdist's workers comes here first: they inherit its folder, and it removes it at its end.
@@ -78,28 +76,3 @@ def source():
         return Source(components=components, fluence_per_exposure=fluence, exposure_unit="days")
 
     return make
-
-
-def as_python(module: ModuleType) -> ModuleType:
-    """The kernels of a module, and all that they call, as plain Python: an index out of bounds is then an error."""
-
-    def plain(function=None, **options):
-        return function if function is not None else plain
-
-    spec = importlib.util.spec_from_file_location(f"plain_{module.__name__.rpartition('.')[2]}", module.__file__)
-    copy = importlib.util.module_from_spec(spec)
-    jit = ModuleType("cevns_fast._kernels.jit")
-    jit.njit = jit.njit_parallel = plain
-    real = sys.modules["cevns_fast._kernels.jit"]
-    sys.modules["cevns_fast._kernels.jit"] = jit
-    try:
-        spec.loader.exec_module(copy)
-    finally:
-        sys.modules["cevns_fast._kernels.jit"] = real
-    return copy
-
-
-@pytest.fixture(scope="session", params=[pytest.param("compiled", marks=pytest.mark.jit), "python"])
-def flavour(request):
-    """A function from a kernel module to itself, or to the same kernels as plain Python."""
-    return (lambda module: module) if request.param == "compiled" else as_python

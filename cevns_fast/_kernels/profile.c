@@ -187,6 +187,8 @@ static double least(size_t k, search *s, double *z)
         line_minima(k, &s->at, from, u, &s->line, t, value);
         keep(k, s, t, value[0]);
     }
+    if (k > 1)
+        keep(k, s, from, chi2_at(k, &s->at, from)); /* beyond 1e40 nothing else may be a number */
     for (int round = 0; k > 1 && round < ROUNDS; round++) {
         const double before = s->lowest;
         memcpy(from, s->best, k * sizeof(double));

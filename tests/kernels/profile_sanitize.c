@@ -80,6 +80,7 @@ static void run(size_t systems, size_t outer, size_t profiled, int scaled, int e
     check(profile_minimise(&p, profiled, z, points, out), "there is memory");
     for (size_t i = 0; i < points; i++) {
         const double e = expected(&p, z + i * couplings);
+        show(out[i]);
         check(fabs(out[i] - e) <= 1e-11 * (1.0 + e), "chi2 as by the definition");
         for (int trial = 0; trial < 200; trial++) {
             memcpy(beside, z + i * couplings, couplings * sizeof *beside);

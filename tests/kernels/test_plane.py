@@ -2,23 +2,12 @@
 
 import numpy as np
 import pytest
+from whitened import plane_of
 
 from cevns_fast._kernels import plane
 
 TOLERANCE = 1e-12
 FAR_TO_NEAR = 10.0 ** np.arange(6, -4, -1.5)  # a million times the bound, to a thousandth
-
-
-def plane_of(terms, data, powers, variances):
-    """What the kernel reads; (s − 1)/σ is one more row."""
-    systems, n_terms, bins = terms.shape
-    columns = np.zeros((systems, max(bins, n_terms) + 1, 1 + n_terms))
-    for system, variance in enumerate(variances):
-        columns[system, :bins, 0], columns[system, :bins, 1:] = data[system], terms[system].T
-        if variance > 0:
-            columns[system, -1, 0] = variance**-0.5
-            columns[system, -1, 1 + powers.tolist().index([0] * powers.shape[1])] = variance**-0.5
-    return plane.Plane(np.ascontiguousarray(np.linalg.qr(columns, mode="r")), np.array(variances), powers)
 
 
 def on_grid(chi2, terms, data, powers, variances, outer, y):

@@ -3,22 +3,11 @@
 import numpy as np
 import pytest
 from scipy import optimize
+from whitened import plane_of
 
-from cevns_fast._kernels import plane, profile
+from cevns_fast._kernels import profile
 
 EPS = np.finfo(float).eps
-
-
-def plane_of(terms, data, powers, variances):
-    """What the kernel reads; (s − 1)/σ is one more row."""
-    systems, n_terms, bins = terms.shape
-    columns = np.zeros((systems, max(bins, n_terms) + 1, 1 + n_terms))
-    for system, variance in enumerate(variances):
-        columns[system, :bins, 0], columns[system, :bins, 1:] = data[system], terms[system].T
-        if variance > 0:
-            columns[system, -1, 0] = variance**-0.5
-            columns[system, -1, 1 + powers.tolist().index([0] * powers.shape[1])] = variance**-0.5
-    return plane.Plane(np.ascontiguousarray(np.linalg.qr(columns, mode="r")), np.array(variances), powers)
 
 
 class Problem:
@@ -223,3 +212,12 @@ def test_what_is_left_of_where_free_couplings_were(make_problem):
     problem = make_problem(7, couplings=3)
     x = 0.5 * problem.unit[0]
     assert problem.minimum([x, 0.0, 0.0], 2) == problem.minimum([x, 3.0, -1e9], 2)
+
+
+@pytest.mark.parametrize("profiled", [1, 2, 3])
+def test_far_beyond_any_bound(make_problem, profiled):
+    """Where grids may end χ² is still a number, and no higher than without what is profiled."""
+    problem = make_problem(8, couplings=profiled + 1)
+    for x in (1e10, 1e30, 1e50, -1e50):
+        z = np.append(x, np.zeros(profiled))
+        assert 0 <= problem.minimum(z, profiled) <= problem.chi2(z[None], np.longdouble)[0] * (1 + 1e-12)
