@@ -465,6 +465,7 @@ def test_python_that_is_shown_gives_the_same_number(browser, page):
         assert number(browser, "cevns.chi2()") == pytest.approx(namespace["chi2"], rel=ACCURACY)
 
 
+@pytest.mark.slow
 def test_widths_experiments_and_a_stepped_mass(browser, page):
     from selenium.webdriver.common.by import By
 

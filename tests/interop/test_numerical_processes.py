@@ -143,6 +143,7 @@ print(*[float(cf.event_rate(csi, made(c), standard_model=False).sum()).hex() for
 """
 
 
+@pytest.mark.slow
 def test_functions_of_one_name_kept_by_different_processes(tmp_path):
     """Machine code of another function of the same name, compiled as the first of another process, is not taken."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}

@@ -162,6 +162,7 @@ def squares(x):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.jit
 def test_machine_code_is_loaded_without_the_compiler(tmp_path):
     """Unless the linker misses a name: here of a kernel that hashes and of one that runs on numba's threads."""

@@ -26,6 +26,7 @@ def evaluate(m_chi, m_zprime, m_q, variant="corrected"):
     return fg.f_g(*(np.array([mass]) for mass in (m_chi, m_zprime, m_q)), variant)[0]
 
 
+@pytest.mark.slow
 @few
 @given(st.floats(-3, 4), st.floats(-1, 3), quarks, variants)
 @example(4.0, 3.0, CHARM, "corrected")  # the corners of the domain

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 from accuracy import error
+from cases import quick_are
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -40,7 +41,7 @@ def test_lines_alone(source, interaction, lines):
 
 @pytest.mark.parametrize("line", [0.2, 0.5, 0.7, 1.0, 3.0, 4.0, 6.0], ids=lambda E: f"{E} MeV")
 @pytest.mark.parametrize("interaction", INTERACTIONS, ids=lambda i: type(i).__name__)
-@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("together", quick_are([True, False], 0))
 def test_a_line_below_at_inside_and_above_continua(source, interaction, line, together):
     """Continua from 0.5 to 1 MeV and from 1 to 4 MeV."""
     if together:
@@ -159,6 +160,7 @@ def test_a_spectrum_that_begins_at_zero(bare, values, interpolation):
     np.testing.assert_allclose(cf.event_rate(experiment, cf.StandardModel()), expected, rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_a_spectrum_that_begins_at_zero_smeared():
     response = cf.Response(smearing=cf.GaussianSmearing(0.0, constant=0.1))
     target = cf.Target.of("Ge74", {"Ge74": 1})

@@ -61,6 +61,7 @@ def test_the_contour_is_where_the_p_value_crosses():
     assert fewer.contours().area == pytest.approx(areas[1], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_contour_does_not_depend_on_the_grid():
     """Δχ² of the data is computed between the points, toys' critical values are interpolated."""
     fit, areas = fit_of(), []
@@ -85,6 +86,7 @@ def test_a_plane_of_which_all_is_allowed():
     assert found.allowed().all() and region.clipped and region.area == pytest.approx(195 * 3e-5, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_a_strip_that_is_thinner_than_the_grid(tmp_path):
     """Its toys are thrown along its boundary."""
     fit, names = fit_of(parameters=("C_V_u", "C_V_d")), ("C_V_u", "C_V_d")

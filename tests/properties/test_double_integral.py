@@ -7,6 +7,7 @@ import cross_sections
 import numpy as np
 import pytest
 from accuracy import slow_counts
+from cases import quick_are
 
 import cevns_fast as cf
 from cevns_fast._kernels.double_integral import Nucleus
@@ -120,7 +121,7 @@ def test_functions_by_hand(experiment):
         assert_same(row, cf.event_rate(experiment, cf.ScalarMediator(m, m_S, 1e-4), standard_model=False))
 
 
-@pytest.mark.parametrize("name", ["coherent-csi-2021", "coherent-lar-2020", "xenonnt-sr1"])
+@pytest.mark.parametrize("name", quick_are(["coherent-csi-2021", "coherent-lar-2020", "xenonnt-sr1"], 0))
 def test_functions_by_hand_with_axes_and_response_matrices(name):
     """Bins of energy and time, and a response that is a table, are those of the table kernel."""
     experiment = cf.load(name)

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 from accuracy import error
+from cases import quick_are
 from scipy import optimize
 
 import cevns_fast as cf
@@ -248,7 +249,7 @@ class CoarseSun:
         return isinstance(other, CoarseSun)
 
 
-@pytest.mark.parametrize("interaction", INTERACTIONS, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("interaction", quick_are(INTERACTIONS, 1, 3, ids=[type(i).__name__ for i in INTERACTIONS]))
 @pytest.mark.parametrize("name", (*public_data.SETS, "lz-2025-projection", "ess-csi"))
 def test_fast_equals_slow_in_few_bins(name, interaction):
     assert error(few_bins(name), interaction, standard_model=False) < 1
