@@ -115,7 +115,8 @@ _HOMES = {
     "interop.popxf": ("popxf_measurements", "popxf_predictions"),
     "parallel.threads": ("get_num_threads", "set_num_threads"),
     "inference.regions": ("Contours",),
-    "inference.scan_result": ("Scan", "open_scan"),
+    "inference.opening": ("open_scan",),
+    "inference.scan_result": ("Scan",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names if name}
 _MODULES = tuple(home for home, names in _HOMES.items() if names == ("",))

@@ -53,9 +53,9 @@ from cevns_fast.inference.correlation import correlation_scan as correlation_sca
 from cevns_fast.inference.limit_curve import LimitCurve as LimitCurve
 from cevns_fast.inference.limit_curve import open_limits as open_limits
 from cevns_fast.inference.limits import limit_scan as limit_scan
+from cevns_fast.inference.opening import open_scan as open_scan
 from cevns_fast.inference.regions import Contours as Contours
 from cevns_fast.inference.scan_result import Scan as Scan
-from cevns_fast.inference.scan_result import open_scan as open_scan
 from cevns_fast.inference.toys import FeldmanCousins as FeldmanCousins
 from cevns_fast.inference.toys import GoodnessOfFit as GoodnessOfFit
 from cevns_fast.inference.toys import feldman_cousins as feldman_cousins

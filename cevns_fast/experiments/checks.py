@@ -1,7 +1,7 @@
 """Whether the parts of an experiment go together: axes, data, backgrounds, nuisances."""
 
 from dataclasses import fields, is_dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +11,8 @@ from cevns_fast.experiments.backgrounds import Background, BackgroundRate, Stand
 from cevns_fast.experiments.shared import SharedNuisance, SignalVariation, kept_bins
 from cevns_fast.experiments.watched import bare
 
-if TYPE_CHECKING:
-    from cevns_fast.experiments.experiment import Experiment
 
-
-def check_axes(experiment: "Experiment") -> None:
+def check_axes(experiment: Any) -> None:
     """The axes beside the observable go with the source and the detector."""
     for name, kind in (("time", TimeAxis), ("release", ReleaseAxis)):
         if getattr(experiment, name) is not None:
@@ -39,7 +36,7 @@ def check_axes(experiment: "Experiment") -> None:
         experiment.spread  # noqa: B018 - a component that the time axis does not know is refused
 
 
-def check_data(experiment: "Experiment") -> None:
+def check_data(experiment: Any) -> None:
     """Counts per bin: as many as bins, or as bins that are not left out."""
     if experiment.observed is not None:
         object.__setattr__(experiment, "observed", experiment.counts_of_kept("observed", experiment.observed))
@@ -64,7 +61,7 @@ def check_data(experiment: "Experiment") -> None:
     _check_nuisances(experiment)
 
 
-def _check_rate(experiment: "Experiment") -> None:
+def _check_rate(experiment: Any) -> None:
     """A rate is per day of what the source counts, and per keV of what the detector measures."""
     rate = experiment.steady_state
     if not isinstance(rate, BackgroundRate):
@@ -84,7 +81,7 @@ def _check_rate(experiment: "Experiment") -> None:
         )
 
 
-def _check_nuisances(experiment: "Experiment") -> None:
+def _check_nuisances(experiment: Any) -> None:
     """Nuisances are about what there is."""
     given = validate.sequence("nuisances", experiment.nuisances, SharedNuisance, "a SharedScale, for example")
     validate.unique((each.name, f"nuisance {i} of {experiment.name}") for i, each in enumerate(given))

@@ -1,15 +1,12 @@
 """An experiment at a prompt and in a notebook."""
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from cevns_fast._support import shown
 from cevns_fast.experiments.watched import bare
 
-if TYPE_CHECKING:
-    from cevns_fast.experiments.experiment import Experiment
 
-
-def line(experiment: "Experiment") -> str:
+def line(experiment: Any) -> str:
     """What it is, in one line."""
     left = f", {len(experiment.excluded)} left out" if experiment.excluded else ""
     counted = (
@@ -25,7 +22,7 @@ def line(experiment: "Experiment") -> str:
     )
 
 
-def table(experiment: "Experiment") -> str:
+def table(experiment: Any) -> str:
     """What it is, and its data, in HTML."""
     observable, edges = experiment.detector.response.observable, experiment.detector.bins
     observed = experiment.observed
@@ -48,13 +45,13 @@ def table(experiment: "Experiment") -> str:
     return shown.table(title, rows, shown.steps(edges, f"counts per unit of {observable}", *series))
 
 
-def _sizes(experiment: "Experiment") -> str:
+def _sizes(experiment: Any) -> str:
     """Numbers of bins along the axes."""
     one = len(experiment.shape) == 1
     return str(experiment.n_bins) if one else " × ".join(map(str, experiment.shape))
 
 
-def _axes(experiment: "Experiment") -> str:
+def _axes(experiment: Any) -> str:
     """What the axes are."""
     names = [experiment.detector.response.observable]
     names += ["time"] if experiment.time is not None else []

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from cobaya.likelihood import Likelihood as CobayaLikelihood
 
 import cevns_fast as cf
-from cevns_fast.interop.cobaya import bounds_of, identifiers
+from cevns_fast.interop.identifiers import bounds_of, identifiers
 from cevns_fast.likelihood.likelihood import Likelihood
 
 

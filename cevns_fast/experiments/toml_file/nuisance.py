@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -25,9 +25,6 @@ from cevns_fast.experiments.toml_file.response import (
 )
 from cevns_fast.experiments.toml_file.table import Table, column_of, columns_of
 
-if TYPE_CHECKING:
-    from cevns_fast.experiments.toml_file.schema import ExperimentFile
-
 
 class ScaleTable(Table, tag="scale", tag_field="type"):
     """[[nuisance]]: a normalisation with a name."""
@@ -40,7 +37,7 @@ class ScaleTable(Table, tag="scale", tag_field="type"):
     constraint: Literal["gaussian", "log-normal"] = "gaussian"
     active: bool = True
 
-    def build(self, file: "ExperimentFile", built: Mapping[str, Any], folder: Path) -> shared.SharedNuisance:
+    def build(self, file: Any, built: Mapping[str, Any], folder: Path) -> shared.SharedNuisance:
         """The nuisance."""
         return shared.SharedScale(
             self.name, self.on, self.active, self.uncertainty, self.constraint, self.up, self.down
@@ -75,7 +72,7 @@ class ResponseVariationTable(Table, tag="response", tag_field="type"):
     down: VariedResponse
     active: bool = True
 
-    def build(self, file: "ExperimentFile", built: Mapping[str, Any], folder: Path) -> shared.SharedNuisance:
+    def build(self, file: Any, built: Mapping[str, Any], folder: Path) -> shared.SharedNuisance:
         """The nuisance."""
         sides = [{"response": each.build(file.detector.response, folder)} for each in (self.up, self.down)]
         return shared.SignalVariation(self.name, active=self.active, up=sides[0], down=sides[1])
@@ -88,7 +85,7 @@ class OnsetTable(Table, tag="onset", tag_field="type"):
     shift_us: float
     active: bool = True
 
-    def build(self, file: "ExperimentFile", built: Mapping[str, Any], folder: Path) -> shared.SharedNuisance:
+    def build(self, file: Any, built: Mapping[str, Any], folder: Path) -> shared.SharedNuisance:
         """The nuisance."""
         if built["time"] is None:
             raise ValueError("shift_us: must come with [time]")
@@ -104,7 +101,7 @@ class CalibrationVariationTable(Table, tag="calibration", tag_field="type"):
     down: CalibrationTable | None = None
     active: bool = True
 
-    def build(self, file: "ExperimentFile", built: Mapping[str, Any], folder: Path) -> shared.SharedNuisance:
+    def build(self, file: Any, built: Mapping[str, Any], folder: Path) -> shared.SharedNuisance:
         """The nuisance."""
         n, time, release = built["detector"].n_bins, built["time"], built["release"]
         shapes = axes.shape_of(n, time, release), axes.shape_of(n, time, None)
@@ -122,7 +119,7 @@ class BackgroundVariationTable(Table, tag="background", tag_field="type"):
     down: str | None = None
     active: bool = True
 
-    def build(self, file: "ExperimentFile", built: Mapping[str, Any], folder: Path) -> shared.SharedNuisance:
+    def build(self, file: Any, built: Mapping[str, Any], folder: Path) -> shared.SharedNuisance:
         """The nuisance."""
         table = file.data.table or "[data] without a table"
         columns = {} if file.data.table is None else columns_of(folder, "data.table", file.data.table)
