@@ -123,7 +123,7 @@ def test_the_measurement_sees_a_leak(fit):
 
 @pytest.mark.skipif(ALONE, reason="this is the process")
 def test_in_a_process_of_its_own():
-    command = [sys.executable, "-P", "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", __file__]
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "-n0", "-m", "", "-p", "no:cacheprovider", __file__]
     environment = os.environ | {"CEVNS_FAST_SOAK": "1"}
     done = subprocess.run(
         command, cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True, timeout=600

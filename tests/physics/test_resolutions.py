@@ -74,7 +74,7 @@ POINTS_OF_T = np.linspace(1e-4, 0.05, 1000)
 QUENCHING = cf.Table(tuple(POINTS_OF_T.tolist()), tuple((0.9 + 2.0 * POINTS_OF_T).tolist()))
 
 
-@pytest.mark.parametrize("quenching", [1.0, QUENCHING], ids=["unquenched", "quenched"])
+@pytest.mark.parametrize("quenching", quick_are([1.0, QUENCHING], 0, ids=["unquenched", "quenched"]))
 @pytest.mark.parametrize("smearing", [cf.GaussianSmearing(1.0), cf.GammaSmearing(0.7)], ids=["gaussian", "gamma"])
 def test_a_thousand_points_cost_little(smearing, quenching, monkeypatch):
     """It was 9 to 399 s for two thousand million densities: they are counted, on a machine of any speed."""

@@ -249,7 +249,7 @@ class CoarseSun:
         return isinstance(other, CoarseSun)
 
 
-@pytest.mark.parametrize("interaction", quick_are(INTERACTIONS, 1, 3, ids=[type(i).__name__ for i in INTERACTIONS]))
+@pytest.mark.parametrize("interaction", quick_are(INTERACTIONS, 3, ids=[type(i).__name__ for i in INTERACTIONS]))
 @pytest.mark.parametrize("name", (*public_data.SETS, "lz-2025-projection", "ess-csi"))
 def test_fast_equals_slow_in_few_bins(name, interaction):
     assert error(few_bins(name), interaction, standard_model=False) < 1

@@ -71,7 +71,9 @@ def test_F_G_is_one_smooth_integral(masses, variant):
     assert F_G(*masses, variant) == approx(single_integral(*masses, variant), rel=1e-14)
 
 
-@pytest.mark.parametrize(("variant", "heavy", "light"), [("corrected", 8, -5), ("published", 24, -13)])
+@pytest.mark.parametrize(
+    ("variant", "heavy", "light"), [("corrected", 8, -5), pytest.param("published", 24, -13, marks=pytest.mark.slow)]
+)
 def test_F_G_limits(variant, heavy, light):
     m_chi, m_zprime = 3.0, 7.0
     f = loop_functions(m_chi, m_zprime)
