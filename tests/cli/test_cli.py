@@ -307,6 +307,7 @@ def test_limit_of_a_file_and_of_a_joint_fit(run, tmp_path):
     assert about["experiment 2"].startswith("my CsI/2: ")
 
 
+@pytest.mark.slow
 def test_a_run_repeats_itself_bit_by_bit(run, tmp_path):
     for folder in ("a", "b"):
         assert run("limit", "--masses", 10, "-o", folder)[0] == 0
@@ -351,6 +352,7 @@ def test_progress_bar_on_a_terminal_only(run, monkeypatch):
     assert status == 0 and "16/16" in err and "16/16" not in out
 
 
+@pytest.mark.slow
 def test_as_a_program(tmp_path):
     command = [sys.executable, "-m", "cevns_fast.cli", "limit", "--masses", "8"]
     first = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)

@@ -532,6 +532,7 @@ def test_keys_move_a_slider_and_labels_name_it(browser, page):
     assert unnamed == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [360, 768, 1360])
 def test_nothing_is_wider_than_the_window(browser, page, width):
     browser.execute_cdp_cmd(

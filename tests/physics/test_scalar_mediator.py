@@ -142,6 +142,7 @@ def test_fast_equals_slow_in_wide_and_narrow_bins_of_a_spallation_source(bare, m
     check(experiment, cf.ScalarMediator(m_chi=m_chi, m_S=m_S, y_chi=1.0, y_n=1e-9, y_p=-2e-9))
 
 
+@pytest.mark.slow
 def test_fast_equals_slow_down_to_zero_recoil():
     """Where the lowest bin is open, T_min decides; the propagator is steepest there."""
     conus = cf.load("conus-100kg").replace(bins=(0.0, 2.0), target=GERMANIUM)

@@ -44,6 +44,7 @@ def test_a_peak_between_panels(smearing, m_chi):
 NEEDLE = cf.TabulatedSpectrum((2.0, 5.0, 5.000001, 5.000002, 8.0), (1e-3, 1e-3, 1e6, 1e-3, 1e-3), "log")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::cevns_fast.counts.piecewise.AccuracyWarning")
 def test_a_peak_of_an_eV():
     """Numbers around 5 are 1e-9 of its width apart: 7e-9 were missing where nodes were taken to be where none is."""

@@ -10,6 +10,7 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
+from cases import quick_are
 
 import cevns_fast as cf
 
@@ -22,7 +23,7 @@ def fit_of(statistic="gaussian", parameters=("C_S", "a_M"), model=None, **option
     return cf.Likelihood(CSI, statistic=statistic, model=model, parameters=parameters, **options)
 
 
-@pytest.mark.parametrize("statistic", ["gaussian", "poisson"])
+@pytest.mark.parametrize("statistic", quick_are(["gaussian", "poisson"], 0))
 def test_points_have_the_toys_of_feldman_cousins(statistic):
     fit = fit_of(statistic)
     found = cf.feldman_cousins_map(fit, ("C_S", "a_M"), X, Y, toys=600, seed=5)

@@ -58,6 +58,7 @@ def test_a_strip_is_one_piece_of_the_right_area(angle, width):
     assert scan.correlation(delta_chi2=1.0) == pytest.approx(xy / np.sqrt(xx * yy), abs=5e-3)
 
 
+@pytest.mark.slow
 def test_a_quartic_valley_is_one_piece():
     """As of couplings that do not interfere: the tilted square of a square."""
 
