@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cevns_fast as cf
-from cevns_fast.reference.likelihood import Setup, chi2, joint_chi2, on_off
+from cevns_fast.reference.likelihood import Setup, chi2, joint_chi2
+from cevns_fast.reference.poisson import on_off
 
 BINS = 3
 
