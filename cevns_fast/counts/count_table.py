@@ -12,7 +12,7 @@ import numpy as np
 
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
-from cevns_fast.counts.templates import WithStandardModel, total_polynomial
+from cevns_fast.counts.polynomial import WithStandardModel, total_polynomial
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.sources import endpoint_of, kinks_of
 from cevns_fast.interactions.numerical import NumericalInteraction

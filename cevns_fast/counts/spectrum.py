@@ -10,7 +10,7 @@ from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
 from cevns_fast.counts.flux import beams_of, flux_moments, moments_at
-from cevns_fast.counts.templates import (
+from cevns_fast.counts.polynomial import (
     TargetParticles,
     WithStandardModel,
     check_experiment,

@@ -16,12 +16,7 @@ from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import Evaluator, pack
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
-from cevns_fast.counts.templates import (
-    DEFAULT_RTOL,
-    WithStandardModel,
-    checked_batch,
-    total_polynomial,
-)
+from cevns_fast.counts.polynomial import DEFAULT_RTOL, WithStandardModel, checked_batch, total_polynomial
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference import minima
 from cevns_fast.inference.parameter_planes import likelihood_of, parameter_among, plane_of_parameters

@@ -13,7 +13,7 @@ from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import Evaluator, pack
 from cevns_fast._support import shown
 from cevns_fast._validate import Floats
-from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, checked_batch
+from cevns_fast.counts.polynomial import DEFAULT_RTOL, WithStandardModel, checked_batch
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference.cls import SIGMAS, OneCoupling
 from cevns_fast.inference.confidence import threshold

@@ -8,7 +8,7 @@ import numpy as np
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
-from cevns_fast.counts.templates import WithStandardModel
+from cevns_fast.counts.polynomial import WithStandardModel
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.likelihood.assembly import Assembly

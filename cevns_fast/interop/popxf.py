@@ -15,7 +15,8 @@ import numpy as np
 from cevns_fast import __version__
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
-from cevns_fast.counts.templates import CountPolynomial, WithStandardModel, real_among, total_polynomial
+from cevns_fast.counts.polynomial import CountPolynomial, WithStandardModel, total_polynomial
+from cevns_fast.counts.templates import real_among
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.matching import EPSILON_PER_WILSON, wilson_coefficients
 from cevns_fast.interactions.nsi import NSI, is_off_diagonal

@@ -10,7 +10,7 @@ from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VARIANCE, Factor, Layout, System, Term
 from cevns_fast._validate import Floats
 from cevns_fast.counts.count_table import Counts, CountTable
-from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel, checked_rtol, standard_model_counts
+from cevns_fast.counts.polynomial import DEFAULT_RTOL, WithStandardModel, checked_rtol, standard_model_counts
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
 from cevns_fast.likelihood.measurement import Measurement

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from cevns_fast import _validate as validate
 from cevns_fast._support import files, shown
 from cevns_fast._validate import Floats
-from cevns_fast.counts.templates import DEFAULT_RTOL, WithStandardModel
+from cevns_fast.counts.polynomial import DEFAULT_RTOL, WithStandardModel
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import Interaction
 from cevns_fast.likelihood.assembly import Assembly, Statistic

@@ -6,7 +6,7 @@ import numpy as np
 
 from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VARIANCE
 from cevns_fast._validate import Floats
-from cevns_fast.counts.templates import standard_model_counts
+from cevns_fast.counts.polynomial import standard_model_counts
 from cevns_fast.experiments.backgrounds import StandardModelFraction
 from cevns_fast.experiments.experiment import Experiment
 

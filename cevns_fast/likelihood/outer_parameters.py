@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from cevns_fast.counts.templates import WithStandardModel, chosen_model
+from cevns_fast.counts.polynomial import WithStandardModel, chosen_model
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.oscillated import OscillatedSource
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cevns_fast._validate import Floats
-from cevns_fast.counts.templates import event_rate, standard_model_counts
+from cevns_fast.counts.polynomial import standard_model_counts
+from cevns_fast.counts.templates import event_rate
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference.limit_curve import LimitCurve
 from cevns_fast.inference.scan_result import Scan

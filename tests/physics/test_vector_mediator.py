@@ -15,7 +15,7 @@ from scipy import optimize
 
 import cevns_fast as cf
 from cevns_fast.constants import G_FERMI
-from cevns_fast.counts.templates import count_polynomial
+from cevns_fast.counts.polynomial import count_polynomial
 from cevns_fast.interactions import vector_mediator
 from cevns_fast.nuclear import nucleon
 from cevns_fast.nuclear.nucleon import PARTON_CONTENTS, PartonContent

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cevns_fast._validate import Floats
-from cevns_fast.counts.templates import standard_model_counts
+from cevns_fast.counts.polynomial import standard_model_counts
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.likelihood.measurement import background_counts, measurement_of
 
