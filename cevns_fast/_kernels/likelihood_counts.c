@@ -2,8 +2,53 @@
  * and what nuisances make of them. */
 #include "likelihood.h"
 
-/* Coefficients of all monomials of all experiments at x, with `order` derivatives. */
-void cevns_fast_tables_at(const cevns_fast_likelihood *l, double x, int order, point *at)
+#include "machine.h"
+
+enum { LANES = 16, FEW = 4 };
+
+/* Horner's rule in u for `lanes` neighbours of n polynomials, c[degree + 1][n], in registers from the highest power to the
+ * lowest; with `order` derivatives. */
+static INLINE void horner(size_t lanes, size_t n, size_t degree, double u, const double *restrict c, int order,
+                          double *restrict out, double *restrict first, double *restrict second)
+{
+    double value[LANES], slope[LANES] = {0}, half[LANES] = {0};
+    for (size_t j = 0; j < lanes; j++)
+        value[j] = c[j];
+    for (size_t d = 1; d <= degree; d++) {
+        c += n;
+        for (size_t j = 0; j < lanes; j++) {
+            if (order > 1)
+                half[j] = half[j] * u + slope[j];
+            if (order > 0)
+                slope[j] = slope[j] * u + value[j];
+            value[j] = value[j] * u + c[j];
+        }
+    }
+    for (size_t j = 0; j < lanes; j++) {
+        out[j] = value[j];
+        if (order > 0)
+            first[j] = slope[j];
+        if (order > 1)
+            second[j] = half[j];
+    }
+}
+
+/* The same for all n of them. */
+static INLINE void horner_of_any(size_t n, size_t degree, double u, const double *c, int order, double *out,
+                                 double *first, double *second)
+{
+    size_t j = 0;
+    for (; j + LANES <= n; j += LANES)
+        horner(LANES, n, degree, u, c + j, order, out + j, first + j, second + j);
+    for (; j + FEW <= n; j += FEW)
+        horner(FEW, n, degree, u, c + j, order, out + j, first + j, second + j);
+    for (; j < n; j++)
+        horner(1, n, degree, u, c + j, order, out + j, first + j, second + j);
+}
+
+/* Coefficients of all monomials of all experiments at x, with `order` derivatives. Products are not fused with sums, so
+ * that bits are those of any machine. */
+static INLINE void tables_of_any(const cevns_fast_likelihood *l, double x, int order, point *at)
 {
     double *out = at->table[0], *first = at->table[1], *second = at->table[2];
     for (size_t i = 0; i < l->experiments; i++) {
@@ -19,28 +64,38 @@ void cevns_fast_tables_at(const cevns_fast_likelihood *l, double x, int order, p
         double inverse = 2 / (e->breaks[piece + 1] - e->breaks[piece]);
         double u = (x - e->breaks[piece]) * inverse - 1;
         const double *c = e->coefficients + piece * (e->degree + 1) * n;
-        memcpy(out, c, n * sizeof(double));
-        if (order > 0) {
-            memset(first, 0, n * sizeof(double));
-            memset(second, 0, n * sizeof(double));
-        }
-        for (size_t d = 1; d <= e->degree; d++) {
-            c += n;
-            if (order > 0)
-                for (size_t j = 0; j < n; j++) {
-                    second[j] = second[j] * u + first[j];
-                    first[j] = first[j] * u + out[j];
-                }
-            for (size_t j = 0; j < n; j++)
-                out[j] = out[j] * u + c[j];
-        }
-        if (order > 0)
-            for (size_t j = 0; j < n; j++) {
-                first[j] *= inverse;
-                second[j] *= 2 * inverse * inverse;
-            }
+        if (order == 0)
+            horner_of_any(n, e->degree, u, c, 0, out, first, second);
+        else if (order == 1)
+            horner_of_any(n, e->degree, u, c, 1, out, first, second);
+        else
+            horner_of_any(n, e->degree, u, c, 2, out, first, second);
+        for (size_t j = 0; order > 0 && j < n; j++)
+            first[j] *= inverse;
+        for (size_t j = 0; order > 1 && j < n; j++)
+            second[j] *= 2 * inverse * inverse;
         out += n, first += n, second += n;
     }
+}
+
+static void tables_of_baseline(const cevns_fast_likelihood *l, double x, int order, point *at)
+{
+    tables_of_any(l, x, order, at);
+}
+
+#if defined(HAS_RECENT)
+WIDE static void tables_of_recent(const cevns_fast_likelihood *l, double x, int order, point *at)
+{
+    tables_of_any(l, x, order, at);
+}
+#else
+#define recent_machine() 0
+#define tables_of_recent tables_of_baseline
+#endif
+
+void cevns_fast_tables_at(const cevns_fast_likelihood *l, double x, int order, point *at)
+{
+    (recent_machine() ? tables_of_recent : tables_of_baseline)(l, x, order, at);
 }
 
 /* Signal and responses at theta. */
