@@ -65,7 +65,6 @@ struct cevns_fast_likelihood {
     int plain;   /* whether the loops over points of likelihood_batch.c serve it */
     int curved;  /* whether an experiment is curved, or a nuisance is free */
     int bends;   /* whether an experiment is curved */
-    int kinked;  /* whether losses may have kinks: a background is profiled bin by bin */
     size_t *active;       /* owns what experiments have of that name */
     size_t *indices;      /* owns what follows; NONE stands for "not there" */
     size_t *coupling_at;  /* [couplings] where each is in theta */
@@ -127,11 +126,13 @@ INTERNAL void cevns_fast_predict(const cevns_fast_likelihood *l, const double *t
 
 /* likelihood_statistic.c: 1/variance of all bins that are not Poisson; whether all variances are positive. The sum of the
  * losses of all bins at mu, with their slopes and weights, infinite where one is not defined; slopes and weights alone,
- * and whether the loss is finite. Poisson counts below `least` are taken for that many. Weights of Poisson counts for a
- * first guess, and the slopes that Gaussian counts of these weights would have. */
+ * and whether the loss is finite. Poisson counts below `least` are taken for that many. Whether losses may have kinks:
+ * a background is profiled bin by bin, and a count is less than one. Weights of Poisson counts for a first guess, and the
+ * slopes that Gaussian counts of these weights would have. */
 INTERNAL int cevns_fast_weigh(const cevns_fast_likelihood *l, const point *at);
 INTERNAL double cevns_fast_losses(const cevns_fast_likelihood *l, double least, const point *at);
 INTERNAL int cevns_fast_slopes(const cevns_fast_likelihood *l, double least, const point *at);
+INTERNAL int cevns_fast_kinked(const cevns_fast_likelihood *l);
 INTERNAL void cevns_fast_guess_weights(const cevns_fast_likelihood *l, const point *at);
 INTERNAL void cevns_fast_guess_slopes(const cevns_fast_likelihood *l, const point *at);
 

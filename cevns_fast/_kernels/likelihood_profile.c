@@ -119,12 +119,14 @@ static double held(const cevns_fast_likelihood *l, const point *at)
 
 /* Newton's method for the profiled nuisances from where they are, with chi2 `value`, NaN if nobody looked; whether it
  * got to the minimum. Close to it full steps are taken without a look, as long as decrements shrink as they must. */
-static int descend(const cevns_fast_likelihood *l, int all_profiled, double least, const point *at, double *value)
+static int descend(const cevns_fast_likelihood *l, int all_profiled, double least, int smooth, const point *at,
+                   double *value)
 {
     double last = INFINITY; /* decrement of a step that was taken without a look */
-    int times = 0, smooth = !l->kinked && least == 0;
+    int times = 0;
     for (int step = 0; step < (l->bends ? CURVED_STEPS : NEWTON_STEPS) && !isinf(*value); step++) {
         double decrement = newton(l, all_profiled, at), t = 1, trial;
+        int away = 0; /* whether mu is not that of `solved` */
         if (smooth && decrement < NEAR && decrement < 0.25 * last) {
             double penalty = cevns_fast_expect(l, 1, all_profiled, at);
             if (decrement < 1e-12) {
@@ -139,8 +141,9 @@ static int descend(const cevns_fast_likelihood *l, int all_profiled, double leas
                 *value = NAN;
                 continue;
             }
+            away = 1;
         }
-        double penalty = cevns_fast_expect(l, 0, all_profiled, at);
+        double penalty = away || isnan(*value) ? cevns_fast_expect(l, 0, all_profiled, at) : 0;
         if (isnan(*value))
             *value = penalty + cevns_fast_losses(l, least, at);
         last = INFINITY;
@@ -199,6 +202,14 @@ static void guess(const cevns_fast_likelihood *l, int all_profiled, const point 
     settle(l, 1, at);
 }
 
+/* Slopes where the nuisances are; and chi2, or NaN where nobody needs to look. Whether that is possible. */
+static int look(const cevns_fast_likelihood *l, int all_profiled, int smooth, const point *at, double *value)
+{
+    double penalty = cevns_fast_expect(l, 0, all_profiled, at);
+    *value = smooth ? NAN : penalty + cevns_fast_losses(l, 0, at);
+    return smooth ? cevns_fast_slopes(l, 0, at) : isfinite(*value);
+}
+
 /* chi2, minimised over the profiled nuisances. */
 double cevns_fast_profile(const cevns_fast_likelihood *l, int all_profiled, const point *at)
 {
@@ -209,29 +220,26 @@ double cevns_fast_profile(const cevns_fast_likelihood *l, int all_profiled, cons
         at->step[k] = 0;
         any |= is_profiled(l, k, all_profiled);
     }
-    double value = NAN, penalty = 0;
-    int possible = 0;
-    if (any && iterates && at->warm) {
-        cevns_fast_expect(l, 0, all_profiled, at);
-        possible = cevns_fast_slopes(l, 0, at);
-    }
-    if (!possible) {
+    double value;
+    if (!any || !iterates) {
         if (any)
             guess(l, all_profiled, at);
-        penalty = cevns_fast_expect(l, 0, all_profiled, at);
-    }
-    if (!any || !iterates)
-        value = penalty + cevns_fast_losses(l, 0, at);
-    else {
-        if (!possible && !cevns_fast_slopes(l, 0, at)) /* no counts can be expected there */
-            value = begin(l, all_profiled, 0, at);
+        value = cevns_fast_expect(l, 0, all_profiled, at);
+        value += cevns_fast_losses(l, 0, at);
+    } else {
+        int smooth = !cevns_fast_kinked(l);
+        if (!at->warm || !look(l, all_profiled, smooth, at, &value)) {
+            guess(l, all_profiled, at);
+            if (!look(l, all_profiled, smooth, at, &value)) /* no counts can be expected there */
+                value = begin(l, all_profiled, 0, at);
+        }
         /* Where nothing was counted the loss ends or has a kink at mu = 0. If that is where the minimum is, it is
          * found from inside, with a vanishing fraction of a count. */
-        if (!isinf(value) && !descend(l, all_profiled, 0, at, &value)) {
+        if (!isinf(value) && !descend(l, all_profiled, 0, smooth, at, &value)) {
             value = begin(l, all_profiled, 1e-2, at);
             for (double least = 1e-2; least > 1e-15 && isfinite(value); least *= 1e-2) {
                 value = cevns_fast_expect(l, 0, all_profiled, at) + cevns_fast_losses(l, least, at);
-                descend(l, all_profiled, least, at, &value);
+                descend(l, all_profiled, least, 0, at, &value);
             }
         }
     }
