@@ -392,7 +392,7 @@ class Likelihood:
             raise ValueError("model: must be given, with parameters, for a function of parameters")
         return self._function
 
-    def _point(self, theta: ArrayLike) -> list[float]:
+    def _point(self, theta: Any) -> list[float]:
         """One vector of parameters as a list, which the kernel takes sooner than an array; plain ones pass at once."""
         if type(theta) is list:
             for each in theta:
@@ -401,10 +401,10 @@ class Likelihood:
             else:
                 if len(theta) == len(self.parameters):
                     return theta
-        elif type(theta) is np.ndarray and theta.dtype is validate.FLOAT64 and theta.ndim == 1:
-            if len(theta) == len(self.parameters):
-                return theta.tolist()
-        return self._vector(theta).tolist()
+        is_plain = type(theta) is np.ndarray and theta.dtype is validate.FLOAT64 and theta.ndim == 1
+        array = theta if is_plain and len(theta) == len(self.parameters) else self._vector(theta)
+        found: list[float] = array.tolist()
+        return found
 
     def _vector(self, theta: ArrayLike) -> Floats:
         """One vector of parameters."""
