@@ -214,7 +214,8 @@ class Likelihood:
         arrays = self._split(counts)
         if any(any(pull.shapes) for pull in self._assembly.pulls):
             raise ValueError("counts: a ShapeNuisance is about an experiment, use chi2 of an interaction")
-        stacked = np.concatenate([np.atleast_2d(each) for each in arrays], axis=1)
+        rows = [np.atleast_2d(each) for each in arrays]
+        stacked = np.concatenate(rows, axis=1) if len(rows) > 1 else rows[0]
         total = self._interactions.of_counts(np.ascontiguousarray(stacked))[0]
         return float(total[0]) if arrays[0].ndim == 1 else total
 
