@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from cases import quick_are
 from scipy import special, stats
+from slow_twin import event_rate
 
 import cevns_fast as cf
 from cevns_fast.counts import folding
 from cevns_fast.counts.plan import plan_of
 from cevns_fast.experiments import detectors
 from cevns_fast.experiments.smearing import poisson
-from cevns_fast.reference import event_rate
 
 SM = cf.StandardModel()
 
