@@ -30,10 +30,22 @@ def test_any_difference_is_another_digest():
     assert len({stored.digest(*each) for each in values}) == len(values)
 
 
-def test_a_function_has_no_content():
+def test_functions_are_told_apart_by_what_they_compute():
+    def times(factor, power=1):
+        return lambda x, p=power: factor * x**p
+
+    same, others = (
+        [times(2.0), times(2.0)],
+        [times(3.0), times(2.0, 2), lambda x: x, lambda x: -x, lambda x: 2 * x, twice],
+    )
+    assert len({stored.digest(each) for each in same}) == 1
+    assert len({stored.digest(each) for each in same + others}) == 1 + len(others)
+
+
+def test_what_has_no_content_is_computed():
     with pytest.raises(stored.NotStorable):
-        stored.digest(CSI, lambda E: E)
-    assert stored.stored(lambda function: function(2.0))(lambda x: x + 1) == 3.0
+        stored.digest(CSI, iter([]))
+    assert stored.stored(sum)(iter([1.0, 2.0])) == 3.0
 
 
 @pytest.fixture
