@@ -131,9 +131,9 @@ def test_variants_that_are_refused():
 # --- the minimiser ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("statistic", [FIXED, PREDICTED, POISSON])
-@pytest.mark.parametrize("x", [False, True])
-@pytest.mark.parametrize("explicit", [False, True])
+@pytest.mark.parametrize(
+    ("explicit", "x", "statistic"), crossed([False, True], [False, True], [FIXED, PREDICTED, POISSON])
+)
 def test_minimise_finds_what_scipy_finds(statistic, x, explicit):
     evaluator = Evaluator(block(statistic, x=x, explicit=explicit))
     n = 2 + x + explicit

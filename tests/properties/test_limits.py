@@ -178,6 +178,7 @@ def test_the_bounds_of_the_issue(csi):
 # --- on executors, and how far they are ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_limits_do_not_depend_on_who_computes_them():
     """Threads, an executor, none: more interactions than are done at once, with and without bounds."""
     import multiprocessing

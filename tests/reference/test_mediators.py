@@ -76,7 +76,14 @@ def test_heavy_scalar_is_the_contact_interaction(antineutrino):
     assert found == approx(C_S**2 * unit, rel=1e-6)
 
 
-@pytest.mark.parametrize(("m_S", "y_bar"), [(0.0, 6.8e-5), (10.0, 6.9e-5), (100.0, 1.44e-4)])
+@pytest.mark.parametrize(
+    ("m_S", "y_bar"),
+    [
+        (0.0, 6.8e-5),
+        pytest.param(10.0, 6.9e-5, marks=pytest.mark.slow),
+        pytest.param(100.0, 1.44e-4, marks=pytest.mark.slow),
+    ],
+)
 def test_bounds_of_brdar_from_coherent(m_S, y_bar):
     """The bounds: Δχ² = 2.71 without nuisance, without B_on, σ² = N_meas + 2 B_SS."""
     plain = CSI.replace(signal_uncertainty=0.0, backgrounds=())
