@@ -156,7 +156,7 @@ def test_rate_with_new_physics(run, tmp_path, csi):
     assert is_png(tmp_path / "here/rate-coherent-csi-2017.png")
 
 
-@pytest.mark.parametrize(("kind", "first"), [("pdf", b"%PDF"), ("svg", b"<?xml")])
+@pytest.mark.parametrize(("kind", "first"), [pytest.param("pdf", b"%PDF", marks=pytest.mark.slow), ("svg", b"<?xml")])
 def test_figures_in_other_formats(run, tmp_path, kind, first):
     for folder in ("a", "b"):
         status, out, _ = run("rate", "-e", "conus-4kg", "-o", folder, "--format", kind)

@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 from accuracy import approx, error, slow_counts
-from cases import quick_are
+from cases import crossed, quick_are
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
@@ -395,8 +395,13 @@ def antineutrinos(csi):
     return csi.replace(source=source, observed=None, steady_state=np.ones(12), signal_uncertainty=0.02)
 
 
-@pytest.mark.parametrize("name", ["csi", "excess", "gross", "antineutrinos"])
-@pytest.mark.parametrize("variant", ["published", "corrected", cf.LoopConvention(momentum="nucleus")], ids=str)
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    crossed(
+        ["csi", "excess", "gross", "antineutrinos"],
+        ["published", "corrected", cf.LoopConvention(momentum="nucleus")],
+    ),
+)
 def test_limits_against_brute_force(name, variant, request):
     """Of the quartic with its interference, where tree and loops are orders of magnitude apart and where not."""
     experiment, grid = request.getfixturevalue(name), np.geomspace(1e-16, 1e6, 6001)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from cases import crossed
 
 from cevns_fast.constants import M_ELECTRON, MEV2_CM2
 from cevns_fast.data import data_path
@@ -95,9 +96,10 @@ def quadratic(E, T, m, c, antineutrino=False):
     return total
 
 
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("antineutrino", [False, True])
-@pytest.mark.parametrize("pair", ["".join(p) for p in itertools.combinations_with_replacement(OPERATORS, 2)])
+@pytest.mark.parametrize(
+    ("pair", "antineutrino", "point"),
+    crossed(["".join(p) for p in itertools.combinations_with_replacement(OPERATORS, 2)], [False, True], POINTS),
+)
 def test_every_entry_is_a_trace(pair, antineutrino, point):
     """Pairs with two phases, so that both real and imaginary parts of h_ab are seen."""
     for phase in (1.0, 0.6 + 0.8j):

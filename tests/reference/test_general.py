@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from slow_twin import event_rate
 
 import cevns_fast as cf
 from cevns_fast.constants import ALPHA, G_FERMI, HBAR_C, M_ELECTRON, MEV2_CM2
@@ -20,7 +21,6 @@ from cevns_fast.reference.channel import FLAVOURS, beam
 from cevns_fast.reference.cross_sections import brdar_21, chang_liao_2
 from cevns_fast.reference.electrons import effective_electrons, gram_cross_section, shells
 from cevns_fast.reference.form_factor import proton_and_neutron
-from cevns_fast.reference.rates import event_rate
 
 VALUES = json.loads(Path(__file__).with_name("general_check_values.json").read_text(encoding="utf-8"))
 POINT, CESIUM = cf.PointNucleus(), cf.nuclide("Cs133")
