@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 import cevns_fast as cf
+from cevns_fast._support.remember import forget
 from cevns_fast.constants import G_FERMI
 from cevns_fast.counts.polynomial import count_polynomial
 from cevns_fast.interactions import vector_mediator
@@ -234,7 +235,7 @@ def test_dimensions(case, variant, monkeypatch):
     monkeypatch.setattr(vector_mediator, "M_PROTON", s * vector_mediator.M_PROTON)
     monkeypatch.setattr(vector_mediator, "M_NEUTRON", s * vector_mediator.M_NEUTRON)
     monkeypatch.setattr(vector_mediator, "G_FERMI", vector_mediator.G_FERMI / s**2)
-    vector_mediator._loops_per_nucleon.cache_clear()
+    forget()
     assert coefficients(**scaled) == approx(before * [s**-2, s**-5, s**-6], rel=1e-12)
     for antineutrino, value in zip((False, True), sigma, strict=True):
         found = cf.differential_cross_section(
@@ -242,7 +243,7 @@ def test_dimensions(case, variant, monkeypatch):
             form_factor=cf.PointNucleus(), antineutrino=bool(antineutrino),
         )  # fmt: skip
         assert found * s**3 == approx(value, rel=1e-10)
-    vector_mediator._loops_per_nucleon.cache_clear()
+    forget()
 
 
 @pytest.mark.parametrize("case", ["A", "B"])

@@ -7,28 +7,12 @@ import math
 import numpy as np
 import pytest
 from cases import crossed
+from dirac import GAMMA, GAMMA5, METRIC, ONE, P_L, SIGMA, bar, slash
 
 from cevns_fast.constants import M_ELECTRON, MEV2_CM2
 from cevns_fast.data import data_path
 from cevns_fast.reference.electrons import ODD, OPERATORS, gram, gram_cross_section, vector_axial
 from cevns_fast.reference.kinematics import recoil_range
-
-# --- Dirac algebra: metric (+,-,-,-), σ^{μν} = (i/2)[γ^μ, γ^ν] --------------------------------------
-_PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
-_ZERO, _ONE2, ONE = np.zeros((2, 2)), np.eye(2), np.eye(4)
-GAMMA = [np.block([[_ONE2, _ZERO], [_ZERO, -_ONE2]])] + [np.block([[_ZERO, s], [-s, _ZERO]]) for s in _PAULI]
-GAMMA5 = 1j * GAMMA[0] @ GAMMA[1] @ GAMMA[2] @ GAMMA[3]
-P_L = (ONE - GAMMA5) / 2
-METRIC = np.array([1, -1, -1, -1])
-SIGMA = [[0.5j * (a @ b - b @ a) for b in GAMMA] for a in GAMMA]
-
-
-def slash(p):
-    return sum(METRIC[mu] * p[mu] * GAMMA[mu] for mu in range(4))
-
-
-def bar(matrix):
-    return GAMMA[0] @ matrix.conj().T @ GAMMA[0]
 
 
 def momenta(E, T, m):
