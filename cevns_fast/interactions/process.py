@@ -308,8 +308,8 @@ class Interaction(ABC):
     conjugated_couplings: ClassVar[Collection[str]] = ()
     #: The field that is the mass of what leaves: at certain values of it counts are not smooth.
     final_mass_name: ClassVar[str] = "m_chi"
-    #: The fields that are the mass of what leaves and the mediator's, "" for one that is 0, if they are that in every
-    #: process and enter nowhere else: interactions that differ in them have the same terms and amplitudes.
+    #: Of the library's own kinds: the fields that are the mass of what leaves and the mediator's, "" for one that is 0,
+    #: if they are that in every process and enter nowhere else. What differs in them has the same terms and amplitudes.
     mass_fields: ClassVar[tuple[str, str] | None] = None
     #: Whether a notebook shows dσ/dT; not where that takes time.
     is_drawn: ClassVar[bool] = True
