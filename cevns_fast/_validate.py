@@ -52,6 +52,8 @@ def uncertainty(name: str, value: Any, *, positive: bool = False) -> float:
 
 def whole(name: str, value: Any, *, minimum: int, maximum: int | None = None) -> int:
     """A whole number, numpy's included, as `int`."""
+    if type(value) is int and value >= minimum and maximum is None:
+        return value  # what is plain and right passes at once
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
     if not whole or value < minimum or (maximum is not None and value > maximum):
         allowed = f">= {minimum}" if maximum is None else f"from {minimum} to {maximum}"

@@ -1,4 +1,4 @@
-"""The picture of README: what each public data set and all of them together say, in half a minute."""
+"""The picture of README: what each public data set and all of them together say, in some seconds."""
 
 import matplotlib
 

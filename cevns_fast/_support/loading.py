@@ -5,6 +5,7 @@ load do not wait for each other here: Python's own locks see to that, and know a
 """
 
 import os
+import sys
 from importlib import import_module
 from threading import Condition, get_ident
 from types import ModuleType
@@ -13,15 +14,20 @@ from types import ModuleType
 _LONGEST = 30.0
 _changed = Condition()
 _loading: dict[int, int] = {}  # how many modules each thread is loading
+_loaded: dict[str, ModuleType] = {}  # to the end
 
 
 def load(name: str) -> ModuleType:
     """A module by its full name."""
+    known = _loaded.get(name)
+    if known is not None and sys.modules.get(name) is known:
+        return known
     me = get_ident()
     with _changed:
         _loading[me] = _loading.get(me, 0) + 1
     try:
-        return import_module(name)
+        found = _loaded[name] = import_module(name)
+        return found
     finally:
         with _changed:
             _loading[me] -= 1

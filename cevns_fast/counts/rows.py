@@ -38,6 +38,7 @@ from cevns_fast.nuclear.nuclei import Nuclide
 from cevns_fast.parallel.threads import in_ranges
 
 Integers = NDArray[np.int64]
+Masses = tuple[Batch, Batch]  # of what leaves, and of the mediator
 # MeV; what is lighter is massless. T_min = m⁴/(4M(2E + M) T_max), and 1/T² leaves the range of numbers below
 # T = 1e-154: for beams of 1 to 100 MeV that is m = 1e-36 to 1e-37.
 LIGHTEST = 1e-30
@@ -226,17 +227,17 @@ def _integrand(
     return Integrand(moments, terms, layout.T_power)
 
 
-def integrate(plan: Plan, integrand: Integrand, process: Process, out: Floats, threads: int) -> None:
+def integrate(plan: Plan, integrand: Integrand, masses: Masses, out: Floats, threads: int) -> None:
     """Add one process to out[n, rows, n_bins]."""
     n = len(out)
-    final_mass, mediator_mass = masses_of(plan, integrand, process, n)
+    final_mass, mediator_mass = masses_of(plan, integrand, masses, n)
     flux, panels, terms = integrand.moments.flux, plan.panels, integrand.terms
     in_ranges(lambda a, b: templates_kernel(flux, panels, terms, final_mass, mediator_mass, a, b, out), n, threads)
 
 
-def masses_of(plan: Plan, integrand: Integrand, process: Process, n: int) -> tuple[Floats, Floats]:
+def masses_of(plan: Plan, integrand: Integrand, masses: Masses, n: int) -> tuple[Floats, Floats]:
     """Final and mediator masses of a batch of n; `ValueError` if its rate diverges."""
-    final_mass, mediator_mass = _of_all(process.final_mass, n), _of_all(process.mediator_mass, n)
+    final_mass, mediator_mass = _of_all(masses[0], n), _of_all(masses[1], n)
     if plan.reaches_zero:
         _refuse_infrared(integrand, final_mass, mediator_mass)
         final_mass[final_mass < LIGHTEST], mediator_mass[mediator_mass < LIGHTEST] = 0.0, 0.0
@@ -267,22 +268,28 @@ def _weights(
     """What multiplies each channel, by monomial: Σ_h Re[a_h* b_h] and its complex partner, [n or 1, channels, 2]."""
     kept = {e: a for e, a in amplitudes.items() if a.any()} or dict(list(amplitudes.items())[:1])
     exponents = list(kept)
-    stack = np.stack(np.broadcast_arrays(*kept.values()))  # [monomials, n, helicities, amplitudes, parts]
-    grams: list[Complexes] = []
-    both_ways = [(target.left, target.right), (target.right, target.left)]
-    for pair in both_ways[: 1 if target.left == target.right else 2]:
-        left, right = (stack[..., part[0]] if len(part) == 1 else stack[..., :2].sum(axis=-1) for part in pair)
-        grams.append(np.einsum("inha,jnhb->ijnab", left.conj(), right))
-    gram = sum(grams[1:], grams[0])
+    # [monomials, n, helicities, amplitudes, parts]
+    stack = np.stack(np.broadcast_arrays(*kept.values())) if len(kept) > 1 else kept[exponents[0]][None]
+
+    def of(part: tuple[int, ...]) -> Complexes:
+        return stack[..., part[0]] if len(part) == 1 else np.asarray(stack[..., :2].sum(axis=-1))
+
+    left = of(target.left)
+    right = left if target.left == target.right else of(target.right)
+    gram = np.einsum("inha,jnhb->ijnab", left.conj(), right)
+    if right is not left:
+        gram += np.einsum("inha,jnhb->ijnab", right.conj(), left)
     first, second = (np.array(index) for index in zip(*channels, strict=True))
     picked = gram[..., first, second]  # [monomials, monomials, n, channels]
     found: dict[Exponents, Floats] = {}
     for i, left_exponents in enumerate(exponents):
         for j in range(i, len(exponents)):
             key = tuple(a + b for a, b in zip(left_exponents, exponents[j], strict=True))
+            value = np.zeros((*picked.shape[2:], 2))
             if i == j:
-                value = np.stack([picked[i, i].real, np.zeros_like(picked[i, i].real)], axis=-1)
+                value[..., 0] = picked[i, i].real
             else:
-                value = np.stack([(picked[i, j] + picked[j, i]).real, (picked[i, j] - picked[j, i]).imag], axis=-1)
+                value[..., 0] = (picked[i, j] + picked[j, i]).real
+                value[..., 1] = (picked[i, j] - picked[j, i]).imag
             found[key] = found[key] + value if key in found else value
     return found

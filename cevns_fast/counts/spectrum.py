@@ -11,13 +11,12 @@ from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
 from cevns_fast.counts.flux import beams_of, flux_moments, moments_at
 from cevns_fast.counts.polynomial import (
-    TargetParticles,
     WithStandardModel,
     check_experiment,
     checked_interactions,
     chosen_model,
-    double_integral,
 )
+from cevns_fast.counts.recipe import TargetParticles, double_integral
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.sources import Source
 from cevns_fast.interactions.numerical import NumericalInteraction

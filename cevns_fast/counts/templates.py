@@ -15,14 +15,13 @@ from cevns_fast.counts.flux import has_coherent_flavours
 from cevns_fast.counts.polynomial import (
     DEFAULT_RTOL,
     METHODS,
-    Method,
-    TargetParticles,
     WithStandardModel,
     check_experiment,
     checked_batch,
     checked_interactions,
     total_polynomial,
 )
+from cevns_fast.counts.recipe import Method, TargetParticles
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.numerical import NumericalInteraction
 from cevns_fast.interactions.process import Exponents, Interaction
@@ -248,17 +247,24 @@ def event_rate(
     validate.choice("target", target, ("all", "nuclei", "electrons"))
     validate.choice("method", method, METHODS)
     batch = checked_interactions(interaction, rtol, threads)
+
+    def of_kind(some: Sequence[Interaction]) -> Floats:
+        polynomial = total_polynomial(
+            experiment, some, standard_model=standard_model, target=target, method=method, rtol=rtol, threads=threads
+        )
+        counts = polynomial.values[:, 0]
+        if standard_model is not False and isinstance(some[0], NumericalInteraction):
+            _refuse_negative(some, counts)
+        return counts
+
+    if batch[0] is interaction:
+        alone: Floats = of_kind(batch)[0]
+        return alone
     result = np.empty((len(batch), experiment.n_bins))
     for kind in dict.fromkeys(map(type, batch)):
         rows = [i for i, each in enumerate(batch) if type(each) is kind]
-        chosen = [batch[i] for i in rows]
-        polynomial = total_polynomial(
-            experiment, chosen, standard_model=standard_model, target=target, method=method, rtol=rtol, threads=threads
-        )
-        if issubclass(kind, NumericalInteraction) and standard_model is not False:
-            _refuse_negative(chosen, polynomial.values[:, 0])
-        result[rows] = polynomial.values[:, 0]
-    return result[0] if isinstance(interaction, Interaction) else result
+        result[rows] = of_kind([batch[i] for i in rows])
+    return result
 
 
 def _refuse_negative(batch: Sequence[Interaction], counts: Floats) -> None:

@@ -27,6 +27,7 @@ from cevns_fast.experiments.sources import Source, endpoint_of
 from cevns_fast.experiments.watched import WatchedSource, bare, watched
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.nuclear.nuclei import Target
+from cevns_fast.parallel.once import once
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -249,18 +250,18 @@ class Experiment:
         found: Axes = shown.figures().experiment(self, ax, interaction=interaction, **style)
         return found
 
-    @property
+    @once
     def n_bins(self) -> int:
         """Number of bins that are not left out, along all axes."""
         return math.prod(self.shape) - len(self.excluded)
 
-    @property
+    @once
     def kept(self) -> tuple[int, ...]:
         """The bins that are not left out, counted from 0."""
         excluded = set(self.excluded)
         return tuple(i for i in range(math.prod(self.shape)) if i not in excluded)
 
-    @property
+    @once
     def shape(self) -> tuple[int, ...]:
         """Numbers of bins: of the observable, of time and of the release axis, as far as there are any.
 
@@ -453,7 +454,7 @@ class Experiment:
         changed = tuple(replace(each, active=active) if each.name in names else each for each in self.nuisances)
         return replace(self, nuisances=changed)
 
-    @property
+    @once
     def can_change(self) -> bool:
         """Whether source or detector hold functions of the user's own."""
         return isinstance(self.source, WatchedSource) or bool(self.detector.snapshots)

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import Evaluator
+from cevns_fast._support.loading import load
 from cevns_fast._validate import Floats
 from cevns_fast.inference import minima
 from cevns_fast.inference.best_fit import best_fit
@@ -143,7 +144,7 @@ class OneCoupling:
             if high > _FAR * self.size + begin:
                 return math.inf
         low = max(low, 1e-6 * high)
-        return low if rises(low) > 0 else float(optimize.brentq(rises, low, high, xtol=1e-15 * high, rtol=1e-12))
+        return low if rises(low) > 0 else _root(rises, low, high, xtol=1e-15 * high, rtol=1e-12)
 
     # -- CLs ----------------------------------------------------------------------------------------------
 
@@ -203,7 +204,7 @@ class OneCoupling:
 
         Critical values hardly change with the coupling: three steps of substitution are enough.
         """
-        critical = optimize.brentq(lambda x: special.gammainc(0.5, x / 2) - level, 1e-6, 100.0)
+        critical = _root(lambda x: float(special.gammainc(0.5, x / 2)) - level, 1e-6, 100.0)
         limit = self._delta_limit(critical)
         for _ in range(3):
             if not math.isfinite(limit):
@@ -218,7 +219,7 @@ class OneCoupling:
 
     def lower(self, critical: float) -> float:
         """Where Δχ² falls to a threshold, below the best coupling."""
-        return float(optimize.brentq(lambda c: self.delta(c) - critical, 0.0, self.best, rtol=1e-12))
+        return _root(lambda c: self.delta(c) - critical, 0.0, self.best, rtol=1e-12)
 
     # -- what was to be expected ---------------------------------------------------------------------------
 
@@ -264,9 +265,12 @@ def distance_of(method: str, sigma: float, level: float, threshold: float) -> fl
         return sigma + float(special.ndtri(1 - (1 - level) * phi(sigma)))
     if method == "delta_chi2":
         return sigma + math.sqrt(threshold + (sigma**2 if sigma < 0 else 0.0))
-    return float(
-        optimize.brentq(lambda mu: _distance_squared(sigma, mu) - _bounded_critical(mu, level), max(sigma, 1e-9), 30.0)
-    )
+    return _root(lambda mu: _distance_squared(sigma, mu) - _bounded_critical(mu, level), max(sigma, 1e-9), 30.0)
+
+
+def _root(function: Callable[[float], float], low: float, high: float, **accuracy: float) -> float:
+    """Where a function changes its sign; what finds it takes as long to load as all else that a first limit needs."""
+    return float(load("scipy.optimize").brentq(function, low, high, **accuracy))
 
 
 def _distance_squared(x: float, mu: float) -> float:
@@ -282,4 +286,4 @@ def _bounded_critical(mu: float, level: float) -> float:
         below = mu - math.sqrt(critical) if critical <= mu**2 else (mu**2 - critical) / (2 * mu)
         return phi(above - mu) - phi(below - mu) - level
 
-    return float(optimize.brentq(covered, 1e-12, 100.0))
+    return _root(covered, 1e-12, 100.0)

@@ -16,8 +16,9 @@ __all__ = ["F_G", "LoopFunctions", "loop_functions"]
 
 Floats = NDArray[np.float64]
 _VARIANTS = tuple(fg.VARIANTS)
-# From here on two threads are faster than one, measured: 27 µs on one, 22 µs on two.
-_MANY = 1000
+# From here on two threads are worth it. 1000 pairs take 27 µs on one and 22 µs on two, but milliseconds on two where
+# others want the processors as well.
+_MANY = 10_000
 
 
 class LoopFunctions(NamedTuple):
@@ -98,7 +99,7 @@ def loop_functions(m_chi: ArrayLike, m_zprime: ArrayLike, *, threads: int | None
     m_chi, m_zprime : float or array_like
         Masses of the new fermion and the mediator [MeV]; they broadcast.
     threads : int, optional
-        Threads to use for 1000 pairs of masses or more, below which they cost more than they save; by default those of
+        Threads to use for 10,000 pairs of masses or more, below which they hardly save time; by default those of
         `get_num_threads`. Results do not depend on their number.
 
     Returns
@@ -120,8 +121,9 @@ def loop_functions(m_chi: ArrayLike, m_zprime: ArrayLike, *, threads: int | None
     """
     kernels = load("cevns_fast._kernels.loop_functions")  # numba takes a while to import
     chi, zprime = _together(m_chi=m_chi, m_zprime=m_zprime)
-    n_threads = get_num_threads() if threads is None else checked(threads)
-    if chi.size < _MANY or n_threads == 1:
+    wanted = None if threads is None else checked(threads)
+    n_threads = 1 if chi.size < _MANY else wanted or get_num_threads()
+    if n_threads == 1:
         found = kernels.loop_functions(chi.ravel(), zprime.ravel())
     else:
         found = np.empty((chi.size, len(LoopFunctions._fields)))

@@ -113,9 +113,9 @@ def chiral(currents: Complexes, target: Nuclide, antineutrino: bool) -> Complexe
     return np.swapaxes(currents, -3, -2)
 
 
-def running_parts(standard_model: Any) -> tuple[Part, ...]:
-    """Of the Standard Model's couplings, where they depend on Q²."""
-    runs = standard_model is not None and standard_model.couplings == "radiative-q2"
+def running_parts(*standard_models: Any) -> tuple[Part, ...]:
+    """Of the Standard Model's couplings, where those of any depend on Q²."""
+    runs = any([each is not None and each.couplings == "radiative-q2" for each in standard_models])
     return weak_couplings.LEPTON_LOOPS if runs else ()
 
 

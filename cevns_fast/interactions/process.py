@@ -308,6 +308,9 @@ class Interaction(ABC):
     conjugated_couplings: ClassVar[Collection[str]] = ()
     #: The field that is the mass of what leaves: at certain values of it counts are not smooth.
     final_mass_name: ClassVar[str] = "m_chi"
+    #: Of the library's own kinds: the fields that are the mass of what leaves and the mediator's, "" for one that is 0,
+    #: if they are that in every process and enter nowhere else. What differs in them has the same terms and amplitudes.
+    mass_fields: ClassVar[tuple[str, str] | None] = None
     #: Whether a notebook shows dσ/dT; not where that takes time.
     is_drawn: ClassVar[bool] = True
 
@@ -393,12 +396,14 @@ class Interaction(ABC):
     @classmethod
     def check_couplings(cls, couplings: Iterable[str], phases: Mapping[str, complex]) -> tuple[str, ...]:
         """The names, if all can be left open and the phases are theirs; `ValueError` otherwise."""
-        names = validate.sequence("couplings", couplings, object, "names")
+        names = couplings if type(couplings) is tuple else validate.sequence("couplings", couplings, object, "names")
         for name in names:
             if not isinstance(name, str) or name not in cls.open_couplings:
                 validate.choice("coupling", name, cls.open_couplings)
-        if len(set(names)) != len(names):
+        if len(names) > 1 and len(set(names)) != len(names):
             raise ValueError(f"couplings = {names}: each may be named once")
+        if type(phases) is dict and not phases:
+            return names
         if not isinstance(phases, Mapping):
             raise ValueError(f"phases = {phases!r}: must be a mapping of couplings to complex numbers")
         for name, phase in phases.items():

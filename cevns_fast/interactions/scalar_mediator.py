@@ -75,6 +75,7 @@ class ScalarMediator(Interaction):
         "y_p": "to protons",
     }
     default_couplings: ClassVar[tuple[str, ...]] = ("y_bar",)
+    mass_fields: ClassVar[tuple[str, str] | None] = ("m_chi", "m_S")
 
     def __post_init__(self) -> None:
         validate.number("m_chi", self.m_chi, minimum=0.0)

@@ -153,6 +153,7 @@ class SingletEFT(Interaction):
         **{f"{name}_{quark}": f"{name} of the {quark} quark" for name in _QUARK_COUPLINGS for quark in "ud"},
     }
     default_couplings: ClassVar[tuple[str, ...]] = ("a_M", "C_S", "C_V", "C_T")
+    mass_fields: ClassVar[tuple[str, str] | None] = ("m_chi", "")
 
     def __post_init__(self) -> None:
         validate.number("m_chi", self.m_chi, minimum=0.0)

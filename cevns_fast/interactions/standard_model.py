@@ -21,6 +21,7 @@ from cevns_fast.interactions.process import (
     Process,
     Scattering,
     Term,
+    of_batch,
 )
 from cevns_fast.nuclear.electrons import Electron
 from cevns_fast.nuclear.nuclei import Nuclide
@@ -102,18 +103,20 @@ class StandardModel(Interaction):
         if couplings:
             bare, slope = np.array(weak_charge(nuclide, 0.0)), np.array([-2.0 * nuclide.Z, 0.0])
             return ({(0,): _amplitude(bare), (1,): _amplitude(slope * phases.get("sin2_theta_w", 1.0))},)
-        charges = [weak_charge(nuclide, each.sin2_theta_w) for each in batch]
-        return ({(): np.array(charges, dtype=np.complex128)[:, None, None, :]},)
+        charges = np.zeros((len(batch), 1, 1, 2), dtype=np.complex128)
+        for i, charge in enumerate(weak_charge(nuclide, of_batch(batch, "sin2_theta_w"))):
+            charges[:, 0, 0, i] = charge
+        return ({(): charges},)
 
     @classmethod
     def tells_flavours(cls, batch: Sequence[Self], electrons: bool, standard_model: Any) -> bool:
         """Where couplings differ: with corrections, and on electrons."""
-        return electrons or any(each.couplings != "tree" for each in batch)
+        return electrons or {each.couplings for each in batch} != {"tree"}
 
     @classmethod
     def parts(cls, batch: Sequence[Self], standard_model: Any) -> tuple[Part, ...]:
         """Lepton loops, if any couplings run."""
-        return next((parts for each in batch if (parts := running_parts(each))), ())
+        return running_parts(*batch)
 
     @classmethod
     def scatterings(
@@ -136,7 +139,7 @@ class StandardModel(Interaction):
                 each_one = zip(batch, pairs, strict=True)
                 polynomial = {(): np.array([c + each.sin2_theta_w * s for each, (c, s) in each_one])}
             found = (Scattering(Process(0.0, square_terms(target)), polynomial),)
-        if isinstance(target, Electron) or not any(each.axial for each in batch):
+        if isinstance(target, Electron) or not any([each.axial for each in batch]):
             return found
         structure = _axial_structure(target)
         wanted = np.zeros((len(batch), 1, 1, 2 + len(cls.parts(batch, None))), dtype=np.complex128)

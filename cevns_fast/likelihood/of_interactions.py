@@ -54,11 +54,12 @@ class OfInteractions:
 
     def _of(self, interaction: Interaction) -> tuple[Evaluator, list[float]]:
         """The evaluator of interactions that differ from this one in real couplings, and their values here."""
-        if not isinstance(interaction, Interaction):
-            raise ValueError(f"interaction = {interaction!r}: must be an interaction, e.g. cevns_fast.SingletEFT(...)")
-        self.assembly.check_unchanged()
         kind = type(interaction)
-        names, values_of, structure_of = _fields(kind)
+        known = _fields(kind)
+        if known is None:
+            raise ValueError(f"interaction = {interaction!r}: must be an interaction, e.g. cevns_fast.SingletEFT(...)")
+        names, values_of, structure_of = known
+        self.assembly.check_unchanged()
         opened, values, rest = [], [], []
         for name, value in zip(names, values_of(interaction), strict=True):
             if type(value) is float or type(value) is int:
@@ -88,8 +89,13 @@ class OfInteractions:
 
 
 @remember(maxsize=64)
-def _fields(kind: type[Interaction]) -> tuple[tuple[str, ...], Any, Any]:
-    """The couplings among the fields of a kind of interaction, and what fetches their values and all others."""
+def _fields(kind: type) -> tuple[tuple[str, ...], Any, Any] | None:
+    """The couplings among the fields of a kind of interaction, and what fetches their values and all others.
+
+    None for what is no such kind: that is looked at once.
+    """
+    if not issubclass(kind, Interaction):
+        return None
     every = [f.name for f in fields(kind)]  # type: ignore[arg-type]
     couplings = tuple(name for name in every if name in kind.open_couplings)
     others = tuple(name for name in every if name not in couplings)

@@ -14,9 +14,6 @@ from cevns_fast._validate import Floats
 
 Whitener = Callable[[Floats], Floats]  # of counts, bins along the last axis
 
-# With more bins, a dense factor of their covariance costs more than everything else.
-_MOST_DENSE = 64
-
 
 def reduced(layout: Layout, systems: Sequence[System]) -> tuple[Layout, list[System]]:
     """A function of parameters with fewer nuisances and rows and the same values; bins lose their meaning."""
@@ -136,13 +133,10 @@ def for_toys(layout: Layout, systems: Sequence[System]) -> Thrown:
 def whitener(weight: Floats, columns: Floats) -> Whitener:
     """What gives counts unit covariance whose covariance is 1/weight on the diagonal and columnsᵀ columns.
 
-    It is W with Wᵀ W the inverse of that. With many bins W is not made: scaled to unit variance, the columns have a
-    thin singular value decomposition Q s Vᵀ, and the symmetric root of (1 + Q s² Qᵀ)⁻¹ is 1 − Q (1 − (1 + s²)^−½) Qᵀ.
+    It is W with Wᵀ W the inverse of that, which is not made: it would lose the digits that free nuisances have more of
+    than the counts. Scaled to unit variance, the columns have a thin singular value decomposition Q s Vᵀ, and the
+    symmetric root of (1 + Q s² Qᵀ)⁻¹ is 1 − Q (1 − (1 + s²)^−½) Qᵀ.
     """
-    if weight.size <= _MOST_DENSE:
-        covariance = np.diag(1 / weight) + columns.T @ columns
-        matrix = np.asarray(np.linalg.inv(np.linalg.cholesky(covariance)))
-        return lambda counts: counts @ matrix.T
     scale = np.sqrt(weight)
     axes, s, _ = np.linalg.svd((columns * scale).T, full_matrices=False)
     root = np.sqrt(1 + s * s)

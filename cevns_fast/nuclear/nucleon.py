@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from cevns_fast import _validate as validate
+from cevns_fast._validate import Floats
 from cevns_fast.constants import M_NEUTRON, M_PROTON, SIN2_THETA_W
 from cevns_fast.nuclear.nuclei import Nuclide
 
@@ -135,6 +136,6 @@ def tensor_coupling(nuclide: Nuclide, u: complex, d: complex, content: QuarkCont
     return nuclide.Z * (u * p_u + d * p_d), nuclide.N * (u * n_u + d * n_d)
 
 
-def weak_charge(nuclide: Nuclide, sin2_theta_w: float = SIN2_THETA_W) -> PerNucleon:
+def weak_charge(nuclide: Nuclide, sin2_theta_w: float | Floats = SIN2_THETA_W) -> tuple[float | Floats, float]:
     """Z g_p and N g_n of the Standard Model's vector coupling, CLLS below Eq. (22)."""
     return nuclide.Z * (0.5 - 2.0 * sin2_theta_w), nuclide.N * -0.5

@@ -26,7 +26,7 @@ from cevns_fast.reference.kinematics import RecoilRange, headroom, minimum_energ
 from cevns_fast.reference.quadrature import integrate
 from cevns_fast.reference.responses import Window, windows
 
-__all__ = ["event_rate", "event_rate_terms", "nuclei", "recoil_spectrum"]
+__all__ = ["contributions", "event_rate", "event_rate_terms", "nuclei", "recoil_spectrum"]
 
 Floats = NDArray[np.float64]
 
@@ -218,16 +218,38 @@ def _seeing(scatterer: Scatterer) -> dict[str, Scatterer]:
     return found
 
 
-def _contributions(experiment: Any, interaction: Any, standard_model: Any, target: str = "all") -> list[list[Any]]:
-    """For each bin its contributions, counts: one for each scatterer, species, channel and term."""
+def contributions(
+    experiment: Any, interaction: Any, *, standard_model: Any = True, target: str = "all"
+) -> list[list[Any]]:
+    """For each bin its contributions, counts: one for each scatterer, species, channel and term.
+
+    Parameters are those of `event_rate`. A term is one line of CL Eq. (2) (a product of two couplings), integrated
+    over the bin.
+
+    Returns
+    -------
+    list of list of float
+        Of all bins; those that are left out may have none.
+
+    Examples
+    --------
+    >>> import cevns_fast as cf
+    >>> csi = cf.load("coherent-csi-2017").mask(range(1, 12))
+    >>> len(cf.reference.rates.contributions(csi, cf.StandardModel())[0])  # two nuclides, three species
+    6
+    """
     detector = experiment.detector
     species = fluxes(experiment.source, experiment.exposure)
     others = weights(experiment, species[0].species).shape[1]
     collected: list[list[Any]] = [[] for _ in range((len(detector.bins) - 1) * others)]
+    wanted = {i // others for i in range(len(collected)) if i not in getattr(experiment, "excluded", ())}
     for scatterer in scatterers(detector, target):
         of_electrons = scatterer.electrons is not None
         spread = [weights(experiment, flux.species, of_electrons) for flux in species]
-        seen = {name: _windows(each) for name, each in _seeing(scatterer).items()}
+        seen = {
+            name: [window for window in _windows(each) if wanted.intersection(window.bins)]
+            for name, each in _seeing(scatterer).items()
+        }
         M = target_mass(scatterer.target)
         for channel in _all_channels(interaction, standard_model, scatterer.target, detector.form_factor):
             for flux, weight in zip(species, spread, strict=True):
@@ -274,8 +296,8 @@ def event_rate(experiment: Any, interaction: Any, *, standard_model: Any = True,
     >>> bool(abs(slow / fast - 1).max() < 1e-10)
     True
     """
-    contributions = _contributions(experiment, interaction, standard_model, target)
-    return _kept(experiment, [math.fsum(terms) for terms in contributions])
+    parts = contributions(experiment, interaction, standard_model=standard_model, target=target)
+    return _kept(experiment, [math.fsum(terms) for terms in parts])
 
 
 def event_rate_terms(experiment: Any, interaction: Any, *, standard_model: Any = True, target: str = "all") -> Floats:
@@ -297,8 +319,8 @@ def event_rate_terms(experiment: Any, interaction: Any, *, standard_model: Any =
     >>> bool((terms >= (1 - 1e-10) * cf.event_rate(csi, cf.StandardModel())).all())
     True
     """
-    contributions = _contributions(experiment, interaction, standard_model, target)
-    return _kept(experiment, [math.fsum(map(abs, terms)) for terms in contributions])
+    parts = contributions(experiment, interaction, standard_model=standard_model, target=target)
+    return _kept(experiment, [math.fsum(map(abs, terms)) for terms in parts])
 
 
 def _kept(experiment: Any, values: list[float]) -> Floats:

@@ -15,3 +15,17 @@ def run(tmp_path, monkeypatch, capsys):
         return status, *capsys.readouterr()
 
     return call
+
+
+@pytest.fixture
+def refused(run, tmp_path):
+    """A function from arguments that are refused, before any file is written, to the one line that says why."""
+
+    def call(*argv):
+        status, out, err = run(*argv)
+        assert (status, out) == (2, "")
+        assert err.startswith("cevns-fast: error: ") and err.count("\n") == 1
+        assert list(tmp_path.iterdir()) == []
+        return err
+
+    return call

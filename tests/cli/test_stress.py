@@ -332,7 +332,11 @@ def test_a_missing_file_is_named_with_its_field(tmp_path, monkeypatch, capsys, o
             [*SMALL_SCAN[:5], "0.1:0.2:9", "--y", "0:1e-3:9"],
             "the best fit is outside the grid, whose lowest point is C_S",
         ),
-        (["scan", "C_V_u", "C_V_d", "m_chi=10"], "thinner than the grid; it was found on a finer one"),
+        pytest.param(
+            ["scan", "C_V_u", "C_V_d", "m_chi=10"],
+            "thinner than the grid; it was found on a finer one",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_what_is_said_beside_the_numbers(tmp_path, monkeypatch, capsys, argv, words):

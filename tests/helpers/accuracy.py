@@ -1,14 +1,13 @@
 """The criterion by which the fast path is held to the slow twin, and the comparison of small numbers."""
 
 import math
-import pickle
-from functools import cache
 
 import numpy as np
 import pytest
+from stored import stored
 
 import cevns_fast as cf
-from cevns_fast.reference.rates import _contributions
+from cevns_fast.reference.rates import contributions
 
 
 def approx(expected, rel=1e-6, abs=0.0):
@@ -29,34 +28,20 @@ def error(experiment, interaction, standard_model=True):
     return np.max(np.abs(fast - slow) / np.where(allowed > 0, allowed, 1.0))
 
 
+@stored
 def twin(experiment, interaction, standard_model=True, target="all"):
     """The twin's counts in each bin that is kept, and the sums of the absolute values of their terms."""
-    parts = _contributions(experiment, interaction, standard_model, target)
+    parts = contributions(experiment, interaction, standard_model=standard_model, target=target)
     kept = [each for i, each in enumerate(parts) if i not in experiment.excluded]
-    return np.array([math.fsum(p) for p in kept]), np.array([math.fsum(map(abs, p)) for p in kept])
+    return np.array([[math.fsum(p) for p in kept], [math.fsum(map(abs, p)) for p in kept]])
 
 
 def slow_counts(experiment, interaction, standard_model=False):
-    """The twin's counts in each bin, and the sums of the absolute values of their terms.
+    """The same as `twin` for nuclei, where the Standard Model's part is evaluated once for many interactions.
 
-    The twin adds the Standard Model as channels of its own (tests/reference holds it to that), so one evaluation of
-    each serves with and without it.
+    The twin adds the Standard Model as channels of its own (tests/reference holds it to that).
     """
-    parts = _parts(experiment, interaction)
+    counts = twin(experiment, interaction, False)
     if standard_model is not False and not isinstance(interaction, cf.StandardModel):
-        weak = cf.StandardModel() if standard_model is True else standard_model
-        parts = [ours + added for ours, added in zip(parts, _parts(experiment, weak), strict=True)]
-    return np.array([math.fsum(p) for p in parts]), np.array([math.fsum(map(abs, p)) for p in parts])
-
-
-def _parts(experiment, interaction):
-    """The twin's terms in each bin, computed once a session for each content of experiment and interaction."""
-    try:
-        return _remembered(pickle.dumps((experiment, interaction)))
-    except (pickle.PicklingError, AttributeError):  # a spectrum or a source that lives in a test has no name elsewhere
-        return _contributions(experiment, interaction, False, "all")
-
-
-@cache
-def _remembered(content):
-    return _contributions(*pickle.loads(content), False, "all")
+        counts = counts + twin(experiment, cf.StandardModel() if standard_model is True else standard_model, False)
+    return counts

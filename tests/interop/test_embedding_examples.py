@@ -56,6 +56,7 @@ def scan(home):
     return home / "scan"
 
 
+@pytest.mark.slow
 def test_a_backend_for_a_scanner_with_threads(home, scan, fit):
     points = np.random.default_rng(1).uniform(-0.4, 0.4, (200, 2))
     lines = [f"alpha={a!r} C_V={c!r} other=3" for c, a in points.tolist()]

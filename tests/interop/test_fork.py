@@ -1,12 +1,11 @@
 """Scans before, after and inside forks, other start methods and Python threads: nothing hangs, and the bits agree."""
 
 import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
-from processes import from_child
+from processes import SameBits
 
 import cevns_fast as cf
 from cevns_fast.inference import planes
@@ -32,13 +31,8 @@ def expected():
     return digest(1)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python's own about fork
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-@pytest.mark.parametrize("threads", [1, 2])
-def test_fork_after_a_threaded_scan(expected, threads):
-    assert digest(2) == expected
-    assert from_child("fork", digest, threads) == expected
-    assert digest(2) == expected
+class TestScan(SameBits):
+    digest = staticmethod(digest)
 
 
 @pytest.mark.slow
@@ -50,17 +44,3 @@ def test_other_start_methods(expected, method):
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(method)) as pool:
         scan = pool.submit(cf.correlation_scan, *arguments, threads=2).result(timeout=120)
     assert scan.chi2.tobytes() + scan.chi2_min.tobytes() == expected
-
-
-def test_python_threads(expected):
-    with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(digest, [1, 2, 2, 1, 2, 1])) == {expected}
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_fork_during_a_scan_in_another_thread(expected):
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(lambda: [digest(2) for _ in range(20)])
-        assert from_child("fork", digest, 2) == expected
-        assert set(running.result()) == {expected}

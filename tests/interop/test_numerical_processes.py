@@ -4,13 +4,13 @@ import multiprocessing
 import os
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cross_sections
 import numpy as np
 import pytest
-from processes import from_child
+from processes import SameBits
 
 import cevns_fast as cf
 
@@ -53,13 +53,8 @@ def test_order_and_company_change_no_bit(expected):
     assert cf.event_rate(csi, every[5]).tobytes() == together[5].tobytes()
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python's own about fork
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-@pytest.mark.parametrize("threads", [1, 2])
-def test_fork_after_a_parallel_call(expected, threads):
-    assert digest(2) == expected
-    assert from_child("fork", digest, threads) == expected
-    assert digest(2) == expected
+class TestDoubleIntegral(SameBits):
+    digest = staticmethod(digest)
 
 
 @pytest.mark.slow
@@ -70,20 +65,6 @@ def test_other_start_methods(expected, method):
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(method)) as pool:
         found = pool.submit(cf.event_rate, csi, every, threads=2).result(timeout=180)
     assert expected.startswith(found.tobytes())
-
-
-def test_python_threads(expected):
-    with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(digest, [1, 2, 2, 1, 2, 1])) == {expected}
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_fork_during_a_parallel_call_in_another_thread(expected):
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(lambda: [digest(2) for _ in range(10)])
-        assert from_child("fork", digest, 2) == expected
-        assert set(running.result()) == {expected}
 
 
 @pytest.mark.slow

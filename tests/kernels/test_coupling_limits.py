@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import quick_are
 from scipy import optimize
 
 from cevns_fast._kernels.likelihood import FIXED_VARIANCE, PREDICTED_VARIANCE, Evaluator, Layout, System, pack
@@ -39,7 +40,7 @@ def limits(kernel, tables, unit, threshold, most=8):
     return [np.stack([lows[i, :k], highs[i, :k]], axis=1) for i, k in enumerate(counts)], summary
 
 
-@pytest.mark.parametrize("with_predicted", [False, True], ids=["fixed", "fixed and predicted"])
+@pytest.mark.parametrize("with_predicted", quick_are([False, True], 1, ids=["fixed", "fixed and predicted"]))
 def test_limits_are_those_of_a_search(with_predicted):
     fixed = [
         system(FIXED_VARIANCE, RANDOM.normal(3, 1, 7), RANDOM.uniform(0.5, 2, 7), (0.2, 0.0)),

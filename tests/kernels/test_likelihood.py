@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import quick_are
+from cases import crossed
 from scipy import optimize
 
 import cevns_fast as cf
@@ -114,10 +114,15 @@ def variant(numbers, chosen, widths, thetas):
     return np.array(single), batch
 
 
-@pytest.mark.parametrize("kept", quick_are([(0,), (1,), (0, 1)], 1))
-@pytest.mark.parametrize("constraint", ["gaussian", "log-normal"])
-@pytest.mark.parametrize("statistic", ["gaussian", "poisson"])
-@pytest.mark.parametrize("parameters", [("C_S", "a_M"), ("C_S", "a_M", "flux")])
+@pytest.mark.parametrize(
+    ("kept", "constraint", "statistic", "parameters"),
+    crossed(
+        [(1,), (0,), (0, 1)],
+        ["gaussian", "log-normal"],
+        ["gaussian", "poisson"],
+        {"couplings": ("C_S", "a_M"), "with the flux": ("C_S", "a_M", "flux")},
+    ),
+)
 def test_a_variant_is_the_likelihood_of_fewer_experiments_and_other_widths(kept, constraint, statistic, parameters):
     def fit(which, wider):
         found = []
@@ -176,9 +181,9 @@ def test_variants_that_are_refused():
 # --- the minimiser ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("statistic", [FIXED, PREDICTED, POISSON])
-@pytest.mark.parametrize("x", [False, True])
-@pytest.mark.parametrize("explicit", [False, True])
+@pytest.mark.parametrize(
+    ("explicit", "x", "statistic"), crossed([False, True], [False, True], [FIXED, PREDICTED, POISSON])
+)
 def test_minimise_finds_what_scipy_finds(statistic, x, explicit):
     evaluator = Evaluator(block(statistic, x=x, explicit=explicit))
     n = 2 + x + explicit

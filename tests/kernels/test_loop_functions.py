@@ -119,10 +119,10 @@ class TestFacade:
 
 @pytest.mark.jit
 def test_many_masses_are_shared_by_threads(monkeypatch):
-    """From 1000 on, with the bits of one thread and of one pair at a time; never below."""
+    """From 10,000 on, with the bits of one thread and of one pair at a time; never below."""
     from cevns_fast.interactions import loop_functions as home
 
-    m_chi, m_zprime = np.geomspace(1e-3, 1e3, 1000), 37.0
+    m_chi, m_zprime = np.geomspace(1e-3, 1e3, 10_000), 37.0
     alone, together = (np.array(loop_functions(m_chi, m_zprime, threads=n)) for n in (1, 2))
     assert together.tobytes() == alone.tobytes()
     assert kernels.many_loop_functions.parallel.signatures
@@ -130,7 +130,7 @@ def test_many_masses_are_shared_by_threads(monkeypatch):
     assert tuple(alone[:, 500]) == tuple(single)
     calls = []
     monkeypatch.setattr(kernels, "many_loop_functions", lambda *_, threads: calls.append(threads))
-    home.loop_functions(m_chi[:999], m_zprime, threads=2)
+    home.loop_functions(m_chi[:9_999], m_zprime, threads=2)
     home.loop_functions(m_chi, m_zprime, threads=1)
     assert calls == []
     home.loop_functions(m_chi, m_zprime, threads=2)

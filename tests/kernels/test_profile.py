@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import quick_are
+from cases import crossed
 from scipy import optimize
 from whitened import plane_of
 
@@ -106,9 +106,9 @@ def from_random_starts(problem, z, profiled, starts=25, seed=0):
     return min(descended(problem, z, profiled, x) for x in [np.zeros(profiled), *tries])
 
 
-@pytest.mark.parametrize("variance", [0.08, 0.0])
-@pytest.mark.parametrize("fixed", [False, True], ids=["", "linear terms"])
-@pytest.mark.parametrize("interference", [0.95, -0.3])
+@pytest.mark.parametrize(
+    ("variance", "fixed", "interference"), crossed([0.08, 0.0], {"": False, "linear terms": True}, [0.95, -0.3])
+)
 def test_two_couplings_on_a_dense_grid(make_problem, variance, fixed, interference):
     """No point of a dense grid of both couplings, nor what is downhill from it, is lower."""
     for seed in (5, 19):
@@ -118,9 +118,10 @@ def test_two_couplings_on_a_dense_grid(make_problem, variance, fixed, interferen
             assert problem.minimum(z, 2) <= on_dense_grid(problem, z) * (1 + 1e-8) + 1e-8
 
 
-@pytest.mark.parametrize("systems", [1, 2], ids=["single", "joint"])
-@pytest.mark.parametrize("fixed", quick_are([False, True], 1, ids=["", "linear terms"]))
-@pytest.mark.parametrize("profiled", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    ("profiled", "fixed", "systems"),
+    crossed([1, 2, 3, 4], {"": False, "linear terms": True}, {"single": 1, "joint": 2}),
+)
 def test_minimum_against_random_starts(make_problem, profiled, systems, fixed):
     for seed in range(2 if profiled > 2 else 3):
         problem = make_problem(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
+from cevns_fast._support.remember import forget
 from cevns_fast.counts import rows
 from cevns_fast.interactions.process import Interaction, Process, Term
 
@@ -101,7 +102,7 @@ def test_what_is_remembered_tells_a_batch_from_helicities(csi):
 
 
 def test_what_is_remembered_is_bounded(csi):
-    rows._remembered_rows.clear()
+    forget()
     for _ in range(3):
         counts(csi, *[cf.SingletEFT(10.0, C_S=x) for x in np.linspace(0.0, 0.1, 50)])
     assert not rows._remembered_rows  # a number for each of a batch is not kept

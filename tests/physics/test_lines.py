@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 from accuracy import error
-from cases import quick_are
+from cases import crossed
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -31,17 +31,19 @@ INTERACTIONS = (cf.StandardModel(), cf.SingletEFT(0.7, C_S=0.1, a_M=1e-4, C_T=0.
 LINES = ((0.5, 1.0), (0.75, 0.3), (5.0, 1.0), (10.0, 2.0))
 
 
-@pytest.mark.parametrize("lines", [LINES[:1], LINES[2:], LINES[::-1], *itertools.permutations(LINES[:3])])
-@pytest.mark.parametrize("interaction", INTERACTIONS, ids=lambda i: type(i).__name__)
+@pytest.mark.parametrize(
+    ("interaction", "lines"),
+    crossed(INTERACTIONS, [LINES[:1], LINES[2:], LINES[::-1], *itertools.permutations(LINES[:3])]),
+)
 def test_lines_alone(source, interaction, lines):
     assert error(experiment_of(source, [cf.FluxComponent("lines", False, lines=lines)]), interaction) < 1
     apart = [cf.FluxComponent(f"line {E}", i % 2 == 1, lines=((E, y),)) for i, (E, y) in enumerate(lines)]
     assert error(experiment_of(source, apart), interaction) < 1
 
 
-@pytest.mark.parametrize("line", [0.2, 0.5, 0.7, 1.0, 3.0, 4.0, 6.0], ids=lambda E: f"{E} MeV")
-@pytest.mark.parametrize("interaction", INTERACTIONS, ids=lambda i: type(i).__name__)
-@pytest.mark.parametrize("together", quick_are([True, False], 0))
+@pytest.mark.parametrize(
+    ("interaction", "line", "together"), crossed(INTERACTIONS, [0.2, 0.5, 0.7, 1.0, 3.0, 4.0, 6.0], [True, False])
+)
 def test_a_line_below_at_inside_and_above_continua(source, interaction, line, together):
     """Continua from 0.5 to 1 MeV and from 1 to 4 MeV."""
     if together:

@@ -1,25 +1,22 @@
 """Conversions between conventions, against values of an independent calculation and the limits of mediators."""
 
-import json
 import math
 import warnings
-from pathlib import Path
+from functools import partial
 
+import accuracy
 import pytest
+from check_values import VALUES, value
 
 import cevns_fast as cf
 from cevns_fast.constants import G_FERMI, HBAR
 
-VALUES = json.loads((Path(__file__).parents[1] / "reference" / "general_check_values.json").read_text(encoding="utf-8"))
 CESIUM = cf.nuclide("Cs133")
-
-
-def approx(expected, rel=1e-10):
-    return pytest.approx(expected, rel=rel, abs=0.0)
+approx = partial(accuracy.approx, rel=1e-10)
 
 
 def test_dipoles_and_moments():
-    values = VALUES["B.dipole_conversion"]["value"]
+    values = value("B.dipole_conversion")
     assert cf.magnetic_moment(1.0) == approx(values["mu_per_aM_left"])
     assert cf.magnetic_moment(-1j, "summed") == approx(values["mu_per_aM_summed"])
     assert cf.dipole_coupling(cf.magnetic_moment(0.3, "summed"), "summed") == approx(0.3)
@@ -28,14 +25,14 @@ def test_dipoles_and_moments():
 
 def test_radiative_width():
     """χ → νγ: the width belongs to the cosmology, the moment to the conversion."""
-    width = VALUES["D.width_nugamma_mu1e-09_m10.0"]["value"]
+    width = value("D.width_nugamma_mu1e-09_m10.0")
     a_M = cf.dipole_coupling(1e-9)
     assert a_M == approx(width["aM_left"])
     found = cf.cosmology.decay_widths(10.0, a_M=a_M)
     assert found.total * HBAR == approx(width["Gamma_MeV"], rel=1e-8)
     assert float(found.decay_length(53.0)) == approx(width["decay length at E=53 [m]"], rel=1e-8)
     one = cf.cosmology.decay_widths(1.0, a_M=1.0).total * HBAR
-    assert one == approx(VALUES["D.width_const"]["value"], rel=1e-8)
+    assert one == approx(value("D.width_const"), rel=1e-8)
     twice = cf.cosmology.decay_widths(10.0, a_M=a_M, majorana=True).total
     assert twice == approx(2 * found.total)
 
@@ -49,7 +46,7 @@ def test_heavy_mediators():
     found = cf.differential_cross_section(heavy, *args, form_factor=cf.PointNucleus())
     expected = cf.differential_cross_section(contact, *args, form_factor=cf.PointNucleus())
     assert found == approx(expected, rel=1e-4)
-    assert cf.contact_vector(1.0, 1.0) == approx(VALUES["B.heavy_limit"]["value"]["eps_per"])
+    assert cf.contact_vector(1.0, 1.0) == approx(value("B.heavy_limit")["eps_per"])
 
 
 def test_generalised_interactions():
@@ -59,9 +56,7 @@ def test_generalised_interactions():
 
 
 def test_running():
-    assert [cf.run_to_low_energy(kind) for kind in "ST"] == approx(
-        VALUES["E.LO running C_S, C_T from m_Z to 2 GeV"]["value"]
-    )
+    assert [cf.run_to_low_energy(kind) for kind in "ST"] == approx(value("E.LO running C_S, C_T from m_Z to 2 GeV"))
 
 
 def test_smeft():

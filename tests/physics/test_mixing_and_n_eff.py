@@ -1,15 +1,12 @@
 """CL Appendix B and Eq. (21), and N_eff."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
+from check_values import value
 
 import cevns_fast as cf
 
 cosmology = cf.cosmology
-VALUES = json.loads((Path(__file__).parents[1] / "reference" / "general_check_values.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -102,13 +99,13 @@ def test_n_eff_near_the_entropy_estimate():
         return 3.044 * (1 + entropy(g, -1, mass / 2.0) / neutrinos) ** (4 / 3)
 
     assert float(cosmology.n_eff("scalar", 2.0)) == pytest.approx(estimate(1, 2.0), abs=0.14)
-    for mass, expected in VALUES["D.Neff_entropy_Z'"]["value"].items():
+    for mass, expected in value("D.Neff_entropy_Z'").items():
         assert estimate(3, float(mass)) == pytest.approx(expected, rel=1e-8)
         assert float(cosmology.n_eff("Z'", float(mass))) == pytest.approx(expected, abs=0.14)
 
 
 def test_n_eff_of_an_independent_calculation():
-    for mass, expected in VALUES["D.Neff_ode_Z'"]["value"].items():
+    for mass, expected in value("D.Neff_ode_Z'").items():
         assert float(cosmology.n_eff("Z'", float(mass))) == pytest.approx(expected, abs=0.01)
 
 

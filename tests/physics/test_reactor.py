@@ -248,7 +248,7 @@ def reactor_experiment(source, bins):
     ids=lambda i: type(i).__name__,
 )
 def test_fast_equals_slow(source, interaction):
-    """DESIGN's accuracy, in narrow bins and in one that holds nearly everything."""
+    """The accuracy of docs/validation.md, in narrow bins and in one that holds nearly everything."""
     experiment = reactor_experiment(source, (0.01, 0.1, 0.15, 2.5))
     assert error(experiment, interaction, standard_model=False) < 1
     assert slow_counts(experiment, interaction)[0].min() > 0

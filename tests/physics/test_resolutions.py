@@ -7,15 +7,15 @@ from typing import NamedTuple
 import mpmath
 import numpy as np
 import pytest
-from cases import quick_are
+from cases import crossed, quick_are
 from scipy import special, stats
+from slow_twin import event_rate
 
 import cevns_fast as cf
 from cevns_fast.counts import folding
 from cevns_fast.counts.plan import plan_of
 from cevns_fast.experiments import detectors
 from cevns_fast.experiments.smearing import poisson
-from cevns_fast.reference import event_rate
 
 SM = cf.StandardModel()
 
@@ -93,8 +93,9 @@ def test_a_thousand_points_cost_little(smearing, quenching, monkeypatch):
     assert np.all(counts > 0)
 
 
-@pytest.mark.parametrize("width", quick_are([0.05, 1e-3, 1e-5, 1e-7], 1, 3))
-@pytest.mark.parametrize("kind", ["constant", "statistical", "linear", "gamma"])
+@pytest.mark.parametrize(
+    ("kind", "width"), crossed(["constant", "statistical", "linear", "gamma"], [0.05, 1e-3, 1e-5, 1e-7])
+)
 def test_widths_far_below_the_bins(width, kind):
     """No warning, and sharp bins with their edges' blur: counts differ by second order in the width."""
     bins = np.arange(4.0, 25.0)

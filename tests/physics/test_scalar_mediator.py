@@ -130,7 +130,7 @@ def test_limits_on_parts_agree_with_the_limit_on_the_mean(csi):
     ("m_chi", "m_S"), [(1e-3, 0.0), (1e-3, 1e-2), (0.5, 1.0), (3.0, 0.0), (3.0, 10.0), (3.0, 1e4), (7.5, 0.0)]
 )
 def test_fast_equals_slow_in_wide_and_narrow_bins_of_a_reactor(m_chi, m_S):
-    """DESIGN's accuracy: 1e-10 of a bin's terms. (0.005 keV is 0.86 MeV² of momentum transfer.)"""
+    """Accuracy as in docs/validation.md: 1e-10 of a bin's terms. (0.005 keV is 0.86 MeV² of momentum transfer.)"""
     bins = (0.005, 0.1, 0.15, 2.0)
     conus = cf.load("conus-100kg").replace(bins=bins, target=GERMANIUM)
     check(conus, cf.ScalarMediator(m_chi=m_chi, m_S=m_S, y_bar=1e-5))

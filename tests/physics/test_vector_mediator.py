@@ -8,14 +8,15 @@ import pickle
 import numpy as np
 import pytest
 from accuracy import approx, error, slow_counts
-from cases import quick_are
+from cases import crossed, quick_are
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
 import cevns_fast as cf
+from cevns_fast._support.remember import forget
 from cevns_fast.constants import G_FERMI
-from cevns_fast.counts.polynomial import count_polynomial
+from cevns_fast.counts.polynomial import total_polynomial
 from cevns_fast.interactions import vector_mediator
 from cevns_fast.nuclear import nucleon
 from cevns_fast.nuclear.nucleon import PARTON_CONTENTS, PartonContent
@@ -234,7 +235,7 @@ def test_dimensions(case, variant, monkeypatch):
     monkeypatch.setattr(vector_mediator, "M_PROTON", s * vector_mediator.M_PROTON)
     monkeypatch.setattr(vector_mediator, "M_NEUTRON", s * vector_mediator.M_NEUTRON)
     monkeypatch.setattr(vector_mediator, "G_FERMI", vector_mediator.G_FERMI / s**2)
-    vector_mediator._loops_per_nucleon.cache_clear()
+    forget()
     assert coefficients(**scaled) == approx(before * [s**-2, s**-5, s**-6], rel=1e-12)
     for antineutrino, value in zip((False, True), sigma, strict=True):
         found = cf.differential_cross_section(
@@ -242,7 +243,7 @@ def test_dimensions(case, variant, monkeypatch):
             form_factor=cf.PointNucleus(), antineutrino=bool(antineutrino),
         )  # fmt: skip
         assert found * s**3 == approx(value, rel=1e-10)
-    vector_mediator._loops_per_nucleon.cache_clear()
+    forget()
 
 
 @pytest.mark.parametrize("case", ["A", "B"])
@@ -395,8 +396,13 @@ def antineutrinos(csi):
     return csi.replace(source=source, observed=None, steady_state=np.ones(12), signal_uncertainty=0.02)
 
 
-@pytest.mark.parametrize("name", ["csi", "excess", "gross", "antineutrinos"])
-@pytest.mark.parametrize("variant", ["published", "corrected", cf.LoopConvention(momentum="nucleus")], ids=str)
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    crossed(
+        ["csi", "excess", "gross", "antineutrinos"],
+        ["published", "corrected", cf.LoopConvention(momentum="nucleus")],
+    ),
+)
 def test_limits_against_brute_force(name, variant, request):
     """Of the quartic with its interference, where tree and loops are orders of magnitude apart and where not."""
     experiment, grid = request.getfixturevalue(name), np.geomspace(1e-16, 1e6, 6001)
@@ -543,7 +549,7 @@ def test_monomials_of_a_scan_over_many_masses(csi):
         for r in (2.0, 10.0)
         for case in "AB"
     ]
-    polynomial = count_polynomial(csi, batch, ["gchi_gq"])
+    polynomial = total_polynomial(csi, batch, ["gchi_gq"], standard_model=False)
     assert set(polynomial.exponents) == {(0,), (2,), (4,)}
     assert polynomial.values.shape == (800, 3, 12) and np.all(np.isfinite(polynomial.values))
     assert not polynomial.imaginary.any()

@@ -40,6 +40,7 @@ def test_cls_is_that_of_pyhf(one, of_pyhf, c):
     assert ours == pytest.approx([float(x) for x in bands], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_toys_are_those_of_pyhf(one, of_pyhf):
     """The test statistic of single toys: pyhf's own calculator needs a tenth of a second for each."""
     pyhf, model, _ = of_pyhf

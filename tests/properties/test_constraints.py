@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from cases import quick_are
+from cases import crossed
 from scipy import optimize
 
 import cevns_fast as cf
@@ -55,9 +55,7 @@ def setups(experiments, counts):
     return [Setup(e, n, t, t) for e, n, t in zip(experiments, counts, truth, strict=True)]
 
 
-@pytest.mark.parametrize("statistic", STATISTICS)
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("scale", quick_are([0.7, 1.6], 1))
+@pytest.mark.parametrize(("case", "statistic", "scale"), crossed(list(CASES), STATISTICS, [1.6, 0.7]))
 def test_fast_is_slow(case, statistic, scale):
     experiments, nuisances = CASES[case]
     counts = [scale * cf.event_rate(e, cf.StandardModel()) for e in experiments]
@@ -89,8 +87,7 @@ def test_the_twins_agree_where_nothing_is_curved(statistic):
     )
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("statistic", quick_are(STATISTICS, 1))
+@pytest.mark.parametrize(("case", "statistic"), crossed(list(CASES), STATISTICS))
 def test_derivatives(case, statistic):
     """Exact gradients and Hessians, with nuisances profiled and with one of them free."""
     experiments, nuisances = CASES[case]

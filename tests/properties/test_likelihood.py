@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from accuracy import slow_counts
-from cases import quick_are
+from cases import crossed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from processes import from_child
@@ -85,8 +85,9 @@ def agree(found, expected, rel=1e-10):
 # --- χ² is what it is defined to be -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("statistic", STATISTICS)
-@pytest.mark.parametrize("of", ["csi", "lar", "conus-4kg", "conus-100kg", "joint", "shared"])
+@pytest.mark.parametrize(
+    ("statistic", "of"), crossed(STATISTICS, ["csi", "lar", "conus-4kg", "conus-100kg", "joint", "shared"])
+)
 @settings(max_examples=3)
 @given(scale=st.floats(-2.0, 2.0), tilt=st.floats(-0.9, 0.9))
 def test_counts(of, statistic, scale, tilt):
@@ -162,9 +163,10 @@ def test_poisson_where_nothing_or_little_is_counted(background, weight, size, si
     )
 
 
-@pytest.mark.parametrize("weight", [1.1, 2.0, 11.0])
-@pytest.mark.parametrize("negative", [-0.1, -1.0, -5.0, -50.0])
-@pytest.mark.parametrize("off", [OFF, None], ids=["little", "as measured"])
+@pytest.mark.parametrize(
+    ("off", "negative", "weight"),
+    crossed({"little": OFF, "as measured": None}, [-0.1, -1.0, -5.0, -50.0], [1.1, 2.0, 11.0]),
+)
 def test_poisson_of_negative_signals(weight, negative, off):
     """A steady state that is profiled makes up for them."""
     experiment = CSI.replace(steady_state_weight=weight)
@@ -247,8 +249,7 @@ def test_a_signal_uncertainty_of_the_standard_model_is_of_the_stated_one(statist
 # --- a function of parameters is that of interactions -------------------------------------------------------
 
 
-@pytest.mark.parametrize("statistic", STATISTICS)
-@pytest.mark.parametrize("of", ["csi", "lar", "conus-4kg", "conus-100kg", "joint"])
+@pytest.mark.parametrize(("of", "statistic"), crossed(["csi", "lar", "conus-4kg", "conus-100kg", "joint"], STATISTICS))
 def test_m_chi_is_tabulated(of, statistic):
     """From massless to too heavy, and on either side of kinks."""
     experiments, _ = SETS[of]
@@ -341,8 +342,7 @@ def test_fixed_values_stay():
     agree(of_one([0.03]), expected, rel=1e-13)
 
 
-@pytest.mark.parametrize("statistic", STATISTICS)
-@pytest.mark.parametrize("of", quick_are(["csi", "conus-4kg", "shared", "shape"], 0, 3))
+@pytest.mark.parametrize(("statistic", "of"), crossed(STATISTICS, ["shape", "csi", "conus-4kg", "shared"]))
 def test_explicit_nuisances_pulls_and_counts(of, statistic):
     """A nuisance that is a parameter is no longer minimised over; at its best value nothing changes."""
     free = fit(of, statistic)
@@ -408,9 +408,7 @@ def check_derivatives(function, theta, steps, rel):
 EXPLICIT = {"csi": ["alpha"], "conus-4kg": ["alpha"], "shared": ["flux"], "shape": ["skin", "flux"]}
 
 
-@pytest.mark.parametrize("statistic", STATISTICS)
-@pytest.mark.parametrize("explicit", [False, True])
-@pytest.mark.parametrize("of", EXPLICIT)
+@pytest.mark.parametrize(("of", "explicit", "statistic"), crossed(list(EXPLICIT), [False, True], STATISTICS))
 def test_derivatives(of, explicit, statistic):
     names = EXPLICIT[of] if explicit else []
     theta = [*typical(of), *[0.3] * len(names)]
@@ -420,8 +418,7 @@ def test_derivatives(of, explicit, statistic):
     check_derivatives(fit(of, statistic, ("m_chi", "C_S", "a_M", *names)), theta, steps, rel=1e-9)
 
 
-@pytest.mark.parametrize("statistic", STATISTICS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("name", "statistic"), crossed(list(MODELS), STATISTICS))
 def test_derivatives_of_models(name, statistic):
     *_, theta = MODELS[name]
     check_derivatives(model_fit(name, statistic), theta, [0.01 * abs(x) for x in theta], rel=1e-8)
@@ -486,8 +483,7 @@ def test_mass_derivative_against_the_slow_rate(m_chi):
 # --- reduction, batches ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("statistic", STATISTICS)
-@pytest.mark.parametrize("of", SETS)
+@pytest.mark.parametrize(("of", "statistic"), crossed(list(SETS), STATISTICS))
 def test_reduced_is_complete(of, statistic):
     """Fewer rows and nuisances, the same χ² and derivatives."""
     function = fit(of, statistic)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import crossed
 from scipy import optimize
 
 import cevns_fast as cf
@@ -30,8 +31,7 @@ def global_minimum(function, scale):
     return min(found.fun, values[best]), grid, np.array(values)
 
 
-@pytest.mark.parametrize("coupling", ["a_M", "C_S", "C_V", "C_T", "D_P"])
-@pytest.mark.parametrize("others", FIXED)
+@pytest.mark.parametrize(("coupling", "others"), crossed(["a_M", "C_S", "C_V", "C_T", "D_P"], list(FIXED)))
 def test_against_a_brute_force_search(csi, coupling, others):
     masses = MASSES[1:3]
     fixed = {name: value for name, value in FIXED[others].items() if name != coupling}
@@ -178,6 +178,7 @@ def test_the_bounds_of_the_issue(csi):
 # --- on executors, and how far they are ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_limits_do_not_depend_on_who_computes_them():
     """Threads, an executor, none: more interactions than are done at once, with and without bounds."""
     import multiprocessing

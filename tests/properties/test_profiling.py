@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from cases import crossed
 from scipy import optimize
 
 import cevns_fast as cf
@@ -40,8 +41,10 @@ def brute_force(experiments, interaction, profiled, starts):
     return min(optimize.minimize(chi2, x, method="BFGS").fun for x in tries)
 
 
-@pytest.mark.parametrize("which", ["data", "excess", "joint"])
-@pytest.mark.parametrize("profiled", [("C_T",), ("C_V",), ("C_T", "C_V"), ("C_T", "C_V", "a_E")], ids="-".join)
+@pytest.mark.parametrize(
+    ("which", "profiled"),
+    crossed(["data", "excess", "joint"], [("C_T",), ("C_V",), ("C_T", "C_V"), ("C_T", "C_V", "a_E")]),
+)
 def test_against_brute_force(csi, excess, lar, which, profiled):
     experiments = {"data": [csi], "excess": [excess], "joint": [excess, lar]}[which]
     eft = EFT.replace(D_P=0.01, D_A=0.05j)  # fixed: linear terms

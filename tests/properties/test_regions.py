@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import crossed
 
 import cevns_fast as cf
 from cevns_fast.inference import regions
@@ -43,8 +44,7 @@ def strip(width, length=0.7, angle=0.6, at=(0.0, 0.0)):
     return chi2
 
 
-@pytest.mark.parametrize("angle", [0.0, 0.6, np.pi / 4, 1.5, 2.3])
-@pytest.mark.parametrize("width", [0.3, 0.1, 0.02, 3e-3, 1e-4])
+@pytest.mark.parametrize(("angle", "width"), crossed([0.0, 2.3, 0.6, 1.5, np.pi / 4], [0.3, 0.1, 0.02, 3e-3, 1e-4]))
 def test_a_strip_is_one_piece_of_the_right_area(angle, width):
     """From 30 steps of the grid across to a hundredth of one."""
     scan = synthetic(strip(width, angle=angle))
@@ -108,8 +108,7 @@ KNOWN = {  # Δχ², its exact area at 1, pieces and holes
 }
 
 
-@pytest.mark.parametrize("shape", KNOWN)
-@pytest.mark.parametrize("n", [24, 101])
+@pytest.mark.parametrize(("shape", "n"), crossed(list(KNOWN), [24, 101]))
 def test_the_stated_accuracy(shape, n):
     """Whatever the grid: boundaries are where Δχ² is the threshold, and the area is as right as is said."""
     function, area, pieces, holes = KNOWN[shape]

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from cases import crossed
 
 import cevns_fast as cf
 from cevns_fast.inference import correlation
@@ -69,8 +70,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("which", ["csi", "joint", "predicted", "joint with predicted"])
+@pytest.mark.parametrize(("case", "which"), crossed(list(CASES), ["csi", "joint", "predicted", "joint with predicted"]))
 def test_point_by_point(csi, lar, predicted, case, which):
     experiments = {"csi": csi, "joint": [csi, lar], "predicted": predicted, "joint with predicted": [lar, predicted]}[
         which

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from accuracy import approx
+from dirac import GAMMA, GAMMA5, METRIC, ONE, P_L, P_R, SIGMA, bar, slash
 
 import cevns_fast as cf
 from cevns_fast.constants import ALPHA, G_FERMI, MEV2_CM2
@@ -19,22 +20,6 @@ POINT = cf.PointNucleus()
 CESIUM, ARGON = cf.nuclide("Cs133"), cf.nuclide("Ar40")
 EVEN_UNDER_CONJUGATION = [["C_S"], ["C_V"], ["C_T"], ["a_M"], ["C_T", "a_M"], ["C_V", "a_M"], ["C_V", "C_T"]]
 ODD_UNDER_CONJUGATION = [["C_S", "a_M"], ["C_S", "C_T"], ["C_V", "C_S"]]
-
-# --- Dirac algebra: metric (+,-,-,-), Dirac representation, σ^{μν} = (i/2)[γ^μ, γ^ν] --------------
-_PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
-_ZERO, _ONE2, ONE = np.zeros((2, 2)), np.eye(2), np.eye(4)
-GAMMA = [np.block([[_ONE2, _ZERO], [_ZERO, -_ONE2]])] + [np.block([[_ZERO, s], [-s, _ZERO]]) for s in _PAULI]
-GAMMA5 = 1j * GAMMA[0] @ GAMMA[1] @ GAMMA[2] @ GAMMA[3]
-METRIC = np.array([1, -1, -1, -1])
-SIGMA = [[0.5j * (a @ b - b @ a) for b in GAMMA] for a in GAMMA]
-
-
-def slash(p):
-    return sum(METRIC[mu] * p[mu] * GAMMA[mu] for mu in range(4))
-
-
-def bar(matrix):
-    return GAMMA[0] @ matrix.conj().T @ GAMMA[0]
 
 
 def traced_cross_section(E, T, M, m, c, antineutrino=False, projector=ONE, sign_of_dipole=-1):
@@ -121,7 +106,7 @@ def test_left_handed_beam_is_the_projected_amplitude(seed, antineutrino):
     nuclear |= {"C_T": sum(tensor(light, fields["C_T"]))}
     nuclear |= {"Z_A_M": sum(dipole(light, fields["a_M"])), "Z_A_E": sum(dipole(light, fields["a_E"]))}
     # P_L on u(p1); v̄(p1) of a right-handed antineutrino (of a left-handed field) is v̄ P_R.
-    projector = (ONE + GAMMA5) / 2 if antineutrino else (ONE - GAMMA5) / 2
+    projector = P_R if antineutrino else P_L
     traced = traced_cross_section(E, T, M, m, nuclear, antineutrino, projector)
     terms = channel.terms(np.array([E]), T, Beam(antineutrino, None))
     # The light nucleus's own mass differs by its binding energy, 1e-5 MeV.

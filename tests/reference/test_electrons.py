@@ -6,28 +6,13 @@ import math
 
 import numpy as np
 import pytest
+from cases import crossed
+from dirac import GAMMA, GAMMA5, METRIC, ONE, P_L, SIGMA, bar, slash
 
 from cevns_fast.constants import M_ELECTRON, MEV2_CM2
 from cevns_fast.data import data_path
 from cevns_fast.reference.electrons import ODD, OPERATORS, gram, gram_cross_section, vector_axial
 from cevns_fast.reference.kinematics import recoil_range
-
-# --- Dirac algebra: metric (+,-,-,-), σ^{μν} = (i/2)[γ^μ, γ^ν] --------------------------------------
-_PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
-_ZERO, _ONE2, ONE = np.zeros((2, 2)), np.eye(2), np.eye(4)
-GAMMA = [np.block([[_ONE2, _ZERO], [_ZERO, -_ONE2]])] + [np.block([[_ZERO, s], [-s, _ZERO]]) for s in _PAULI]
-GAMMA5 = 1j * GAMMA[0] @ GAMMA[1] @ GAMMA[2] @ GAMMA[3]
-P_L = (ONE - GAMMA5) / 2
-METRIC = np.array([1, -1, -1, -1])
-SIGMA = [[0.5j * (a @ b - b @ a) for b in GAMMA] for a in GAMMA]
-
-
-def slash(p):
-    return sum(METRIC[mu] * p[mu] * GAMMA[mu] for mu in range(4))
-
-
-def bar(matrix):
-    return GAMMA[0] @ matrix.conj().T @ GAMMA[0]
 
 
 def momenta(E, T, m):
@@ -95,9 +80,10 @@ def quadratic(E, T, m, c, antineutrino=False):
     return total
 
 
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("antineutrino", [False, True])
-@pytest.mark.parametrize("pair", ["".join(p) for p in itertools.combinations_with_replacement(OPERATORS, 2)])
+@pytest.mark.parametrize(
+    ("pair", "antineutrino", "point"),
+    crossed(["".join(p) for p in itertools.combinations_with_replacement(OPERATORS, 2)], [False, True], POINTS),
+)
 def test_every_entry_is_a_trace(pair, antineutrino, point):
     """Pairs with two phases, so that both real and imaginary parts of h_ab are seen."""
     for phase in (1.0, 0.6 + 0.8j):

@@ -5,12 +5,14 @@ counts by an independent integration, with their inputs: on Cs-133 at E = 30 MeV
 unless they say otherwise, on electrons at E = 30 MeV and T = 10 keV; sin²θ_W = 0.23857 and tree couplings.
 """
 
-import json
 import math
-from pathlib import Path
+from functools import partial
 
+import accuracy
 import numpy as np
 import pytest
+from check_values import VALUES, value
+from slow_twin import event_rate
 
 import cevns_fast as cf
 from cevns_fast.constants import ALPHA, G_FERMI, HBAR_C, M_ELECTRON, MEV2_CM2
@@ -20,19 +22,10 @@ from cevns_fast.reference.channel import FLAVOURS, beam
 from cevns_fast.reference.cross_sections import brdar_21, chang_liao_2
 from cevns_fast.reference.electrons import effective_electrons, gram_cross_section, shells
 from cevns_fast.reference.form_factor import proton_and_neutron
-from cevns_fast.reference.rates import event_rate
 
-VALUES = json.loads(Path(__file__).with_name("general_check_values.json").read_text(encoding="utf-8"))
 POINT, CESIUM = cf.PointNucleus(), cf.nuclide("Cs133")
 S2 = 0.23857
-
-
-def value(name):
-    return VALUES[name]["value"]
-
-
-def approx(expected, rel=1e-10):
-    return pytest.approx(expected, rel=rel, abs=0.0)
+approx = partial(accuracy.approx, rel=1e-10)
 
 
 def weak_model(**fields):

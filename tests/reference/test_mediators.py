@@ -5,15 +5,15 @@ import math
 import numpy as np
 import pytest
 from accuracy import approx, slow_counts
+from slow_twin import F_G, chi2, loop_functions
 
 import cevns_fast as cf
 from cevns_fast.constants import G_FERMI, M_PROTON, MEV2_CM2
 from cevns_fast.interactions.vector_mediator import LoopConvention
-from cevns_fast.reference import chi2, differential_cross_section
+from cevns_fast.reference import differential_cross_section
 from cevns_fast.reference.channel import Beam
 from cevns_fast.reference.cross_sections import brdar_21, channels, standard_model_22
 from cevns_fast.reference.kinematics import recoil_range
-from cevns_fast.reference.loop_functions import F_G, loop_functions
 from cevns_fast.reference.vector_mediator import (
     CORRECTED,
     PUBLISHED,
@@ -76,7 +76,14 @@ def test_heavy_scalar_is_the_contact_interaction(antineutrino):
     assert found == approx(C_S**2 * unit, rel=1e-6)
 
 
-@pytest.mark.parametrize(("m_S", "y_bar"), [(0.0, 6.8e-5), (10.0, 6.9e-5), (100.0, 1.44e-4)])
+@pytest.mark.parametrize(
+    ("m_S", "y_bar"),
+    [
+        (0.0, 6.8e-5),
+        pytest.param(10.0, 6.9e-5, marks=pytest.mark.slow),
+        pytest.param(100.0, 1.44e-4, marks=pytest.mark.slow),
+    ],
+)
 def test_bounds_of_brdar_from_coherent(m_S, y_bar):
     """The bounds: Δχ² = 2.71 without nuisance, without B_on, σ² = N_meas + 2 B_SS."""
     plain = CSI.replace(signal_uncertainty=0.0, backgrounds=())

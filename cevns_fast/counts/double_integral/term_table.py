@@ -9,17 +9,16 @@ from cevns_fast._validate import Floats
 from cevns_fast.counts.double_integral.accuracy import accurate
 from cevns_fast.counts.double_integral.beam import beam_of
 from cevns_fast.counts.double_integral.problem import Problem
-from cevns_fast.counts.rows import Integrand, Setting, masses_of
-from cevns_fast.interactions.process import Process
+from cevns_fast.counts.rows import Integrand, Masses, Setting, masses_of
 
 Integers = NDArray[np.int64]
 
 
-def integrate(setting: Setting, integrand: Integrand, process: Process, out: Floats, rtol: float, threads: int) -> None:
+def integrate(setting: Setting, integrand: Integrand, masses: Masses, out: Floats, rtol: float, threads: int) -> None:
     """Add one process to out[n, rows, n_bins]: what `rows.integrate` does, as a double integral of the term table."""
     n, rows, bins = out.shape
     targets = len(setting.plan.targets)
-    final_mass, mediator_mass = masses_of(setting.plan, integrand, process, n)
+    final_mass, mediator_mass = masses_of(setting.plan, integrand, masses, n)
     terms, moments = integrand.terms, integrand.moments
     if terms.propagator_power == 0:
         mediator_mass[:] = 0.0
