@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 REAL = frozenset({float, np.float64})  # types of numbers that need no closer look
-_FLOAT64 = np.dtype(np.float64)
+FLOAT64 = np.dtype(np.float64)
 _NO_UNIT = ("", "1", "dimensionless")
 PLAIN = REAL | {complex, np.complex128}
 
@@ -183,7 +183,7 @@ def plain(name: str, value: Any) -> Any:
 
 def real(name: str, value: Any) -> Floats:
     """A float64 array of any shape, infinities and NaN included; the array itself if it is one."""
-    if type(value) is np.ndarray and value.dtype is _FLOAT64:
+    if type(value) is np.ndarray and value.dtype is FLOAT64:
         return value
     if type(value) is list and REAL.issuperset(map(type, value)):
         return np.array(value, dtype=np.float64)

@@ -10,6 +10,8 @@ from setuptools.command import bdist_wheel as wheels
 from setuptools.command import build_ext as extensions
 
 LIMITED_API = not sysconfig.get_config_var("Py_GIL_DISABLED")
+# Nobody asks for errno or for traps, which keep loops with square roots and branches from becoming vectors.
+UNIX = ["-O3", "-fno-math-errno", "-fno-trapping-math"]
 
 
 class build_ext(extensions.build_ext):
@@ -24,7 +26,7 @@ class build_ext(extensions.build_ext):
         """With the options of this compiler; Windows' own has no library of mathematics apart."""
         windows = self.compiler.compiler_type == "msvc"
         for extension in self.extensions:
-            extension.extra_compile_args = ["/O2", "/std:c11"] if windows else ["-O3"]
+            extension.extra_compile_args = ["/O2", "/std:c11"] if windows else UNIX
             extension.libraries = [] if windows else ["m"]
         super().build_extensions()
 

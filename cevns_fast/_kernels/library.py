@@ -17,14 +17,17 @@ except ModuleNotFoundError as missing:
 
 __all__ = ["ffi", "lib", "read", "written"]
 
-_KINDS = {np.dtype(np.int64): "int64_t[]", np.dtype(np.float64): "double[]"}
+_FLOAT64 = np.dtype(np.float64)
+_KINDS = {np.dtype(np.int64): "int64_t[]", _FLOAT64: "double[]"}
 
 
 def read(array: NDArray[Any]) -> Any:
     """What points to an array that is read; any other kind of number is a mistake of ours."""
-    return ffi.from_buffer(_KINDS[array.dtype], array)
+    kind = array.dtype  # to look it up takes as long as all else
+    return ffi.from_buffer("double[]" if kind is _FLOAT64 else _KINDS[kind], array)
 
 
 def written(array: NDArray[Any]) -> Any:
     """What points to an array that is written to."""
-    return ffi.from_buffer(_KINDS[array.dtype], array, require_writable=True)
+    kind = array.dtype
+    return ffi.from_buffer("double[]" if kind is _FLOAT64 else _KINDS[kind], array, True)

@@ -65,7 +65,6 @@ struct cevns_fast_likelihood {
     int plain;   /* whether the loops over points of likelihood_batch.c serve it */
     int curved;  /* whether an experiment is curved, or a nuisance is free */
     int bends;   /* whether an experiment is curved */
-    int kinked;  /* whether losses may have kinks: a background is profiled bin by bin */
     size_t *active;       /* owns what experiments have of that name */
     size_t *indices;      /* owns what follows; NONE stands for "not there" */
     size_t *coupling_at;  /* [couplings] where each is in theta */
@@ -114,14 +113,39 @@ typedef struct {
 INTERNAL double cevns_fast_work_of(const cevns_fast_likelihood *l);
 INTERNAL void cevns_fast_place(const cevns_fast_likelihood *l, double *work, point *at);
 
-/* likelihood_model.c: chi2 at theta, with everything that derivatives are made of. Of a signal alone: P_k, and mu
- * without the profiled nuisances; then chi2. Half the slope of the penalty in c_k. The solution x of gram x = x. */
+/* likelihood_counts.c: coefficients of all monomials at x, with `order` derivatives; signal and morphs at theta; of a
+ * signal P_k, and mu without the profiled nuisances; responses where a nuisance does not act, which nothing but
+ * derivatives reads. mu, and the penalty of all nuisances at solved + t step. All of it where the nuisances are in
+ * `solved`, all of them profiled. */
+INTERNAL void cevns_fast_tables_at(const cevns_fast_likelihood *l, double x, int order, point *at);
+INTERNAL void cevns_fast_signal(const cevns_fast_likelihood *l, const double *theta, int order, point *at);
+INTERNAL void cevns_fast_respond(const cevns_fast_likelihood *l, const double *theta, int all_profiled, point *at);
+INTERNAL void cevns_fast_clear_others(const cevns_fast_likelihood *l, const point *at);
+INTERNAL double cevns_fast_expect(const cevns_fast_likelihood *l, double t, int all_profiled, const point *at);
+INTERNAL void cevns_fast_predict(const cevns_fast_likelihood *l, const double *theta, point *at);
+
+/* likelihood_statistic.c: 1/variance of all bins that are not Poisson; whether all variances are positive. The sum of the
+ * losses of all bins at mu, with their slopes and weights, infinite where one is not defined; slopes and weights alone,
+ * and whether the loss is finite. Poisson counts below `least` are taken for that many. Whether losses may have kinks:
+ * a background is profiled bin by bin, and a count is less than one. Weights of Poisson counts for a first guess, and the
+ * slopes that Gaussian counts of these weights would have. */
+INTERNAL int cevns_fast_weigh(const cevns_fast_likelihood *l, const point *at);
+INTERNAL double cevns_fast_losses(const cevns_fast_likelihood *l, double least, const point *at);
+INTERNAL int cevns_fast_slopes(const cevns_fast_likelihood *l, double least, const point *at);
+INTERNAL int cevns_fast_kinked(const cevns_fast_likelihood *l);
+INTERNAL void cevns_fast_guess_weights(const cevns_fast_likelihood *l, const point *at);
+INTERNAL void cevns_fast_guess_slopes(const cevns_fast_likelihood *l, const point *at);
+
+/* likelihood_profile.c: chi2 at theta, with everything that derivatives are made of; chi2 where responses are known.
+ * Half the slope of the penalty in c_k. */
 INTERNAL double cevns_fast_evaluate(const cevns_fast_likelihood *l, const double *theta, size_t n, int order,
                                    point *at);
-INTERNAL void cevns_fast_respond(const cevns_fast_likelihood *l, const double *theta, int all_profiled, point *at);
 INTERNAL double cevns_fast_profile(const cevns_fast_likelihood *l, int all_profiled, const point *at);
 INTERNAL double cevns_fast_tension(const cevns_fast_likelihood *l, size_t k, const point *at);
+
+/* likelihood_solve.c: the solution x of gram x = x; and whether gram is positive definite. */
 INTERNAL void cevns_fast_solve(size_t n, double *restrict gram, double *restrict x);
+INTERNAL int cevns_fast_solve_definite(size_t n, double *restrict gram, double *restrict x);
 
 /* likelihood_curves.c: mu and responses of a curved experiment at `value`; and what bends mu there, in the direction of
  * the slopes. */
@@ -133,10 +157,6 @@ INTERNAL void cevns_fast_differentiate(const cevns_fast_likelihood *l, const dou
                                       double *gradient);
 INTERNAL void cevns_fast_differentiate_twice(const cevns_fast_likelihood *l, const double *theta, const point *at,
                                             double *hessian);
-
-/* likelihood_model.c: coefficients of all monomials at x, with `order` derivatives; and signal, responses and mu where the nuisances are in `solved`, all of them profiled. */
-INTERNAL void cevns_fast_tables_at(const cevns_fast_likelihood *l, double x, int order, point *at);
-INTERNAL void cevns_fast_predict(const cevns_fast_likelihood *l, const double *theta, point *at);
 
 /* likelihood_minimise.c: the downhill step of (H + damping |diag H|) for the free parameters, 0 if that is not positive
  * definite; and chi2 beside a maximum or saddle, infinite if it is none. */

@@ -15,6 +15,7 @@ FIXED_VARIANCE: int = lib.FIXED_VARIANCE
 PREDICTED_VARIANCE: int = lib.PREDICTED_VARIANCE
 POISSON: int = lib.POISSON
 LONGEST_NAME: int = lib.NAME_SIZE - 1  # in bytes
+_NULL, _chi2, _hessian = ffi.NULL, lib.cevns_fast_chi2, lib.cevns_fast_hessian  # to look them up takes time
 # How the numbers of a system follow each other in a block.
 _OF_SYSTEM = (
     "head", "data", "weight", "background", "base", "scale", "morph", "shift", "curves", "table", "breaks",
@@ -155,18 +156,19 @@ class Evaluator:
 
     def chi2(self, theta: Sequence[float]) -> float:
         """χ² at a list of parameters."""
-        return float(lib.cevns_fast_chi2(self._handle, theta, len(theta), ffi.NULL))
+        value: float = _chi2(self._handle, theta, len(theta), _NULL)
+        return value
 
-    def derivatives(self, theta: Array, *, second: bool) -> tuple[float, Array, Array | None]:
-        """χ², its gradient and, if it is wanted, its Hessian."""
-        n = theta.size
+    def derivatives(self, theta: Sequence[float] | Array, *, second: bool) -> tuple[float, Array, Array | None]:
+        """χ², its gradient and, if it is wanted, its Hessian, at a list or an array of parameters."""
+        n = len(theta)
         gradient, hessian = np.empty(n), np.empty((n, n)) if second else None
-        value = lib.cevns_fast_hessian(
+        value = _hessian(
             self._handle,
-            read(theta),
+            read(theta) if isinstance(theta, np.ndarray) else theta,
             n,
             written(gradient),
-            ffi.NULL if hessian is None else written(hessian),
+            _NULL if hessian is None else written(hessian),
         )
         return value, gradient, hessian
 

@@ -105,7 +105,6 @@ static void keep(cevns_fast_likelihood *l, const experiment *e)
     l->bins += e->bins;
     l->outputs += e->tables * l->monomials * e->bins;
     l->poisson |= e->statistic == POISSON;
-    l->kinked |= e->statistic == POISSON && isfinite(e->off_on_ratio);
 }
 
 /* Indices from `lowest` to below a limit; -1 becomes NONE. */

@@ -9,11 +9,14 @@ from cevns_fast._support import files
 SOURCES = (
     "likelihood.c",
     "likelihood_batch.c",
+    "likelihood_counts.c",
     "likelihood_curves.c",
     "likelihood_derivatives.c",
     "likelihood_minimise.c",
-    "likelihood_model.c",
+    "likelihood_profile.c",
     "likelihood_read.c",
+    "likelihood_solve.c",
+    "likelihood_statistic.c",
 )
 FILES = ("cevns_fast.h", "likelihood.h", "machine.h", *SOURCES, "CMakeLists.txt")
 COMPILE = f"cc -O3 -fPIC -shared {' '.join(SOURCES)} -lm -o libcevns_fast.so"

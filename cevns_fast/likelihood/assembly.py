@@ -112,6 +112,11 @@ class Assembly:
         """All nuisances; those that are no parameters are profiled."""
         return tuple(pull.name for pull in self.pulls)
 
+    @property
+    def can_change(self) -> bool:
+        """Whether counts depend on functions of the user's own."""
+        return bool(self._can_change)
+
     def check_unchanged(self) -> None:
         """`ValueError` if a function of the user's own, of which counts are remembered, reads what has changed."""
         for each in self._can_change:

@@ -214,7 +214,8 @@ class Likelihood:
         arrays = self._split(counts)
         if any(any(pull.shapes) for pull in self._assembly.pulls):
             raise ValueError("counts: a ShapeNuisance is about an experiment, use chi2 of an interaction")
-        stacked = np.concatenate([np.atleast_2d(each) for each in arrays], axis=1)
+        rows = [np.atleast_2d(each) for each in arrays]
+        stacked = np.concatenate(rows, axis=1) if len(rows) > 1 else rows[0]
         total = self._interactions.of_counts(np.ascontiguousarray(stacked))[0]
         return float(total[0]) if arrays[0].ndim == 1 else total
 
@@ -280,11 +281,7 @@ class Likelihood:
         ValueError
             If there is another number of entries, or one is no number.
         """
-        evaluator = self._of_parameters().fast()
-        if isinstance(theta, list) and validate.REAL.issuperset(map(type, theta)):
-            if len(theta) == len(self.parameters):
-                return evaluator.chi2(theta)
-        return evaluator.chi2(self._vector(theta).tolist())
+        return (self._function or self._of_parameters()).fast().chi2(self._point(theta))
 
     def log_likelihood(self, theta: ArrayLike) -> float | Floats:
         """ln L = −χ²/2, up to a constant, for one vector or float64[n, parameters]; −inf out of bounds.
@@ -297,7 +294,7 @@ class Likelihood:
         thetas = validate.real("theta", theta)
         if thetas.ndim == 2:
             return -0.5 * self.batch(thetas)
-        return -0.5 * self._of_parameters().fast().chi2(self._vector(thetas).tolist())
+        return -0.5 * self._of_parameters().fast().chi2(self._point(thetas))
 
     def batch(self, thetas: ArrayLike, *, threads: int = 1) -> Floats:
         """χ² of many vectors.
@@ -351,18 +348,17 @@ class Likelihood:
         between all kinematic kinks (`count_table`); the derivative of that agrees with differences of nested
         quadratures to 1e-11. At a kink it is that on the right.
         """
-        return self._of_parameters().fast().derivatives(self._vector(theta), second=False)[1]
+        return (self._function or self._of_parameters()).fast().derivatives(self._point(theta), second=False)[1]
 
     def hessian(self, theta: ArrayLike) -> Floats:
         """Exact second derivatives of χ², float64[parameters, parameters]; NaN out of bounds."""
-        hessian = self._of_parameters().fast().derivatives(self._vector(theta), second=True)[2]
+        hessian = self._of_parameters().fast().derivatives(self._point(theta), second=True)[2]
         assert hessian is not None
         return hessian
 
     def value_and_gradient(self, theta: ArrayLike) -> tuple[float, Floats]:
         """χ² and its gradient for the price of the gradient, as ``scipy.optimize.minimize(jac=True)`` wants."""
-        value, gradient, _ = self._of_parameters().fast().derivatives(self._vector(theta), second=False)
-        return value, gradient
+        return (self._function or self._of_parameters()).fast().derivatives(self._point(theta), second=False)[:2]
 
     def pulls(self, theta: ArrayLike) -> dict[str, float]:
         """All nuisances at a vector of parameters, in standard deviations, by name."""
@@ -396,6 +392,20 @@ class Likelihood:
         if self._function is None:
             raise ValueError("model: must be given, with parameters, for a function of parameters")
         return self._function
+
+    def _point(self, theta: Any) -> list[float]:
+        """One vector of parameters as a list, which the kernel takes sooner than an array; plain ones pass at once."""
+        if type(theta) is list:
+            for each in theta:
+                if type(each) is not float and type(each) not in validate.REAL:
+                    break
+            else:
+                if len(theta) == len(self.parameters):
+                    return theta
+        is_plain = type(theta) is np.ndarray and theta.dtype is validate.FLOAT64 and theta.ndim == 1
+        array = theta if is_plain and len(theta) == len(self.parameters) else self._vector(theta)
+        found: list[float] = array.tolist()
+        return found
 
     def _vector(self, theta: ArrayLike) -> Floats:
         """One vector of parameters."""

@@ -27,20 +27,23 @@ class OfParameters:
         self._tables: list[CountTable] | None = None
         self._fast: Evaluator | None = None
         self._full: Evaluator | None = None
+        self._can_change = assembly.can_change or model.read is not None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_fast": None, "_full": None}
 
     def fast(self) -> Evaluator:
         """The kernel's function, of what χ² needs only: bins and most nuisances have lost their meaning."""
-        self.check_unchanged()
+        if self._can_change:
+            self.check_unchanged()
         if self._fast is None:
             self._fast = Evaluator(pack(*reduced(*self.systems())))
         return self._fast
 
     def full(self) -> Evaluator:
         """The kernel's function, with all bins and nuisances."""
-        self.check_unchanged()
+        if self._can_change:
+            self.check_unchanged()
         if self._full is None:
             self._full = Evaluator(pack(*self.systems()))
         return self._full

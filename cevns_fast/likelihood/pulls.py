@@ -70,8 +70,11 @@ class Basis(NamedTuple):
 
 def labels_of(experiments: Sequence[Experiment]) -> tuple[str, ...]:
     """Names that tell the experiments apart: those of a second and further copies of one carry their number."""
+    alone = tuple(e.name for e in experiments)
+    if len(set(alone)) == len(alone):
+        return alone
     numbered = _numbered(experiments)
-    names = dict.fromkeys(e.name for e in experiments)
+    names = dict.fromkeys(alone)
     copies = [(number, f"copy {number!r}") for number in numbered if number is not None]
     validate.unique([*((name, f"experiment {name!r}") for name in names), *copies])
     seen: set[str] = set()

@@ -1,5 +1,7 @@
 """The C kernel of χ²: its minimiser, blocks of numbers that are none, and every function under the sanitizers."""
 
+import ctypes
+import platform
 import shutil
 import subprocess
 from functools import cache
@@ -47,6 +49,54 @@ def block(statistic=FIXED, *, x=False, explicit=False, seed=0, bounds=((-3.0, 3.
         breaks=np.linspace(0.0, 2.0, len(shapes) + 1), coefficients=shapes,
     )  # fmt: skip
     return pack(layout, [system])
+
+
+# --- the statistic -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["data", "weight"])
+def test_a_count_below_one_changes_the_formulas_and_not_the_loss(which):
+    """Bins of one count at least are computed without branches, the others by cases."""
+    b = block(POISSON)
+    thetas = np.random.default_rng(1).uniform(-3.0, 3.0, (200, 2))
+    found = []
+    for count in (1.0, np.nextafter(1.0, 0.0)):
+        numbers = b.numbers.copy()
+        numbers[getattr(b, which)[0]][::2] = count
+        evaluator = Evaluator(b._replace(numbers=numbers))
+        derivatives = [evaluator.derivatives(theta, second=True) for theta in thetas]
+        found.append([np.array(each) for each in (evaluator.batch(thetas), *zip(*derivatives, strict=True))])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no gcc here")
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="one binary for several processors is for x86")
+def test_bits_are_those_of_any_processor(tmp_path):
+    """What is compiled for every processor gives what a recent one has chosen."""
+    library = tmp_path / "any.so"
+    subprocess.run(
+        ["gcc", "-std=c99", "-O2", "-DANY_MACHINE", "-fPIC", "-shared", *SOURCES, "-lm", "-o", library], check=True
+    )
+    other, doubles = ctypes.CDLL(str(library)), np.ctypeslib.ndpointer(np.float64)
+    other.cevns_fast_create.restype = ctypes.c_void_p
+    other.cevns_fast_create.argtypes = [doubles, ctypes.c_size_t]
+    other.cevns_fast_hessian.restype = ctypes.c_double
+    other.cevns_fast_hessian.argtypes = [ctypes.c_void_p, doubles, ctypes.c_size_t, doubles, doubles]
+    other.cevns_fast_close.argtypes = [ctypes.c_void_p]
+    known = block(POISSON, x=True)
+    known.numbers[known.data[0].start - 2] = np.inf  # the exposure off over that on
+    for name, each in (blocks() | {"known": known}).items():
+        evaluator, handle = Evaluator(each), other.cevns_fast_create(each.numbers, each.numbers.size)
+        n = lib.cevns_fast_dimension(evaluator._handle)
+        for theta in np.random.default_rng(2).uniform(0.0, 2.0, (20, n)):
+            gradient, hessian = np.empty(n), np.empty((n, n))
+            value = other.cevns_fast_hessian(handle, theta, n, gradient, hessian)
+            expected = evaluator.derivatives(theta, second=True)
+            assert value == expected[0], name
+            np.testing.assert_array_equal(gradient, expected[1], name)
+            np.testing.assert_array_equal(hessian, expected[2], name)
+        other.cevns_fast_close(handle)
 
 
 # --- some experiments, other widths --------------------------------------------------------------------
