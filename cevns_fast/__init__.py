@@ -3,7 +3,6 @@
 A source, a detector and an interaction become templates; templates become counts, χ², limits and scans.
 """
 
-from typing import Any
 
 from cevns_fast._support import moved
 from cevns_fast._support.loading import load as _load
@@ -124,7 +123,7 @@ _MODULES = tuple(home for home, names in _HOMES.items() if names == ("",))
 __all__ = [*_HOME_OF, *_MODULES, "__version__"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _MODULES:
         return _load(f"{__name__}.{name}")
     if name in _HOME_OF:

@@ -5,12 +5,17 @@ knows, and what it makes is a shell that looks a class up in the module's new ho
 whose name has become a package's (`experiments`, `likelihood`) look theirs up themselves.
 """
 
+from __future__ import annotations
+
 import sys
-from collections.abc import Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False  # without `typing`, which would be most of `import cevns_fast`
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 _PACKAGE = __name__.partition(".")[0]
 

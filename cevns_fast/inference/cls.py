@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import Evaluator
@@ -30,7 +30,7 @@ _AROUND = (0.8, 0.9, 1.0, 1.1, 1.25)
 
 def phi(x: float) -> float:
     """The normal distribution."""
-    return float(special.ndtr(x))
+    return float(scipy.special.ndtr(x))
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +204,7 @@ class OneCoupling:
 
         Critical values hardly change with the coupling: three steps of substitution are enough.
         """
-        critical = _root(lambda x: float(special.gammainc(0.5, x / 2)) - level, 1e-6, 100.0)
+        critical = _root(lambda x: float(scipy.special.gammainc(0.5, x / 2)) - level, 1e-6, 100.0)
         limit = self._delta_limit(critical)
         for _ in range(3):
             if not math.isfinite(limit):
@@ -262,7 +262,7 @@ def distance_of(method: str, sigma: float, level: float, threshold: float) -> fl
     In units of its uncertainty the strength is known to be `sigma` ± 1 and cannot be negative.
     """
     if method == "cls":
-        return sigma + float(special.ndtri(1 - (1 - level) * phi(sigma)))
+        return sigma + float(scipy.special.ndtri(1 - (1 - level) * phi(sigma)))
     if method == "delta_chi2":
         return sigma + math.sqrt(threshold + (sigma**2 if sigma < 0 else 0.0))
     return _root(lambda mu: _distance_squared(sigma, mu) - _bounded_critical(mu, level), max(sigma, 1e-9), 30.0)

@@ -1,6 +1,9 @@
 """Confidence levels."""
 
-from scipy import special
+import math
+from statistics import NormalDist
+
+import scipy
 
 from cevns_fast import _validate as validate
 
@@ -14,4 +17,13 @@ def threshold(cl: float | None, delta_chi2: float | None, degrees_of_freedom: in
     level = validate.number("cl", cl)
     if not 0 < level < 1:
         raise ValueError(f"cl = {cl!r}: must be between 0 and 1")
-    return float(2 * special.gammaincinv(degrees_of_freedom / 2, level))  # the quantile of χ²
+    return _quantile(level, degrees_of_freedom)
+
+
+def _quantile(level: float, degrees_of_freedom: int) -> float:
+    """Of χ². The common ones do without scipy.special, whose import takes longer than a first limit."""
+    if degrees_of_freedom == 2:
+        return -2 * math.log1p(-level)
+    if degrees_of_freedom == 1 and level >= 0.5:  # below, the normal distribution's own quantile cancels
+        return NormalDist().inv_cdf((1 - level) / 2) ** 2
+    return float(2 * scipy.special.gammaincinv(degrees_of_freedom / 2, level))

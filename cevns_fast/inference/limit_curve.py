@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special
+import scipy
 
 from cevns_fast import _validate as validate
 from cevns_fast._support import shown
@@ -94,7 +94,7 @@ class LimitCurve(Saved):
     @property
     def cl(self) -> float:
         """The confidence level that the threshold is for one degree of freedom."""
-        return float(special.gammainc(0.5, self.delta_chi2 / 2))
+        return float(scipy.special.gammainc(0.5, self.delta_chi2 / 2))
 
     @property
     def level(self) -> str:

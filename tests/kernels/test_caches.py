@@ -84,6 +84,18 @@ for profile in ((), ("C_T",), ("C_T", "C_V")):
     assert run(code).split() == ["False"] * 3
 
 
+def test_a_first_limit_waits_for_no_heavy_import():
+    """scipy.special alone takes half of what everything else in the process takes."""
+    code = """
+import sys, cevns_fast as cf
+csi = cf.load("coherent-csi-2017")
+cf.limit_scan(csi, cf.SingletEFT(10.0), "a_M")
+cf.correlation_scan(csi, cf.SingletEFT(10.0), ("C_S", "a_M"), [0.0, 0.01], [0.0, 1e-3])
+print(sorted({"numba", "scipy.special", "scipy.linalg", "scipy.optimize", "matplotlib"} & set(sys.modules)))
+"""
+    assert run(code) == "[]"
+
+
 @pytest.mark.jit
 def test_nothing_compiles_at_import():
     """Every module of the package imported: no kernel has a signature."""

@@ -1,11 +1,13 @@
 """Limits on one coupling against brute-force searches of the χ²."""
 
+import mpmath
 import numpy as np
 import pytest
 from cases import crossed
 from scipy import optimize
 
 import cevns_fast as cf
+from cevns_fast.inference.confidence import threshold
 
 MASSES = (0.0, 10.0, 35.0, 45.0)
 FIXED = {
@@ -222,3 +224,13 @@ def test_progress_of_limits(monkeypatch):
 def test_an_executor_must_be_one():
     with pytest.raises(ValueError, match="executor = 3: must be a concurrent"):
         cf.limit_scan(cf.load("coherent-csi-2017"), cf.SingletEFT(m_chi=1.0), "C_V", executor=3)
+
+
+@pytest.mark.parametrize("cl", [1e-6, 0.1, 0.4999, 0.5, 0.6827, 0.9, 0.95, 0.9973, 1 - 1e-12])
+@pytest.mark.parametrize("degrees_of_freedom", [1, 2, 3])
+def test_thresholds_hold_their_probability(cl, degrees_of_freedom):
+    with mpmath.workdps(40):
+        found = mpmath.mpf(threshold(cl, None, degrees_of_freedom))
+        beyond = mpmath.gammainc(mpmath.mpf(degrees_of_freedom) / 2, found / 2, regularized=True)
+        assert float(beyond) == pytest.approx(1 - cl, rel=2e-14)
+        assert float(1 - beyond) == pytest.approx(cl, rel=2e-14)
