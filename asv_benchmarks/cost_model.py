@@ -1,7 +1,8 @@
-"""How costs grow, as a Markdown table: ``python asv_benchmarks/cost_model.py`` from the top of the checkout.
+"""What first calls cost, and how costs grow, as in docs/performance.md: ``python asv_benchmarks/cost_model.py``.
 
-Each path is timed at several sizes, each time the smallest of several. A line t = a + b n, fitted with relative errors
-and without negative parts, says what is paid once and what a unit costs. The exponent is the slope of log t between the
+A first call is timed less the one after it, in new processes in which numba finds nothing that it has compiled. Each
+path is timed at several sizes, each time the smallest of several. A line t = a + b n, fitted with relative errors and
+without negative parts, says what is paid once and what a unit costs. The exponent is the slope of log t between the
 last two sizes: 1 for what is proportional, 0 for what does not matter, −1 for what is shared perfectly.
 """
 
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
+from benchmarks import start
 from benchmarks.timing import REACH, axes, best_of, masses
 from scipy import optimize
 
@@ -143,10 +145,17 @@ def scalings(repeat: int) -> Iterator[Scaling]:
         ("plane, 2 couplings profiled", "points", (10**2, 20**2, 40**2), lambda n: profiled(math.isqrt(n))),
         ("Likelihood.batch", "points", (1000, 10_000, 100_000), batch),
         ("1000 × Likelihood(θ)", "bins", (12, 48, 96), lambda n: value(with_bins(n))),
-        ("goodness_of_fit", "toys", (100, 200, 400), toys),
+        ("goodness_of_fit", "toys", (1000, 4000, 16_000), toys),
     )
     for path, variable, sizes, prepare in plans:
         yield scaling(path, variable, sizes, prepare, repeat)
+
+
+def first_calls(processes: int) -> Iterator[tuple[str, float]]:
+    """What each takes more than the second, in a process that has compiled nothing."""
+    found = [start.compile_seconds() for _ in range(processes)]
+    for name in start.FIRST_CALLS:
+        yield name, min(each[name] for each in found)
 
 
 def limits_of_the_machine(repeat: int) -> Iterator[str]:
@@ -197,6 +206,10 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5, help="the smallest of so many times counts (default 5)")
     repeat = parser.parse_args().repeat
     begin = time.perf_counter()
+    print("| first call | takes more than the second |", "|-|-|", sep="\n")
+    for name, seconds in first_calls(min(repeat, 3)):
+        print(f"| {name} | {time_of(seconds)} |", flush=True)
+    print()
     print("| path | grows with | from … to | takes | fixed part | each more | exponent |", "|-|-|-|-|-|-|-|", sep="\n")
     for each in scalings(repeat):
         print("|", " | ".join(each.cells()), "|", flush=True)

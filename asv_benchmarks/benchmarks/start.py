@@ -21,7 +21,10 @@ with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
     main(["--help"])
 """
 
-# What a first call takes more than a second one.
+# What a first call takes more than a second one, of these in this order.
+FIRST_CALLS = (
+    "templates", "limits", "scan", "profiled scan", "loop functions", "double integrals", "relic densities",
+)  # fmt: skip
 COMPILATION = """
 import json, time
 start = time.perf_counter()
@@ -35,7 +38,8 @@ calls = {
     "scan": lambda: cf.correlation_scan(csi, efts[1], ("C_S", "a_M"), x, x, threads=1),
     "profiled scan": lambda: cf.correlation_scan(csi, efts[1], ("C_S", "a_M"), x, x, threads=1, **profiled),
     "loop functions": lambda: cf.loop_functions(10.0, 20.0),
-    "double integral": lambda: cf.event_rate(csi, efts[1], method="double-integral"),
+    "double integrals": lambda: cf.event_rate(csi, efts[1], method="double-integral"),
+    "relic densities": lambda: cf.cosmology.relic_density(3.0, 10.0, 1e-3),
 }
 for name, call in calls.items():
     times = []
@@ -86,15 +90,7 @@ class ColdStart:
 class Compilation:
     """What first calls take more than second ones, where numba has compiled nothing yet."""
 
-    params = (
-        "templates",
-        "limits",
-        "scan",
-        "profiled scan",
-        "loop functions",
-        "double integral",
-        "first limit, import included",
-    )
+    params = (*FIRST_CALLS, "first limit, import included")
     param_names = ("first call",)
     timeout = 600
 

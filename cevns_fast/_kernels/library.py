@@ -15,7 +15,7 @@ except ModuleNotFoundError as missing:
         "which leaves them in place; or run from another folder, or with python -P, what is installed"
     ) from None
 
-__all__ = ["ffi", "lib", "read", "written"]
+__all__ = ["ffi", "lib", "opened", "read", "written"]
 
 _FLOAT64 = np.dtype(np.float64)
 _KINDS = {np.dtype(np.int64): "int64_t[]", _FLOAT64: "double[]"}
@@ -31,3 +31,11 @@ def written(array: NDArray[Any]) -> Any:
     """What points to an array that is written to."""
     kind = array.dtype
     return ffi.from_buffer("double[]" if kind is _FLOAT64 else _KINDS[kind], array, True)
+
+
+def opened(numbers: NDArray[np.float64]) -> Any:
+    """A likelihood's handle, closed when nothing refers to it."""
+    handle = lib.cevns_fast_create(read(numbers), numbers.size)
+    if handle == ffi.NULL:
+        raise MemoryError(f"no room for a likelihood of {numbers.size} numbers")
+    return ffi.gc(handle, lib.cevns_fast_close)

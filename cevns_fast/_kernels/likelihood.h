@@ -144,8 +144,7 @@ INTERNAL double cevns_fast_profile(const cevns_fast_likelihood *l, int all_profi
 INTERNAL double cevns_fast_tension(const cevns_fast_likelihood *l, size_t k, const point *at);
 
 /* likelihood_solve.c: the solution x of gram x = x; and whether gram is positive definite. */
-INTERNAL void cevns_fast_solve(size_t n, double *restrict gram, double *restrict x);
-INTERNAL int cevns_fast_solve_definite(size_t n, double *restrict gram, double *restrict x);
+INTERNAL int cevns_fast_solve(size_t n, double *restrict gram, double *restrict x);
 
 /* likelihood_curves.c: mu and responses of a curved experiment at `value`; and what bends mu there, in the direction of
  * the slopes. */

@@ -1,13 +1,13 @@
 """χ² with exact derivatives: the C kernel of ``likelihood*.c`` and the block of numbers it reads. No validation."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise, starmap
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cevns_fast._kernels.library import ffi, lib, read, written
+from cevns_fast._kernels.library import ffi, lib, opened, read, written
 
 Array = NDArray[np.float64]
 
@@ -16,11 +16,6 @@ PREDICTED_VARIANCE: int = lib.PREDICTED_VARIANCE
 POISSON: int = lib.POISSON
 LONGEST_NAME: int = lib.NAME_SIZE - 1  # in bytes
 _NULL, _chi2, _hessian = ffi.NULL, lib.cevns_fast_chi2, lib.cevns_fast_hessian  # to look them up takes time
-# How the numbers of a system follow each other in a block.
-_OF_SYSTEM = (
-    "head", "data", "weight", "background", "base", "scale", "morph", "shift", "curves", "table", "breaks",
-    "coefficients",
-)  # fmt: skip
 
 
 class Term(NamedTuple):
@@ -99,30 +94,29 @@ def pack(layout: Layout, systems: Sequence[System]) -> Block:
     n_couplings, n_monomials, n_nuisances = len(layout.coupling_at), len(layout.exponents), len(layout.nuisance_at)
     curved = 0.0 in layout.strength or any(s.terms or s.factors for s in systems)
     magic = lib.CURVED_MAGIC if curved else lib.MAGIC
-    parts = [
-        [magic, len(layout.names), n_couplings, n_monomials, n_nuisances, len(systems)],
-        layout.lower, layout.upper, names.ravel(),
-        [len(factors)], layout.coupling_at, [layout.x_at], first_factor,
-        [c for c, _ in factors], [p for _, p in factors], layout.nuisance_at,
-        layout.centre, layout.offset, layout.mix.ravel(), _strength(layout) if curved else [],
+    parts: list[dict[str, Sequence[float] | Array]] = [
+        {
+            "head": [magic, len(layout.names), n_couplings, n_monomials, n_nuisances, len(systems)],
+            "lower": layout.lower, "upper": layout.upper, "names": names.ravel(), "factors": [len(factors)],
+            "coupling_at": layout.coupling_at, "x_at": [layout.x_at], "first_factor": first_factor,
+            "factor": [c for c, _ in factors], "power": [p for _, p in factors], "nuisance_at": layout.nuisance_at,
+            "centre": layout.centre, "offset": layout.offset, "mix": layout.mix.ravel(),
+            "strength": _strength(layout) if curved else [],
+        }
     ]  # fmt: skip
     for s in systems:
         pieces, degree, tables = s.coefficients.shape[:3]
-        parts += [
-            [s.statistic, len(s.data), s.shape_variance, s.off_on_ratio, s.factor],
-            s.data, s.weight, s.background, s.base, s.scale, s.morph, s.shift.ravel(),
-            _curves(s) if curved else [], [tables, pieces, degree - 1], s.breaks, s.coefficients.ravel(),
-        ]  # fmt: skip
-    arrays = [np.asarray(part, dtype=np.float64) for part in parts]
-    ends = np.cumsum([0, *(array.size for array in arrays)]).tolist()
-    per_system = len(_OF_SYSTEM)
-    place = [slice(a, b) for a, b in pairwise(ends)]
-    first = len(arrays) - per_system * len(systems)
-    of_system = [place[first + i * per_system :] for i in range(len(systems))]
-    data, weight, coefficients = (
-        [each[_OF_SYSTEM.index(name)] for each in of_system] for name in ("data", "weight", "coefficients")
-    )
-    return Block(np.concatenate(arrays), data, weight, coefficients, place[first - 4])
+        parts.append({
+            "head": [s.statistic, len(s.data), s.shape_variance, s.off_on_ratio, s.factor],
+            "data": s.data, "weight": s.weight, "background": s.background, "base": s.base, "scale": s.scale,
+            "morph": s.morph, "shift": s.shift.ravel(), "curves": _curves(s) if curved else [],
+            "table": [tables, pieces, degree - 1], "breaks": s.breaks, "coefficients": s.coefficients.ravel(),
+        })  # fmt: skip
+    arrays = [np.asarray(numbers, dtype=np.float64) for part in parts for numbers in part.values()]
+    places = starmap(slice, pairwise(accumulate((each.size for each in arrays), initial=0)))
+    shared, *own = [dict(zip(part, places, strict=False)) for part in parts]
+    data, weight, coefficients = ([each[name] for each in own] for name in ("data", "weight", "coefficients"))
+    return Block(np.concatenate(arrays), data, weight, coefficients, shared["centre"])
 
 
 def _strength(layout: Layout) -> Sequence[float]:
@@ -146,13 +140,9 @@ class Evaluator:
     """A handle of the kernel. Every method may be called from several threads at once."""
 
     def __init__(self, block: Block) -> None:
-        numbers = block.numbers
-        handle = lib.cevns_fast_create(read(numbers), numbers.size)
-        if handle == ffi.NULL:
-            raise MemoryError(f"no room for a likelihood of {numbers.size} numbers")
-        self._handle = ffi.gc(handle, lib.cevns_fast_close)
-        self.n_bins: int = lib.cevns_fast_bins(handle)
-        self.n_nuisances: int = lib.cevns_fast_nuisances(handle)
+        self._handle = opened(block.numbers)
+        self.n_bins: int = lib.cevns_fast_bins(self._handle)
+        self.n_nuisances: int = lib.cevns_fast_nuisances(self._handle)
 
     def chi2(self, theta: Sequence[float]) -> float:
         """χ² at a list of parameters."""

@@ -46,7 +46,7 @@ static void solve_curved(const cevns_fast_likelihood *l, int all_profiled, const
             *diagonal = *diagonal > 0 ? *diagonal * (1 + 1e-8) : 1;
         }
         memcpy(at->step, half, size * sizeof(double));
-        if (cevns_fast_solve_definite(size, matrix, at->step))
+        if (cevns_fast_solve(size, matrix, at->step))
             return;
     }
 }

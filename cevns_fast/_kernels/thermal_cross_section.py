@@ -7,6 +7,10 @@ written as sums of positive terms, so nothing cancels at a threshold or for a he
 The integral over t runs over half the range (the other half is the same under t ↔ u) with p = c − t, c the
 propagator's mass squared, and c̄ = cos θ > 0; Gauss-Legendre nodes in ln p, of which `short` is enough while
 ln(p_max/p_min) < 1.
+
+The loops stand in all three bodies. If one body is given thresholds and amplitudes as functions, or closes over them, a
+call takes as long and the file is no shorter, but numba does not find the machine code again: every process compiles
+for a second.
 """
 
 from math import expm1, log1p, sqrt

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cevns_fast._kernels.library import ffi, lib, read, written
+from cevns_fast._kernels.library import ffi, lib, opened, read, written
 
 Array = NDArray[np.float64]
 
@@ -36,10 +36,7 @@ class Plan:
         key: int,
         lattice: tuple[int, int] = (_DIRECTIONS, _RADII),
     ) -> None:
-        handle = lib.cevns_fast_create(read(numbers), numbers.size)
-        if handle == ffi.NULL:
-            raise MemoryError(f"no room for a likelihood of {numbers.size} numbers")
-        self._likelihood = ffi.gc(handle, lib.cevns_fast_close)
+        self._likelihood = handle = opened(numbers)
         self._shape = lib.cevns_fast_bins(handle), lib.cevns_fast_nuisances(handle), truth.theta.size
         arrays = [np.ascontiguousarray(x, dtype=np.float64) for x in truth[:5]]
         stays = ffi.new("int[]", [int(each) for each in fixed])

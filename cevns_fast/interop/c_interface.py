@@ -6,18 +6,8 @@ from cevns_fast import _kernels
 from cevns_fast import _validate as validate
 from cevns_fast._support import files
 
-SOURCES = (
-    "likelihood.c",
-    "likelihood_batch.c",
-    "likelihood_counts.c",
-    "likelihood_curves.c",
-    "likelihood_derivatives.c",
-    "likelihood_minimise.c",
-    "likelihood_profile.c",
-    "likelihood_read.c",
-    "likelihood_solve.c",
-    "likelihood_statistic.c",
-)
+KERNELS = Path(_kernels.__path__[0])
+SOURCES = tuple(sorted(path.name for path in KERNELS.glob("likelihood*.c")))
 FILES = ("cevns_fast.h", "likelihood.h", "machine.h", *SOURCES, "CMakeLists.txt")
 COMPILE = f"cc -O3 -fPIC -shared {' '.join(SOURCES)} -lm -o libcevns_fast.so"
 
@@ -55,8 +45,7 @@ def write_c_interface(directory: str | Path, *, overwrite: bool = False) -> tupl
     directory, overwrite = validate.path("directory", directory), validate.flag("overwrite", overwrite)
     if directory.exists() and not directory.is_dir():
         raise ValueError(f"directory = {str(directory)!r}: is a file, must be a folder")
-    source = Path(_kernels.__path__[0])
     paths = tuple(Path(directory) / name for name in FILES)
     files.refuse_existing(paths, overwrite=overwrite, how="overwrite=True (--force)")
-    files.write({path: (source / path.name).read_bytes() for path in paths}, overwrite=overwrite)
+    files.write({path: (KERNELS / path.name).read_bytes() for path in paths}, overwrite=overwrite)
     return paths

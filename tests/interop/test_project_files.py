@@ -8,9 +8,23 @@ from pathlib import Path
 import pytest
 
 import cevns_fast as cf
+from cevns_fast.interop import c_interface
 
 ROOT = Path(__file__).parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+PACKAGE = ROOT / "cevns_fast"
+KERNELS = PACKAGE / "_kernels"
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT, SETUPTOOLS = SETTINGS["project"], SETTINGS["tool"]["setuptools"]
+
+
+def included(paths):
+    """Headers of ours that C files include, and that these include."""
+    found, left = set(), list(paths)
+    while left:
+        names = set(re.findall(r'^#include "([\w.]+)"', left.pop().read_text("utf-8"), re.MULTILINE)) - found
+        found |= names
+        left += [KERNELS / name for name in names]
+    return found
 
 
 def test_version_title_and_licence_agree():
@@ -52,3 +66,19 @@ def test_workflows_are_yaml_and_run_what_exists():
     assert names == {"tests", "wheels", "docs", "benchmarks", "release"}
     pythons = yaml.safe_load((folder / "tests.yml").read_text("utf-8"))["jobs"]["tests"]["strategy"]["matrix"]["python"]
     assert pythons[0] == PROJECT["requires-python"].removeprefix(">=")
+
+
+def test_the_extension_is_made_of_all_c_files_and_made_anew_for_each_header():
+    (module,) = SETUPTOOLS["ext-modules"]
+    here = KERNELS.relative_to(ROOT).as_posix()
+    assert module["sources"] == ["build/_c.c", *sorted(f"{here}/{path.name}" for path in KERNELS.glob("*.c"))]
+    assert module["depends"] == sorted(f"{here}/{path.name}" for path in KERNELS.glob("*.h"))
+
+
+def test_the_c_interface_is_shipped_with_all_headers_that_it_includes():
+    headers = included(KERNELS.glob("likelihood*.c"))
+    assert headers == {name for name in c_interface.FILES if name.endswith(".h")}
+    shipped = {path.name for pattern in SETUPTOOLS["package-data"]["cevns_fast"] for path in PACKAGE.glob(pattern)}
+    assert shipped >= set(c_interface.FILES)
+    text = (ROOT / "setup_helpers" / "build_wasm.py").read_text("utf-8")
+    assert headers == set(re.findall(r'"(\w+\.h)"', text[text.index("def digest") :])), "what its digest is made of"
