@@ -3,7 +3,6 @@
 A source, a detector and an interaction become templates; templates become counts, χ², limits and scans.
 """
 
-
 from cevns_fast._support import moved
 from cevns_fast._support.loading import load as _load
 
