@@ -13,7 +13,7 @@ import numpy as np
 from cevns_fast._kernels import relic_density as kernels
 from cevns_fast._validate import Floats
 from cevns_fast.constants import OMEGA_DARK_MATTER_H2
-from cevns_fast.cosmology.expansion import RADAU, Assumptions, Grid, Points, Species
+from cevns_fast.cosmology.expansion import RADAU, Assumptions, Points, Species, TimeGrid
 from cevns_fast.cosmology.thermal_average import LogTable, Reading, k1e_over_k2e, threshold
 from cevns_fast.parallel.once import once
 
@@ -89,7 +89,7 @@ class Universe:
         m_chi, m_S = self.masses = masses
         self.reading, self.threads = reading, threads
         chi, S = species(masses, reading)
-        self.grid = grid = Grid(m_chi, T_start, points, assumed)
+        self.grid = grid = TimeGrid(m_chi, T_start, points, assumed)
         self.T_range = m_chi / math.exp(grid.edges[-1]), T_start
         self.log_chi, self.log_S = grid.log_equilibrium(chi), grid.log_equilibrium(S)
         self.log_eq = np.logaddexp(self.log_chi, self.log_S)

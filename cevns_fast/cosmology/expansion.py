@@ -46,7 +46,7 @@ class Assumptions(NamedTuple):
     counted: tuple[Species, ...] = ()
 
 
-class Grid:
+class TimeGrid:
     """Steps in ln x, and how space expands at their stages.
 
     Attributes

@@ -17,7 +17,7 @@ from cevns_fast.likelihood.measurement import Measurement
 from cevns_fast.likelihood.nuisances import KINDS, CovarianceMatrix, Nuisance
 from cevns_fast.likelihood.overlaps import check_overlaps
 from cevns_fast.likelihood.parameters import Parameter, claims_of
-from cevns_fast.likelihood.pulls import Curve, covariance_of, labels_of, pulls_of, solved_for
+from cevns_fast.likelihood.pulls import NuisanceCurve, covariance_of, labels_of, pulls_of, solved_for
 from cevns_fast.likelihood.stated import stated_nuisances
 
 Statistic = Literal["gaussian", "poisson"]
@@ -235,7 +235,7 @@ class Assembly:
         curves = [(k, c) for k, pull in enumerate(self.pulls) for c in pull.curves if c.experiment == i]
         return self._with_curves(system, i, curves) if curves else system
 
-    def _with_curves(self, system: System, i: int, curves: Sequence[tuple[int, Curve]]) -> System:
+    def _with_curves(self, system: System, i: int, curves: Sequence[tuple[int, NuisanceCurve]]) -> System:
         """The signal and backgrounds that curves act on become groups, with all that shifts them.
 
         What is expected beside the signal, or has been subtracted from the data, holds those backgrounds: it is

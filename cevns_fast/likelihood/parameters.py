@@ -10,7 +10,7 @@ from cevns_fast import _validate as validate
 from cevns_fast.counts.count_table import heaviest
 from cevns_fast.experiments.snapshots import Snapshot, snapshot
 from cevns_fast.interactions.process import Interaction
-from cevns_fast.likelihood.outer_parameters import OUTER_PARAMETERS, Setting, Vary, unit_of
+from cevns_fast.likelihood.outer_parameters import OUTER_PARAMETERS, Context, Vary, unit_of
 from cevns_fast.likelihood.pulls import Pull
 
 
@@ -59,7 +59,7 @@ class FitModel:
     make : callable
         From a value of it to an interaction.
     vary : callable or None
-        If it is not of the interaction: from what counts depend on beside it, and a value, to another such setting.
+        If it is not of the interaction: from what counts depend on beside it, and a value, to another such context.
     is_final_mass : bool
         Whether the structure is the mass of what leaves.
     """
@@ -98,7 +98,7 @@ def fit_model(
     phases: Mapping[str, complex],
     bounds: Mapping[str, tuple[float, float]],
     pulls: Sequence[Pull],
-    settings: Sequence[Setting],
+    contexts: Sequence[Context],
 ) -> FitModel:
     """Check everything and put it together; see `Likelihood` for what is allowed."""
     names = validate.names("parameters", names)
@@ -136,9 +136,9 @@ def fit_model(
     ranges = {name: _range(name, given) for name, given in bounds.items()}
     if structure is not None and structure not in ranges:
         if outer is not None:
-            widest = outer.widest(settings)
+            widest = outer.widest(contexts)
         else:
-            widest = (0.0, max(heaviest(each.experiment) for each in settings)) if is_final_mass else None
+            widest = (0.0, max(heaviest(each.experiment) for each in contexts)) if is_final_mass else None
         if widest is None:
             raise ValueError(f"bounds: {structure!r} needs a finite range, bounds={{{structure!r}: (low, high)}}")
         ranges[structure] = widest
@@ -147,8 +147,8 @@ def fit_model(
     middle = sum(ranges[structure]) / 2 if structure is not None else 0.0
     if outer is not None and structure is not None:
         for x in ranges[structure]:
-            for setting in settings:
-                outer.vary(setting, x)  # refuses what has none
+            for context in contexts:
+                outer.vary(context, x)  # refuses what has none
     make = _maker(model, kind, None if outer else structure, fixed, [name for name in names if name in known])
     try:
         made = make(middle)

@@ -9,16 +9,16 @@ import numpy as np
 from cevns_fast.constants import SIN2_THETA_W
 from cevns_fast.experiments import sources
 from cevns_fast.experiments.backgrounds import BackgroundRate, StandardModelFraction
-from cevns_fast.experiments.toml_file.table import Table, column_of, columns_of
+from cevns_fast.experiments.toml_file.table import FileTable, column_of, columns_of
 
 
-class SimulatedTable(Table):
+class SimulatedTable(FileTable):
     """The truth behind simulated data."""
 
     sin2_theta_w: float = SIN2_THETA_W
 
 
-class DataTable(Table):
+class DataTable(FileTable):
     """[data]: a CSV file with the bins' `low` and `high`, simulated data, or both.
 
     Counted: `coincidence` and `anticoincidence`, or `observed` and perhaps `steady_state`. Simulated data come from the
@@ -47,7 +47,7 @@ class DataTable(Table):
         return columns
 
 
-class SteadyStateTable(Table):
+class SteadyStateTable(FileTable):
     """[steady_state]: a constant rate, or a fraction of the Standard Model's counts spread evenly in energy."""
 
     per_day_keV_kg: float | None = None
@@ -67,7 +67,7 @@ class SteadyStateTable(Table):
         return None if self.standard_model_fraction is None else StandardModelFraction(self.standard_model_fraction)
 
 
-class BackgroundTable(Table):
+class BackgroundTable(FileTable):
     """[[background]]: a column of the data's table, with a normalisation uncertainty."""
 
     name: str
@@ -75,7 +75,7 @@ class BackgroundTable(Table):
     uncertainty: float
 
 
-class UncertaintyTable(Table):
+class UncertaintyTable(FileTable):
     """[uncertainty]; signal = "source" takes what a tabulated source states for its flux."""
 
     signal: float | Literal["source"]

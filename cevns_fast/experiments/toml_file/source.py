@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 
 from cevns_fast.experiments import solar, sources, spectra
-from cevns_fast.experiments.toml_file.table import MEV, EnergyUnit, Table, column_of, columns_of
+from cevns_fast.experiments.toml_file.table import MEV, EnergyUnit, FileTable, column_of, columns_of
 
 
-class PionDecayAtRestTable(Table, tag="pion-decay-at-rest", tag_field="type"):
+class PionDecayAtRestTable(FileTable, tag="pion-decay-at-rest", tag_field="type"):
     """[source] of a spallation experiment."""
 
     distance_m: float
@@ -19,7 +19,7 @@ class PionDecayAtRestTable(Table, tag="pion-decay-at-rest", tag_field="type"):
         return sources.PionDecayAtRest(self.distance_m, self.neutrinos_per_proton)
 
 
-class ReactorTable(Table, tag="reactor", tag_field="type"):
+class ReactorTable(FileTable, tag="reactor", tag_field="type"):
     """[source] of a reactor experiment: thermal_power_GW and distance_m, or total_flux_per_cm2_s."""
 
     thermal_power_GW: float | None = None
@@ -45,7 +45,7 @@ class ReactorTable(Table, tag="reactor", tag_field="type"):
         )
 
 
-class SolarTable(Table, tag="solar", tag_field="type"):
+class SolarTable(FileTable, tag="solar", tag_field="type"):
     """[source] of a detector of solar neutrinos."""
 
     fluxes_per_cm2_s: dict[str, float] = msgspec.field(default_factory=lambda: dict(solar.FLUXES))
@@ -55,7 +55,7 @@ class SolarTable(Table, tag="solar", tag_field="type"):
         return solar.Solar(self.fluxes_per_cm2_s)
 
 
-class TabulatedTable(Table, tag="tabulated", tag_field="type"):
+class TabulatedTable(FileTable, tag="tabulated", tag_field="type"):
     """[source] with a spectrum as a CSV file.
 
     Without total_flux_per_cm2_s the values are per cm², second and the unit of energy that `value_per` names.
