@@ -54,6 +54,12 @@ def test_conversions():
     assert 0.23 < constants.SIN2_THETA_W < constants.SIN2_THETA_W_LOW_ENERGY < 0.24
 
 
+def test_bohr_magneton():
+    """In units of Heaviside and Lorentz: a field of 1 T holds 1/2μ₀ per volume, B²/2."""
+    tesla = math.sqrt(1 / (codata.mu_0 * codata.e) * (codata.hbar * codata.c / codata.e) ** 3)  # eV²
+    assert codata.value("Bohr magneton in eV/T") / tesla * 1e6 == pytest.approx(constants.BOHR_MAGNETON, rel=1e-8)
+
+
 def test_cosmology():
     """M_Planck and ħ from SI constants; the age of a flat universe with Planck's H₀ = 67.66 and Ω_m = 0.3111."""
     planck = math.sqrt(codata.hbar * codata.c / codata.G) * codata.c**2 / codata.e / 1e6

@@ -68,7 +68,7 @@ def test_earlier_QCD_transition_leaves_more():
 def test_quantum_statistics_and_counted_species_are_integrals_over_momenta(z, fermion):
     from scipy.integrate import quad
 
-    from cevns_fast.cosmology.expansion import Assumptions, Grid, Points, Species, _ideal_gas
+    from cevns_fast.cosmology.expansion import Assumptions, Points, Species, TimeGrid, _ideal_gas
     from cevns_fast.cosmology.radiation import with_tilt
 
     T, species, sign = 2.0, Species(2.0 * z, 3.0, fermion), 1 if fermion else -1
@@ -83,7 +83,7 @@ def test_quantum_statistics_and_counted_species_are_integrals_over_momenta(z, fe
         return species.g * quad(integrand, 0, 60 + z, limit=200)[0] / (2 * math.pi**2)
 
     points = Points((species.mass / T * 1.5,), alone=True)
-    start = Grid(species.mass, T, points, Assumptions(quantum=True)).log_start(species)
+    start = TimeGrid(species.mass, T, points, Assumptions(quantum=True)).log_start(species)
     entropy = 2 * math.pi**2 / 45 * with_tilt(np.array([T]))[1][0]
     assert math.exp(start) * entropy == pytest.approx(moment(0, sign), rel=2e-4)
     g_rho, _ = _ideal_gas(species, np.array([T]))
