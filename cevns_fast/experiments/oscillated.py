@@ -11,7 +11,8 @@ import numpy as np
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.constants import HBAR_C
-from cevns_fast.experiments.sources import FLAVOURS, FluxComponent
+from cevns_fast.experiments.sources import FluxComponent
+from cevns_fast.interactions.process import FLAVOURS
 
 # Δm² L/4E for eV², m and MeV: 1 eV² m/MeV = 1e-12 MeV² × 1e15 fm/MeV.
 PHASE = 1e3 / (4 * HBAR_C)

@@ -18,8 +18,7 @@ from cevns_fast._validate import Floats
 from cevns_fast.constants import M_MUON, M_PION, SECONDS_PER_DAY, WATT_IN_MEV_PER_SECOND
 from cevns_fast.experiments import spectra
 from cevns_fast.experiments.spectra import TabulatedSpectrum
-
-FLAVOURS = ("e", "mu", "tau")
+from cevns_fast.interactions.process import FLAVOURS
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ import scipy
 
 from cevns_fast import _validate as validate
 
+#: Of a plane's regions as figures show them, for two degrees of freedom.
+LEVELS = (0.68, 0.90, 0.95)
+
 
 def threshold(cl: float | None, delta_chi2: float | None, degrees_of_freedom: int) -> float:
     """Δχ² of a confidence level, or the one that is stated; exactly one must be given."""

@@ -17,6 +17,7 @@ from cevns_fast.constants import SIN2_THETA_W_LOW_ENERGY
 from cevns_fast.counts.templates import event_rate
 from cevns_fast.experiments.built_in import load
 from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.inference.confidence import threshold
 from cevns_fast.inference.correlation import correlation_scan
 from cevns_fast.inference.strength import Strength, fitted_strength
 from cevns_fast.interactions.nsi import NSI
@@ -44,7 +45,7 @@ SETS = (
 #: Without those that are contained in another.
 TOGETHER = tuple(name for name in SETS if name != "coherent-csi-2017-time")
 OLD = "coherent-csi-2017"
-LEVEL = 2.705543454095404  # 90% CL for one parameter
+LEVEL = threshold(0.90, None, 1)
 
 
 # --- each set: what was counted, what is expected ------------------------------------------------

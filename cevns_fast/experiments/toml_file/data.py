@@ -9,6 +9,7 @@ import numpy as np
 from cevns_fast.constants import SIN2_THETA_W
 from cevns_fast.experiments import sources
 from cevns_fast.experiments.backgrounds import BackgroundRate, StandardModelFraction
+from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.toml_file.table import FileTable, column_of, columns_of
 
 
@@ -79,11 +80,11 @@ class UncertaintyTable(FileTable):
     """[uncertainty]; signal = "source" takes what a tabulated source states for its flux."""
 
     signal: float | Literal["source"]
-    signal_on: Literal["prediction", "standard_model"] = "prediction"
-    shape: float = 0.0
-    variance: Literal["observed", "prediction"] = "observed"
-    steady_state_weight: float = 2.0
-    statistic: Literal["gaussian", "poisson"] = "gaussian"
+    signal_on: Literal["prediction", "standard_model"] = Experiment.signal_uncertainty_on
+    shape: float = Experiment.shape_uncertainty
+    variance: Literal["observed", "prediction"] = Experiment.variance
+    steady_state_weight: float = Experiment.steady_state_weight
+    statistic: Literal["gaussian", "poisson"] = Experiment.statistic
 
     def signal_of(self, source: Any) -> float:
         """σ_α."""

@@ -15,8 +15,8 @@ from cevns_fast.nuclear.nuclei import Nuclide, Target
 class HelmTable(FileTable, tag="helm", tag_field="type"):
     """Form factor."""
 
-    convention: Literal["lewin-smith", "rms"] = "lewin-smith"
-    skin_fm: float = 0.9
+    convention: Literal["lewin-smith", "rms"] = HelmFormFactor.convention
+    skin_fm: float = HelmFormFactor.skin
     neutron_radius_fm: float | dict[str, float] | None = None
 
     def build(self) -> FormFactor:
@@ -27,8 +27,8 @@ class HelmTable(FileTable, tag="helm", tag_field="type"):
 class KleinNystrandTable(FileTable, tag="klein-nystrand", tag_field="type"):
     """A hard sphere folded with a Yukawa potential; see `KleinNystrand`."""
 
-    convention: Literal["mass-number", "rms"] = "mass-number"
-    range_fm: float = 0.7
+    convention: Literal["mass-number", "rms"] = KleinNystrand.convention
+    range_fm: float = KleinNystrand.range
     neutron_radius_fm: float | dict[str, float] | None = None
 
     def build(self) -> FormFactor:
@@ -39,8 +39,8 @@ class KleinNystrandTable(FileTable, tag="klein-nystrand", tag_field="type"):
 class SymmetrisedFermiTable(FileTable, tag="symmetrised-fermi", tag_field="type"):
     """A symmetrised Fermi distribution; see `SymmetrisedFermi`."""
 
-    convention: Literal["mass-number", "rms"] = "mass-number"
-    diffuseness_fm: float = 0.52
+    convention: Literal["mass-number", "rms"] = SymmetrisedFermi.convention
+    diffuseness_fm: float = SymmetrisedFermi.diffuseness
     neutron_radius_fm: float | dict[str, float] | None = None
 
     def build(self) -> FormFactor:

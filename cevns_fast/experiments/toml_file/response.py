@@ -172,7 +172,7 @@ class MatrixTable(FileTable):
 class ResponseTable(FileTable):
     """[detector.response]"""
 
-    observable: str = "recoil energy [keV]"
+    observable: str = Response.observable
     light_yield_per_keV: float = 1.0
     quenching: float | QuenchingTable | LindhardTable | PolynomialTable | LinearTable = 1.0
     acceptance: float | LogisticTable | OffsetLogisticTable | AcceptanceTable = 1.0

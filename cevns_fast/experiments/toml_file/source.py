@@ -12,7 +12,7 @@ class PionDecayAtRestTable(FileTable, tag="pion-decay-at-rest", tag_field="type"
     """[source] of a spallation experiment."""
 
     distance_m: float
-    neutrinos_per_proton: float = 0.08
+    neutrinos_per_proton: float = sources.PionDecayAtRest.neutrinos_per_proton
 
     def build(self, folder: Path) -> sources.PionDecayAtRest:
         """The source."""
@@ -26,10 +26,10 @@ class ReactorTable(FileTable, tag="reactor", tag_field="type"):
     distance_m: float | None = None
     total_flux_per_cm2_s: float | None = None
     fission_fractions: dict[str, float] = msgspec.field(default_factory=lambda: dict(sources.TYPICAL_FRACTIONS))
-    high_energy: sources.HighEnergy = "huber-mueller"
-    low_energy: sources.LowEnergy = "vogel-engel"
-    energy_per_fission_MeV: float = 205.8
-    endpoint_MeV: float = 8.0
+    high_energy: sources.HighEnergy = sources.Reactor.high_energy
+    low_energy: sources.LowEnergy = sources.Reactor.low_energy
+    energy_per_fission_MeV: float = sources.Reactor.energy_per_fission
+    endpoint_MeV: float = sources.Reactor.endpoint
 
     def build(self, folder: Path) -> sources.Reactor:
         """The source."""
@@ -66,7 +66,7 @@ class TabulatedTable(FileTable, tag="tabulated", tag_field="type"):
     energy_unit: EnergyUnit
     value_column: str
     value_per: EnergyUnit | None = None
-    interpolation: spectra.Interpolation = "linear"
+    interpolation: spectra.Interpolation = spectra.TabulatedSpectrum.interpolation
     uncertainty: float | str = 0.0  # relative, or the name of a column
     total_flux_per_cm2_s: float | None = None
     antineutrino: bool = True
