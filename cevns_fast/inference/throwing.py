@@ -18,7 +18,7 @@ from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VA
 from cevns_fast._kernels.toys import Plan, Truth
 from cevns_fast._validate import Floats
 from cevns_fast.likelihood.likelihood import Likelihood, function_of
-from cevns_fast.likelihood.measurement import profiled_steady_state
+from cevns_fast.likelihood.measurement import predicted_variance, profiled_steady_state
 from cevns_fast.likelihood.whitening import for_toys, reduced
 from cevns_fast.parallel import chunks
 from cevns_fast.parallel.chunks import check_executor
@@ -110,7 +110,7 @@ class Thrower:
                 spreads.append(np.zeros_like(mu))
             elif s.statistic == PREDICTED_VARIANCE:
                 means.append(mu)
-                spreads.append(np.sqrt(n + s.weight + s.shape_variance * (n + s.background) ** 2))
+                spreads.append(np.sqrt(predicted_variance(s, n)))
             else:
                 means.append(mu)
                 spreads.append(1 / np.sqrt(s.weight))

@@ -13,7 +13,7 @@ from cevns_fast.counts.count_table import Counts, CountTable
 from cevns_fast.counts.polynomial import DEFAULT_RTOL, WithStandardModel, checked_rtol, standard_model_counts
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
-from cevns_fast.likelihood.measurement import Measurement
+from cevns_fast.likelihood.measurement import Measurement, predicted_variance
 from cevns_fast.likelihood.nuisances import KINDS, CovarianceMatrix, Nuisance
 from cevns_fast.likelihood.overlaps import check_overlaps
 from cevns_fast.likelihood.parameters import Parameter, claims_of
@@ -137,7 +137,7 @@ class Assembly:
         observed = self.observed[i]
         if observed.statistic != PREDICTED_VARIANCE:
             return 1 / observed.weight
-        return signal + observed.weight + observed.shape_variance * (signal + observed.background) ** 2
+        return predicted_variance(observed, signal)
 
     def named(self, pulls: Floats) -> dict[str, float]:
         """Nuisances in units of what they scale."""
