@@ -9,6 +9,7 @@ from scipy.special import k0e, k1e
 from cevns_fast import _validate as validate
 from cevns_fast._kernels import thermal_cross_section as kernels
 from cevns_fast._support.remember import remember
+from cevns_fast._support.scalars import scalar_or_array
 from cevns_fast._validate import Floats
 
 PROCESSES: Final = {
@@ -85,7 +86,7 @@ def thermal_cross_section(process: str, m_chi: float, m_S: float, T: ArrayLike, 
     scaled = scaled_averages(process, *masses, temperatures.ravel(), read)
     with np.errstate(under="ignore"):
         result = scaled * np.exp(-threshold(process, *masses) / temperatures.ravel())
-    return result.reshape(temperatures.shape)
+    return scalar_or_array(result.reshape(temperatures.shape))
 
 
 def checked_masses(m_chi: float, m_S: float) -> tuple[float, float]:

@@ -258,3 +258,25 @@ def test_refusals_of_averages():
         thermal_cross_section("chi-chi-nu", 3.0, 10.0, 1.0)
     with pytest.raises(ValueError, match=r"T = 0\.0: must be > 0"):
         thermal_cross_section("chi-chi-nu-nu", 3.0, 10.0, [1.0, 0.0])
+
+
+def test_scalars_in_give_scalars_out():
+    """As everywhere: floats that print as numbers, not arrays without axes."""
+    relic, g = relic_density(3.0, 10.0, 1e-3), cf.cosmology.degrees_of_freedom(10.0)
+    widths = cf.cosmology.decay_widths(5.0, mixing=1e-4)
+    found = {
+        "omega_h2": relic.omega_h2,
+        "dilution": relic.dilution,
+        "x_freeze_out": relic.x_freeze_out,
+        "g_rho": g.g_rho,
+        "g_s": g.g_s,
+        "thermal_cross_section": thermal_cross_section("chi-chi-nu-nu", 3.0, 10.0, 1.0),
+        "n_eff": cf.cosmology.n_eff("Z'", 10.0),
+        "n_eff_of_energies": cf.cosmology.n_eff_of_energies(2.0, 1.0),
+        "mixing_bound": cf.cosmology.mixing_bound(0.01),
+        "seesaw_limit": cf.cosmology.seesaw_limit(1e-5, 1e3),
+        "decay_length": widths.decay_length(10.0),
+        "decay_probability": widths.decay_probability(10.0, 20.0),
+        **cf.cosmology.relic_systematics(3.0, 10.0, 1e-3),
+    }
+    assert [name for name, value in found.items() if not isinstance(value, float)] == []
