@@ -26,5 +26,5 @@ def run(args: argparse.Namespace) -> None:
     else:
         sheet = dark_matter.dipole_plane(experiments, masses, majorana=args.reading.startswith("majorana"))
     print(f"dark matter and recoils: {sheet.about['plane']}")
-    print(sheet.text(most=12))
+    print(outputs.shown(sheet, most=12))
     outputs.write(args, sheet, lambda: draw(sheet), paths)
