@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
-from cevns_fast._support import shown
+from cevns_fast._support import drawn
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.experiments import display
@@ -247,7 +247,7 @@ class Experiment:
         >>> axes.get_ylabel()
         'counts per bin'
         """
-        found: Axes = shown.figures().experiment(self, ax, interaction=interaction, **style)
+        found: Axes = drawn.figures().experiment(self, ax, interaction=interaction, **style)
         return found
 
     @once

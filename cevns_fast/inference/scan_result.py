@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 import numpy as np
 
 from cevns_fast import _validate as validate
-from cevns_fast._support import shown
+from cevns_fast._support import drawn, shown
 from cevns_fast._validate import Floats
 from cevns_fast.inference import regions
 from cevns_fast.inference.boundaries import DeltaChi2
@@ -344,7 +344,7 @@ class Scan(Saved):
         >>> axes.get_legend_handles_labels()[1]
         ['90% CL', 'best fit']
         """
-        found: Axes = shown.figures().scan(self, ax, **style)
+        found: Axes = drawn.figures().scan(self, ax, **style)
         return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
-from cevns_fast._support import shown
+from cevns_fast._support import drawn, shown
 from cevns_fast._validate import Floats
 from cevns_fast.inference.best_fit import BestFit, best_fit, chosen, profiled
 from cevns_fast.inference.confidence import checked_level
@@ -90,7 +90,7 @@ class GoodnessOfFit:
         >>> cf.goodness_of_fit(fit, toys=50, seed=1).plot().get_ylabel()
         'toys'
         """
-        found: Axes = shown.figures().goodness_of_fit(self, ax, **style)
+        found: Axes = drawn.figures().goodness_of_fit(self, ax, **style)
         return found
 
 
@@ -180,7 +180,7 @@ class FeldmanCousins:
         >>> axes.get_xlabel()
         '$C_{V}$'
         """
-        found: Axes = shown.figures().feldman_cousins(self, ax, **style)
+        found: Axes = drawn.figures().feldman_cousins(self, ax, **style)
         return found
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cevns_fast import _validate as validate
-from cevns_fast._support import shown
+from cevns_fast._support import drawn, shown
 from cevns_fast._support.remember import remember
 from cevns_fast.nuclear.electrons import Electron
 from cevns_fast.nuclear.nuclei import Nuclide
@@ -391,7 +391,7 @@ class Interaction(ABC):
             + (f" — {meaning[name]}" if name in meaning else "")
             for name, value in values.items()
         }  # fmt: skip
-        return shown.table(type(self).__name__, rows, shown.cross_section(self) if self.is_drawn else "")
+        return shown.table(type(self).__name__, rows, drawn.pictures().cross_section(self) if self.is_drawn else "")
 
     @classmethod
     def check_couplings(cls, couplings: Iterable[str], phases: Mapping[str, complex]) -> tuple[str, ...]:
