@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import cevns_fast as cf
-from cevns_fast._kernels.toys import Plan
+from cevns_fast._kernels.toys import ToyPlan
 from cevns_fast.inference import throwing
 from cevns_fast.likelihood.likelihood import function_of
 
@@ -67,7 +67,7 @@ def thrower(fit, coupling):
     """What throws toys at a coupling, and the truth they are thrown from."""
     made = throwing.Thrower(fit, (True,))
     truth = made.truth(np.array([coupling]))
-    return Plan(made.numbers, truth, (True,), throwing.key_of(11)), truth
+    return ToyPlan(made.numbers, truth, (True,), throwing.key_of(11)), truth
 
 
 def test_toys_have_the_stated_means_and_widths(csi):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cevns_fast._kernels import double_integral as kernel
-from cevns_fast._kernels.double_integral import Components, Rows
+from cevns_fast._kernels.double_integral import Components, EnergyNodes
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
@@ -105,14 +105,14 @@ def _gauss(n: int) -> tuple[Floats, Floats]:
     return np.polynomial.legendre.leggauss(n)
 
 
-def energies(components: Components, least: Floats, order: tuple[int, int]) -> Rows:
+def energies(components: Components, least: Floats, order: tuple[int, int]) -> EnergyNodes:
     """Energies above each E_min."""
     x, w = _gauss(order[0])
     begin, end = kernel.ranges(components, least, order[0], _RATIO, order[1])
     n = int(end.max(initial=0))
-    rows = Rows(begin, end, np.empty(n), np.empty(n))
-    kernel.fill(components, least, x, w, _RATIO, order[1], rows)
-    return rows
+    above = EnergyNodes(begin, end, np.empty(n), np.empty(n))
+    kernel.fill(components, least, x, w, _RATIO, order[1], above)
+    return above
 
 
 def _first_order(components: Components) -> int:
