@@ -303,7 +303,7 @@ def feldman_cousins_map(
     best = best_fit(fit)
     delta = chi2 - min(best.chi2, float(chi2.min()))
     identity = function_of(fit).identity() | {"map of": ", ".join(pair), "seed": repr(seed)}
-    thrown = _Thrown(Thrower(fit, fixed), fixed, key_of(seed), identity, executor, threads, folder, progress)
+    thrown = _ToysAtPoints(Thrower(fit, fixed), fixed, key_of(seed), identity, executor, threads, folder, progress)
     count, number = _tail(thrown, at, delta, (axes[0].size, axes[1].size), toys, 1 - level, adaptive)
     provenance = _provenance(identity, pair, [name for name in best.theta if name not in pair], axes)
     found = ConfidenceMap(
@@ -327,7 +327,7 @@ def feldman_cousins_map(
     return replace(found, rim=np.hstack([rim, np.quantile(values, quantiles, axis=1, method="higher").T]))
 
 
-class _Thrown(NamedTuple):
+class _ToysAtPoints(NamedTuple):
     """Δχ² of toys at vectors, by whoever computes them."""
 
     thrower: Thrower
@@ -352,7 +352,7 @@ class _Thrown(NamedTuple):
 
 
 def _tail(
-    thrown: _Thrown, at: Floats, delta: Floats, shape: tuple[int, int], toys: int, boundary: float, adaptive: bool
+    thrown: _ToysAtPoints, at: Floats, delta: Floats, shape: tuple[int, int], toys: int, boundary: float, adaptive: bool
 ) -> tuple[Any, Any]:
     """How many toys have at least the data's Δχ² at the points of a plane, and of how many; all where it matters."""
 

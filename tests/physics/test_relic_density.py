@@ -220,11 +220,11 @@ def test_plane_is_its_points_on_any_executor_and_resumed(tmp_path):
 
 
 def test_rows_can_be_sent_elsewhere():
-    from cevns_fast.cosmology.abundance_plane import _Plane
+    from cevns_fast.cosmology.abundance_plane import _RelicRows
 
     m, y = np.array([1.0, 3.0, 20.0]), np.logspace(-5, -2, 4)
     whole = cf.cosmology.relic_plane(m, 3 * m, y, threads=1)
-    part, first = pickle.loads(pickle.dumps(_Plane(m, 3 * m, y, "dirac", 200.0, 100.0).part(1, 3)))
+    part, first = pickle.loads(pickle.dumps(_RelicRows(m, 3 * m, y, "dirac", 200.0, 100.0).part(1, 3)))
     out = np.empty((2, 4))
     part.fill(first, first + 2, out)
     assert (out == whole[1:]).all()
