@@ -12,7 +12,7 @@ from cevns_fast._kernels.rates import Flux
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts.double_integral.beam import KernelBeam, energies
-from cevns_fast.counts.plan import Plan
+from cevns_fast.counts.panels import Plan
 from cevns_fast.nuclear.form_factors import FormFactor
 from cevns_fast.nuclear.nuclei import Nuclide
 
