@@ -8,6 +8,7 @@ from scipy.special import k0e, k1e
 
 from cevns_fast import _validate as validate
 from cevns_fast._kernels import thermal_cross_section as kernels
+from cevns_fast._support.quadrature import gauss_legendre
 from cevns_fast._support.remember import remember
 from cevns_fast._support.scalars import scalar_or_array
 from cevns_fast._validate import Floats
@@ -135,7 +136,7 @@ def k1e_over_k2e(z: Floats) -> Floats:
 @remember(maxsize=4)
 def _gauss_legendre(n: int) -> Floats:
     """Nodes and weights on (0, 1)."""
-    nodes, weights = np.polynomial.legendre.leggauss(n)
+    nodes, weights = gauss_legendre(n)
     return np.array([(nodes + 1) / 2, weights / 2])
 
 

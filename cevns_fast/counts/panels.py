@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cevns_fast._kernels.rates import NODES, Panels
+from cevns_fast._support.quadrature import gauss_legendre
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
@@ -87,7 +88,7 @@ def build(
         alone = tuple(IntegrationTarget(i, n) for i, n in enumerate(detector.target.nuclides))
         feed = replace(feed, targets=alone, parts=None)
     fitted, taus, n_panels = feed.fitted(edges), np.sqrt(edges), len(edges) - 1
-    x, w = np.polynomial.legendre.leggauss(NODES)
+    x, w = gauss_legendre(NODES)
     left, right = taus[:-1, None], taus[1:, None]
     tau = 0.5 * (left + right) + 0.5 * (right - left) * x  # [panels, NODES], the same for every target
     T, dT = tau**2, (right - left) * w * tau

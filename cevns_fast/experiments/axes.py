@@ -14,6 +14,7 @@ import scipy
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
+from cevns_fast._support.quadrature import gauss_legendre
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.experiments.sources import FluxComponent
@@ -139,7 +140,7 @@ class ProtonPulse:
 @remember(maxsize=256)
 def _fractions(pulse: ProtonPulse, prompt: bool, edges: tuple[float, ...]) -> Floats:
     """Gauss–Legendre in panels that the density and the efficiency are smooth in."""
-    x, w = np.polynomial.legendre.leggauss(_NODES)
+    x, w = gauss_legendre(_NODES)
     species = _OF_PIONS[0] if prompt else "nu_e"
     step = min(_WIDEST, pulse.width)
     breaks = [float(t) for t in getattr(pulse.efficiency, "breakpoints", ())]

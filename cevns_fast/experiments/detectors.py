@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
+from cevns_fast._support.quadrature import gauss_legendre
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import KEV
@@ -216,11 +217,11 @@ class Detector:
             if not short.any():
                 continue
             half, middle = 0.5 * (high - low)[short, None], 0.5 * (low + high)[short, None]
-            nodes, weights = _gauss(of)
+            nodes, weights = gauss_legendre(of)
             weight = accept((middle + half * nodes).ravel()).reshape(-1, of) * (half * weights)
             if n < of:  # the density is its interpolation, whatever the acceptance is
                 weight = weight @ _interpolation(n, of)
-            x, weight = (middle + half * _gauss(n)[0]).ravel()[:, None], weight.reshape(-1, 1)
+            x, weight = (middle + half * gauss_legendre(n)[0]).ravel()[:, None], weight.reshape(-1, 1)
             starts = np.flatnonzero(np.diff(bins[short], prepend=-1)) * n
             for first in range(0, mean.size, _BLOCK):
                 block = slice(first, first + _BLOCK)
@@ -236,7 +237,7 @@ class Detector:
         """The smeared response from `low` to `high`, in panels no wider than the smearing."""
         smearing = self.response.smearing
         assert isinstance(smearing, GaussianSmearing | GammaSmearing)
-        nodes, weights = _gauss(32)
+        nodes, weights = gauss_legendre(32)
         nodes, weights = (nodes + 1) / 2, weights / 2
         # In units of the width, from the mean: wide enough on the right for an exponential tail.
         grid = np.array([-_REACH, -9, -6, -4, -2, -1, 0, 1, 2, 4, 6, 9, 13, 18, 25, _REACH], dtype=np.float64)[:, None]
@@ -369,15 +370,9 @@ _BLOCK = 128
 
 
 @remember(maxsize=8)
-def _gauss(n: int) -> tuple[Floats, Floats]:
-    """Gauss–Legendre nodes and weights on [−1, 1]."""
-    return np.polynomial.legendre.leggauss(n)
-
-
-@remember(maxsize=8)
 def _interpolation(n: int, of: int) -> Floats:
     """Values at `of` nodes of the polynomials that are 1 at one of n nodes and 0 at the others, float64[of, n]."""
-    nodes, others = _gauss(n)[0], _gauss(of)[0]
+    nodes, others = gauss_legendre(n)[0], gauss_legendre(of)[0]
     legvander = np.polynomial.legendre.legvander
     return np.asarray(legvander(others, n - 1) @ np.linalg.inv(legvander(nodes, n - 1)))
 

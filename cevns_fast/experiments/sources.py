@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cevns_fast import _validate as validate
+from cevns_fast._support.quadrature import gauss_legendre
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import M_MUON, M_PION, SECONDS_PER_DAY, WATT_IN_MEV_PER_SECOND
@@ -371,7 +372,7 @@ class Reactor:
 @remember(maxsize=128)
 def _antineutrinos_per_fission(reactor: Reactor) -> float:
     """Gauss–Legendre between breakpoints: tables are straight there, and the fits smooth."""
-    x, w = np.polynomial.legendre.leggauss(40)
+    x, w = gauss_legendre(40)
     edges = np.array(reactor.breakpoints)
     half, middle = np.diff(edges) / 2, (edges[1:] + edges[:-1]) / 2
     return float(half @ (reactor.spectrum(middle[:, None] + half[:, None] * x) @ w))
