@@ -5,13 +5,14 @@ all data beside those of 2017.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import optimize
 
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import SIN2_THETA_W_LOW_ENERGY
 from cevns_fast.counts.templates import event_rate
@@ -150,7 +151,7 @@ def _draw_axis(
 # --- numbers -------------------------------------------------------------------------------------
 
 
-@cache
+@remember(maxsize=32)
 def _strength(*names: str) -> Strength:
     model = StandardModel() if names == ("coherent-csi-2017-time",) else MODEL
     return fitted_strength([load(name) for name in names], model)
