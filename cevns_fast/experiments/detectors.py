@@ -81,7 +81,7 @@ class Detector:
     electron_response: Response | ResponseMatrix | None = None
     component_responses: Mapping[str, Response | ResponseMatrix] | tuple[tuple[str, Any], ...] = ()
     #: What the user's own functions read when the detector was made: another makes it another detector.
-    snapshots: tuple[tuple[str, Snapshot], ...] = field(default=(), init=False, repr=False)
+    _snapshots: tuple[tuple[str, Snapshot], ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
         validate.instance("target", self.target, Target, "a Target, e.g. cevns_fast.Target.of('Ge', {'Ge': 1})")
@@ -115,7 +115,7 @@ class Detector:
             hash(self.target), hash(self.response), hash(self.form_factor), hash(self.electron_response)
         except TypeError as error:  # compiled responses are cached by value
             raise ValueError(f"detector: must be hashable, with tuples for lists: {error}") from None
-        object.__setattr__(self, "snapshots", self.take_snapshots())
+        object.__setattr__(self, "_snapshots", self._take_snapshots())
 
     @property
     def responses(self) -> dict[str, Response | ResponseMatrix]:
@@ -283,7 +283,7 @@ class Detector:
                 f"must not, up to {maximum:.4g} MeV, the largest recoil of this source"
             )
 
-    def take_snapshots(self) -> tuple[tuple[str, Snapshot], ...]:
+    def _take_snapshots(self) -> tuple[tuple[str, Snapshot], ...]:
         """What the user's own functions read now."""
         response, form_factor = self.response, self.form_factor
         T, x = _PROBE_T, self.bins[0] + (self.bins[-1] - self.bins[0]) * _PROBE_X
@@ -299,7 +299,7 @@ class Detector:
         }
         found = [(name, each) for name, each in taken.items() if each is not None]
         for component, given in self.responses.items():
-            found += [(f"{component}: {name}", each) for name, each in self.with_response(given).snapshots]
+            found += [(f"{component}: {name}", each) for name, each in self.with_response(given)._snapshots]
         return tuple(found)
 
     def recoil_at(self, x: float, maximum: float) -> float:
@@ -367,6 +367,19 @@ _REACH = 40
 
 # How many means are evaluated together.
 _BLOCK = 128
+
+
+def reads_functions(detector: Detector) -> bool:
+    """Whether it holds functions of the user's own."""
+    return bool(detector._snapshots)
+
+
+def differences_of(detector: Detector) -> list[tuple[str, str | None]]:
+    """For each function of the user's own its name, and what it reads that has changed since the detector was made."""
+    if not detector._snapshots:
+        return []
+    now = dict(detector._take_snapshots())
+    return [(name, each.difference(now[name])) for name, each in detector._snapshots]
 
 
 @remember(maxsize=8)
