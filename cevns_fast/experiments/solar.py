@@ -50,6 +50,8 @@ class Solar:
         Radian.
     delta_m2_21 : float
         eV².
+    exposure_unit : str
+        "days".
 
     Raises
     ------

@@ -177,6 +177,8 @@ class PionDecayAtRest:
         From source to detector, m.
     neutrinos_per_proton : float
         Neutrinos of each species per proton on target.
+    exposure_unit : str
+        "protons on target".
 
     Notes
     -----
@@ -241,6 +243,8 @@ class Reactor:
         MeV.
     endpoint : float
         Where the spectrum ends, MeV: at most 8, to which the fits are valid, or 9 for Kopeikin's.
+    exposure_unit : str
+        "days", at full power.
 
     Raises
     ------
@@ -390,6 +394,8 @@ class TabulatedSource:
     antineutrino : bool
     species : str
         What to call the neutrinos.
+    exposure_unit : str
+        "days".
 
     Raises
     ------
