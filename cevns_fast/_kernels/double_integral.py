@@ -289,17 +289,13 @@ def _switched_off() -> bool:
 
 
 def term_table() -> Any:
-    """The generic integrand: terms of an interaction, evaluated literally."""
-    if "term_table" not in _known:
-        if _switched_off():
-            _known["term_table"] = _term_table
-        else:
-            arguments = _term_table, _block_type(), "term table"  # its file's stamp tells versions apart
-            _known["term_table"] = kept(*arguments) or keep(*arguments)
-    return _known["term_table"]
+    """The generic integrand, terms of an interaction evaluated literally: compiled, or as another process left it."""
+    if _switched_off():
+        return _term_table
+    arguments = _term_table, _block_type(), "term table"  # its file's stamp tells versions apart
+    return kept(*arguments) or keep(*arguments)
 
 
-_known: dict[str, Any] = {}
 # Functions that only other compiled functions call.
 _BARE: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
 

@@ -75,6 +75,24 @@ def test_all_that_is_remembered_can_be_forgotten():
     assert found == MAY_CACHE
 
 
+# Containers of a module that are filled later, and with what.
+FILLED = {
+    "_support/drawn.py": ["_loaders"],  # what draws objects, by the façade
+    "_support/loading.py": ["_loading"],  # threads that are loading a module
+    "_support/remember.py": ["_functions", "_memories"],  # what `forget` goes through
+}
+
+
+def test_no_module_remembers_in_a_container_of_its_own():
+    empty = re.compile(r"(\{\}|\[\]|(dict|list|set|WeakSet|WeakValueDictionary|WeakKeyDictionary|OrderedDict)\(\))")
+    found = defaultdict(list)
+    for name, path in FAST.items():
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value and empty.fullmatch(ast.unparse(node.value)):
+                found[name].append(ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target))
+    assert found == FILLED
+
+
 # Modules that load others by name, and which: what import-linter cannot see.
 LOADS_BY_NAME = {
     "_support/loading.py": "what the façade names",
