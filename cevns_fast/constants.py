@@ -4,7 +4,6 @@ Inside the library everything is in MeV; cross sections handed to users are in c
 Each number states its unit and source; `tests/physics/test_constants.py` checks it against a second one.
 """
 
-import math
 from typing import Final
 
 # --- masses, MeV: PDG 2022 (CODATA 2018 for e, p, n) ---------------------------------------
@@ -21,7 +20,6 @@ M_PLANCK: Final = 1.220890e22  # (ħc/G)^½, CODATA 2018
 # --- couplings -----------------------------------------------------------------------------
 G_FERMI: Final = 1.1663787e-11  # MeV⁻², PDG 2022
 ALPHA: Final = 1.0 / 137.035999  # fine-structure constant at q² = 0, CODATA 2018
-BOHR_MAGNETON: Final = math.sqrt(4 * math.pi * ALPHA) / (2 * M_ELECTRON)  # e/2m_e, MeV⁻¹
 SIN2_THETA_W: Final = 0.2312  # MS-bar at the Z pole, as the papers use it
 SIN2_THETA_W_LOW_ENERGY: Final = 0.23857  # at q² → 0, Erler & Ferro-Hernández 2018
 

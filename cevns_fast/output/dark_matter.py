@@ -11,7 +11,7 @@ import numpy as np
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
-from cevns_fast.constants import AGE_OF_UNIVERSE, BOHR_MAGNETON, G_FERMI, OMEGA_DARK_MATTER_H2
+from cevns_fast.constants import AGE_OF_UNIVERSE, G_FERMI, OMEGA_DARK_MATTER_H2
 from cevns_fast.cosmology import estimates
 from cevns_fast.cosmology.abundance import MOST_Y_CHI
 from cevns_fast.cosmology.abundance_plane import relic_plane
@@ -19,6 +19,7 @@ from cevns_fast.cosmology.decays import DIPOLE_CHANNEL, decay_widths, maximal_mi
 from cevns_fast.cosmology.neutrino_number import lightest_mass
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference.limits import limit_scan
+from cevns_fast.interactions.matching import BOHR_MAGNETON
 from cevns_fast.interactions.scalar_mediator import ScalarMediator
 from cevns_fast.interactions.singlet_eft import HIGGS_VEV, SingletEFT
 from cevns_fast.output.tables import Sheet

@@ -78,7 +78,7 @@ def test_all_that_is_remembered_can_be_forgotten():
 # Containers of a module that are filled later, and with what.
 FILLED = {
     "_support/drawn.py": ["_loaders"],  # what draws objects, by the façade
-    "_support/loading.py": ["_loading"],  # threads that are loading a module
+    "_support/loading.py": ["_loading", "_loaded"],  # threads that are loading a module, and modules
     "interactions/numerical.py": ["_kinds"],  # kinds of interaction that are alive: two of one definition are one
     "_support/remember.py": ["_functions", "_memories"],  # what `forget` goes through
 }
