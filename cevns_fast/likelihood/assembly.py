@@ -7,7 +7,15 @@ from typing import Any, Literal
 import numpy as np
 
 from cevns_fast import _validate as validate
-from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VARIANCE, Factor, Layout, System, Term
+from cevns_fast._kernels.likelihood import (
+    FIXED_VARIANCE,
+    POISSON,
+    PREDICTED_VARIANCE,
+    Factor,
+    Layout,
+    SampleTerm,
+    System,
+)
 from cevns_fast._validate import Floats
 from cevns_fast.counts.count_table import Counts, CountTable
 from cevns_fast.counts.polynomial import DEFAULT_RTOL, WithStandardModel, checked_rtol, standard_model_counts
@@ -247,14 +255,14 @@ class Assembly:
         for sample in samples[1:]:
             counts = self.experiments[i].backgrounds[sample - 1].counts
             base -= counts
-            terms.append(Term(group[sample], -1, False, counts))
+            terms.append(SampleTerm(group[sample], -1, False, counts))
         for k, pull in enumerate(self.pulls):
             if pull.sample(i) in group and shift[k].any():
-                terms.append(Term(group[pull.sample(i)], k, False, shift[k].copy()))
+                terms.append(SampleTerm(group[pull.sample(i)], k, False, shift[k].copy()))
                 shift[k] = 0.0
         for k, c in curves:
             if c.bent is not None:
-                terms.append(Term(group[c.sample], k, True, c.bent))
+                terms.append(SampleTerm(group[c.sample], k, True, c.bent))
             else:
                 factors.append(Factor(group[c.sample], k, c.log_up, c.log_down, c.polynomial))
         return system._replace(base=base, shift=shift, terms=terms, factors=factors)
