@@ -32,6 +32,10 @@ class OfParameters:
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_fast": None, "_full": None}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["assembly"], state["model"])  # type: ignore[misc]
+        self.__dict__.update(state)  # an earlier version's may lack what follows from the two
+
     def fast(self) -> Evaluator:
         """The kernel's function, of what χ² needs only: bins and most nuisances have lost their meaning."""
         if self._can_change:

@@ -70,6 +70,12 @@ def test_a_pickled_likelihood_still_bends():
     assert loaded.chi2(cf.StandardModel()) == pytest.approx(2.916347294047202, rel=1e-12)
 
 
+def test_a_pickled_fit_is_still_a_function():
+    fit = pickle.loads((SAVED / "fit.pickle").read_bytes())
+    assert fit([0.01, 2e-4]) == pytest.approx(5.2185783634293585, rel=1e-12)
+    assert np.isfinite(fit.gradient([0.01, 2e-4])).all() and cf.best_fit(fit).chi2 < 5.0
+
+
 def test_old_names_are_for_pickles_only():
     with pytest.raises(ImportError):
         import cevns_fast.nothing_of_this_name  # noqa: F401
