@@ -127,7 +127,8 @@ def test_wilks_holds_far_from_the_boundary(name):
     interaction = cf.ScalarMediator(m_chi=1.0, m_S=50.0, y_bar=1.0)
     limit = cf.limit_scan(experiment, interaction, "y_bar").upper[0]
     fit = cf.Likelihood(experiment, model=interaction, parameters=("y_bar",))
-    found = cf.feldman_cousins(fit, {"y_bar": 4 * limit}, toys=2000, seed=3)
+    # Not so far that the predicted variance changes within a standard deviation: at 4 limits it is 3.0 for CONUS.
+    found = cf.feldman_cousins(fit, {"y_bar": 3 * limit}, toys=2000, seed=3)
     p = stats.kstest(found.toy_delta_chi2[0], stats.chi2(1).cdf).pvalue
     assert p > 1e-3
     assert found.critical[0] == pytest.approx(2.706, abs=0.45)
