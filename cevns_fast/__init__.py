@@ -3,7 +3,7 @@
 A source, a detector and an interaction become templates; templates become counts, χ², limits and scans.
 """
 
-from cevns_fast._support import moved
+from cevns_fast._support import drawn, moved
 from cevns_fast._support.loading import load as _load
 
 __version__ = "0.1.0"
@@ -133,6 +133,9 @@ def __getattr__(name: str) -> object:
 
 
 moved.install()
+drawn.install(
+    figures=lambda: _load(f"{__name__}.output.of_objects"), pictures=lambda: _load(f"{__name__}.output.pictures")
+)
 
 
 def __dir__() -> list[str]:

@@ -20,7 +20,7 @@ class Toy:
     toys = 1000
 
     def setup(self, statistic):
-        from cevns_fast._kernels.toys import Plan
+        from cevns_fast._kernels.toys import ToyPlan
         from cevns_fast.inference.throwing import Thrower, key_of
 
         fit = cf.Likelihood(
@@ -28,7 +28,7 @@ class Toy:
         )
         thrower = Thrower(fit, (True, True))
         truth = thrower.truth(np.array([0.02, 1e-4]))
-        self.make = lambda: Plan(thrower.numbers, truth, (True, True), key_of(0))
+        self.make = lambda: ToyPlan(thrower.numbers, truth, (True, True), key_of(0))
         self.plan, self.out = self.make(), np.empty(self.toys)
 
     def track_toy(self, statistic):

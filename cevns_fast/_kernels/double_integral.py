@@ -23,7 +23,7 @@ from cevns_fast._kernels.jit import fingerprint, keep, kept, njit
 from cevns_fast._kernels.parallel import twins
 
 __all__ = [
-    "Beam", "Components", "Nodes", "Nucleus", "Particles", "Rows", "Tasks",
+    "Components", "EnergyNodes", "Nucleus", "Particles", "Projectile", "RecoilNodes", "Tasks",
     "at_points", "compiled", "fill", "ranges", "spectra", "sums", "term_table",
 ]  # fmt: skip
 
@@ -41,7 +41,7 @@ class Nucleus(NamedTuple):
     F_n: float
 
 
-class Beam(NamedTuple):
+class Projectile(NamedTuple):
     """What hits."""
 
     flavour: int  # 0 for e, 1 for μ, 2 for τ; −1 if the source does not say
@@ -63,7 +63,7 @@ class Components(NamedTuple):
     line_intensity: Floats
 
 
-class Rows(NamedTuple):
+class EnergyNodes(NamedTuple):
     """Energies of each component above the E_min of each node, and what each weighs: quadrature weight × flux.
 
     They are in two ranges: in what is left of the interval that E_min lies in, with lines, and in whole intervals,
@@ -76,7 +76,7 @@ class Rows(NamedTuple):
     weight: Floats
 
 
-class Nodes(NamedTuple):
+class RecoilNodes(NamedTuple):
     """Nodes of the recoil integral, those of all targets and final masses one after the other."""
 
     recoil: Floats
@@ -144,8 +144,9 @@ def ranges(flux: Components, least: Floats, order: int, ratio: float, split: int
 
 @njit
 def _on(
-    flux: Components, interval: int, left: float, x: Floats, w: Floats, ratio: float, split: int, n: int, rows: Rows
-) -> int:
+    flux: Components, interval: int, left: float, x: Floats, w: Floats, ratio: float, split: int, n: int,
+    above: EnergyNodes,
+) -> int:  # fmt: skip
     """Gauss–Legendre from an energy to the end of its interval, in parts of which none spans more than a ratio."""
     powers = flux.coefficients.shape[1]
     end, piece = flux.end[interval], flux.first_piece[interval]
@@ -162,40 +163,40 @@ def _on(
             value = 0.0
             for d in range(powers):
                 value = value * u + flux.coefficients[piece, powers - 1 - d]
-            rows.energy[n] = energy
-            rows.weight[n] = w[k] * half * value
+            above.energy[n] = energy
+            above.weight[n] = w[k] * half * value
             n += 1
         left = right
     return n
 
 
 @njit
-def fill(flux: Components, least: Floats, x: Floats, w: Floats, ratio: float, split: int, rows: Rows) -> None:
+def fill(flux: Components, least: Floats, x: Floats, w: Floats, ratio: float, split: int, above: EnergyNodes) -> None:
     """Energies and weights in all ranges; lines are points."""
     n = 0
     for interval in range(flux.begin.size):
         if flux.begin[interval] > 0.0:
-            n = _on(flux, interval, flux.begin[interval], x, w, ratio, split, n, rows)
-    for c in range(rows.begin.shape[0]):
+            n = _on(flux, interval, flux.begin[interval], x, w, ratio, split, n, above)
+    for c in range(above.begin.shape[0]):
         last = flux.first_interval[c + 1]
         for node in range(least.size):
             interval = flux.first_interval[c]
             while interval < last and flux.end[interval] <= least[node]:
                 interval += 1
-            n = rows.begin[c, 0, node]
+            n = above.begin[c, 0, node]
             if interval < last and flux.begin[interval] < least[node]:
-                n = _on(flux, interval, least[node], x, w, ratio, split, n, rows)
+                n = _on(flux, interval, least[node], x, w, ratio, split, n, above)
             for line in range(flux.first_line[c], flux.first_line[c + 1]):
                 if flux.line_energy[line] > least[node]:
-                    rows.energy[n] = flux.line_energy[line]
-                    rows.weight[n] = flux.line_intensity[line]
+                    above.energy[n] = flux.line_energy[line]
+                    above.weight[n] = flux.line_intensity[line]
                     n += 1
 
 
 @twins
 def spectra(
-    dsigma: Any, parameters: Floats, row_of: Integers, nodes: Nodes, rows: Rows, particles: Particles, tasks: Tasks,
-    out: Floats,
+    dsigma: Any, parameters: Floats, row_of: Integers, nodes: RecoilNodes, above: EnergyNodes, particles: Particles,
+    tasks: Tasks, out: Floats,
 ) -> None:  # fmt: skip
     """out[cell] = Σ_components ∫dE φ(E) dσ/dT at each node, with parameters[row_of[row, target]]."""
     for block in prange(tasks.row.size):
@@ -207,21 +208,21 @@ def spectra(
         found[:] = 0.0
         for c in range(particles.sign.size):
             for part in range(2):
-                begin, end = rows.begin[c, part, first:last], rows.end[c, part, first:last]
+                begin, end = above.begin[c, part, first:last], above.end[c, part, first:last]
                 some = 0
                 for k in range(begin.size):
                     some += end[k] - begin[k]
                 if some == 0:
                     continue
                 dsigma(
-                    begin, end, rows.energy, rows.weight,
+                    begin, end, above.energy, above.weight,
                     nodes.recoil[first:last], nodes.F_p[first:last], nodes.F_n[first:last], nucleus,
-                    Beam(particles.flavour[c], particles.sign[c]), p, found,
+                    Projectile(particles.flavour[c], particles.sign[c]), p, found,
                 )  # fmt: skip
 
 
 @twins
-def sums(nodes: Nodes, tasks: Tasks, cells: Floats, out: Floats) -> None:
+def sums(nodes: RecoilNodes, tasks: Tasks, cells: Floats, out: Floats) -> None:
     """out[row, bin] += Σ_nodes weight × dN/dT."""
     for row in prange(out.shape[0]):
         for k in range(tasks.first_cell[row], tasks.first_cell[row + 1]):
@@ -234,7 +235,7 @@ def sums(nodes: Nodes, tasks: Tasks, cells: Floats, out: Floats) -> None:
 @njit
 def at_points(
     dsigma: Any, begin: Integers, end: Integers, E: Floats, weight: Floats, T: Floats, F_p: Floats, F_n: Floats,
-    nucleus: Nucleus, beam: Beam, p: Floats, out: Floats,
+    nucleus: Nucleus, beam: Projectile, p: Floats, out: Floats,
 ) -> None:  # fmt: skip
     """What an integrand adds up at nodes of one target and component, each by itself: an exception spoils no other."""
     for k in range(T.size):
@@ -253,7 +254,7 @@ def _power(x: float, k: int) -> float:
 
 def _term_table(
     begin: Integers, end: Integers, E: Floats, weight: Floats, T: Floats, F_p: Floats, F_n: Floats, nucleus: Nucleus,
-    beam: Beam, p: Floats, out: Floats,
+    beam: Projectile, p: Floats, out: Floats,
 ) -> None:  # fmt: skip
     """Σ ± c T^j E^k over (2MT + m²)^power; p holds the power, m² and, for each term, j, k, whether it is odd, and c.
 
@@ -272,7 +273,7 @@ def _term_table(
 
 def _types() -> tuple[Any, ...]:
     """The types of a nucleus, a beam and parameters."""
-    nucleus, beam = types.NamedUniTuple(types.float64, 5, Nucleus), types.NamedUniTuple(types.int64, 2, Beam)
+    nucleus, beam = types.NamedUniTuple(types.float64, 5, Nucleus), types.NamedUniTuple(types.int64, 2, Projectile)
     return nucleus, beam, types.Array(types.float64, 1, "C", readonly=True)
 
 
@@ -288,17 +289,13 @@ def _switched_off() -> bool:
 
 
 def term_table() -> Any:
-    """The generic integrand: terms of an interaction, evaluated literally."""
-    if "term_table" not in _known:
-        if _switched_off():
-            _known["term_table"] = _term_table
-        else:
-            arguments = _term_table, _block_type(), "term table"  # its file's stamp tells versions apart
-            _known["term_table"] = kept(*arguments) or keep(*arguments)
-    return _known["term_table"]
+    """The generic integrand, terms of an interaction evaluated literally: compiled, or as another process left it."""
+    if _switched_off():
+        return _term_table
+    arguments = _term_table, _block_type(), "term table"  # its file's stamp tells versions apart
+    return kept(*arguments) or keep(*arguments)
 
 
-_known: dict[str, Any] = {}
 # Functions that only other compiled functions call.
 _BARE: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
 

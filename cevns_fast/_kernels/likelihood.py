@@ -18,7 +18,7 @@ LONGEST_NAME: int = lib.NAME_SIZE - 1  # in bytes
 _NULL, _chi2, _hessian = ffi.NULL, lib.cevns_fast_chi2, lib.cevns_fast_hessian  # to look them up takes time
 
 
-class Term(NamedTuple):
+class SampleTerm(NamedTuple):
     """What a sample of an experiment holds, see ``likelihood_curves.c``."""
 
     group: int  # 0 is the signal
@@ -53,7 +53,7 @@ class System(NamedTuple):
     shift: Array  # [nuisances, bins]
     breaks: Array  # [pieces + 1]
     coefficients: Array  # [pieces, degree + 1, tables, monomials, bins], highest power first
-    terms: Sequence[Term] = ()
+    terms: Sequence[SampleTerm] = ()
     factors: Sequence[Factor] = ()
 
 

@@ -25,7 +25,7 @@ class Truth(NamedTuple):
     place: int
 
 
-class Plan:
+class ToyPlan:
     """What is computed once for all toys of a truth; for one thread at a time."""
 
     def __init__(

@@ -2,7 +2,8 @@
 
 A pickle names a class by its module. The finder below comes last, so it is asked only for names that nothing else
 knows, and what it makes is a shell that looks a class up in the module's new home when it is asked for one. Modules
-whose name has become a package's (`experiments`, `likelihood`) look theirs up themselves.
+whose name has become a package's (`experiments`, `likelihood`) look theirs up themselves, and so do those where a class
+has been given another name.
 """
 
 from __future__ import annotations
@@ -44,6 +45,22 @@ HOMES = {
     "toys": "inference.toys",
     "adapters": "interop.fitters",
 }
+
+
+# Classes that have another name since, by their modules of today.
+RENAMED = {
+    "inference.correlation": {"_Search": "SearchOfCouplings"},
+    "inference.parameter_planes": {"_Search": "SearchOfParameters"},
+    "likelihood.pulls": {"Curve": "NuisanceCurve"},
+}
+
+
+def renamed(module: str, name: str) -> Any:
+    """The class that had this name in a module."""
+    now = RENAMED[module.removeprefix(f"{_PACKAGE}.")].get(name)
+    if now is None:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    return getattr(import_module(module), now)
 
 
 def public(module: str, name: str) -> Any:

@@ -56,7 +56,7 @@ class Memory(Generic[V]):
 
 
 def forget() -> None:
-    """Forget everything that is remembered anywhere, as if the process had just begun."""
+    """Forget everything that is remembered anywhere, as if the process had just begun; modules and kernels stay."""
     for clear in _functions:
         clear()
     for memory in list(_memories):

@@ -7,38 +7,14 @@ text around them, so they suit a dark page as well.
 import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-_PACKAGE = __name__.partition(".")[0]
-
 _WIDTH, _HEIGHT, _MARGIN = 260, 120, 4
 _COLORS = ("currentColor", "#D55E00", "#0072B2", "#E69F00", "#AA4499")
-
-
-def figures() -> Any:
-    """The top floor's figures of objects: `plot` of an object of any floor is passed on to them when it is called."""
-    return import_module(f"{_PACKAGE}.output.of_objects")
-
-
-def cross_section(interaction: Any, energy: float = 30.0) -> str:
-    """SVG: dσ/dT of an interaction on caesium, at a typical energy (MeV) of a spallation source."""
-    spectrum, nuclei = (import_module(f"{_PACKAGE}.{room}") for room in ("counts.spectrum", "nuclear.nuclei"))
-    caesium = nuclei.nuclide("Cs133")
-    T = np.geomspace(1e-3, 1.0, 80) * 2 * energy**2 / (caesium.mass + 2 * energy)
-    try:
-        values = np.asarray(spectrum.differential_cross_section(interaction, caesium, energy, T), dtype=float)
-    except (ValueError, NotImplementedError):  # it has none there
-        return ""
-    if not np.any(values > 0):
-        return ""
-    return curves(
-        T, f"dσ/dT on Cs-133, {energy:g} MeV, logarithmic", ("", np.where(values > 0, values, np.nan)), log=True
-    )
 
 
 def number(value: Any, digits: int = 4) -> str:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 import cevns_fast as cf
-from cevns_fast.cli.arguments import command_line
+from cevns_fast.cli.arguments import command_line, commands_of
 from cevns_fast.cli.models import EXPLORED, MODELS
 
 _BASH = """\
@@ -65,8 +65,7 @@ def _fish() -> str:
 
 def _commands() -> dict[str, Sequence[argparse.Action]]:
     """The arguments of each command."""
-    (commands,) = (each for each in command_line()._actions if isinstance(each, argparse._SubParsersAction))
-    return {name: parser._actions for name, parser in commands.choices.items()}
+    return {name: parser._actions for name, parser in commands_of(command_line()).items()}
 
 
 def _options(actions: Sequence[argparse.Action]) -> list[str]:

@@ -6,12 +6,12 @@ import cevns_fast as cf
 from cevns_fast import _validate as validate
 from cevns_fast.cli import outputs
 from cevns_fast.inference.mass_scan import mass_grid
-from cevns_fast.output import dark_matter
+from cevns_fast.output import dark_matter, dark_matter_figures
 
 
 def run(args: argparse.Namespace) -> None:
     """Print some of the plane, write all of it, draw it."""
-    draw = dark_matter.PLANES[validate.choice("--model", args.model, dark_matter.PLANES)]
+    draw = dark_matter_figures.PLANES[validate.choice("--model", args.model, dark_matter_figures.PLANES)]
     if args.experiment:
         experiments = [cf.load(name) for name in args.experiment]
     else:
@@ -26,5 +26,5 @@ def run(args: argparse.Namespace) -> None:
     else:
         sheet = dark_matter.dipole_plane(experiments, masses, majorana=args.reading.startswith("majorana"))
     print(f"dark matter and recoils: {sheet.about['plane']}")
-    print(sheet.text(most=12))
+    print(outputs.shown(sheet, most=12))
     outputs.write(args, sheet, lambda: draw(sheet), paths)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def run(args: argparse.Namespace) -> None:
     """Print some of the limits, write all, draw them."""
     couplings, mass = args.couplings or couplings_of(args.model), mass_of(args.model, args.mass)
-    given = fixed_fields(args.model, args.parameters, outputs.options(args), without=(mass or "", *couplings))
+    way_out = {mass or "": "; --mass-range LOW HIGH says where it varies, with --masses 1 it is LOW alone"}
+    given = fixed_fields(args.model, args.parameters, outputs.options(args), (mass or "", *couplings), way_out)
     experiments = sources.loaded(args)
     names = "+".join(experiment.name for experiment in experiments)
     paths = outputs.paths(args, f"limits-{'' if args.model == 'singlet' else args.model + '-'}{names}")
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     }
     sheet = tables.Sheet({mass: masses, **found}, {**outputs.provenance(experiments), **about})
     print(f"{names}: upper limits, {level}, {mass} in MeV")
-    print(sheet.text(most=12))
+    print(outputs.shown(sheet, most=12))
     heaviest = heaviest_mass(experiments)
     for name, upper in found.items():
         if not np.isfinite(upper).any():

@@ -3,6 +3,7 @@
 import argparse
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import cevns_fast as cf
@@ -66,9 +67,16 @@ def couplings_of(model: str) -> tuple[str, ...]:
 
 
 def fixed_fields(
-    model: str, parameters: Sequence[tuple[str, Any]], options: Mapping[str, str | None], without: Iterable[str] = ()
+    model: str,
+    parameters: Sequence[tuple[str, Any]],
+    options: Mapping[str, str | None],
+    without: Iterable[str] = (),
+    way_out: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """The fields that NAME=VALUE and options give; `ValueError` if one is unknown, given twice or not to be given."""
+    """The fields that NAME=VALUE and options give; `ValueError` if one is unknown, given twice or not to be given.
+
+    `way_out` says what to do about one of `without`.
+    """
     from dataclasses import fields
 
     from cevns_fast import _validate as validate
@@ -80,7 +88,7 @@ def fixed_fields(
     validate.unknown_fields(kind.__name__, given, known)
     for name in without:
         if name in given:
-            raise ValueError(f"{name}: is scanned or profiled, its value cannot be given")
+            raise ValueError(f"{name}: is scanned or profiled, its value cannot be given{way_out.get(name, '')}")
     for name, value in options.items():
         if value is not None and name not in known:
             raise ValueError(f"--{name} {value}: {kind.__name__} has none")

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -53,6 +54,11 @@ def given(args: argparse.Namespace, *, without: Sequence[str] = ("m_chi",)) -> l
 def options(args: argparse.Namespace) -> dict[str, str | None]:
     """Fields of an interaction that have options of their own."""
     return {"variant": args.variant, "helicity": args.helicity}
+
+
+def shown(sheet: "Sheet", most: int | None = None) -> str:
+    """A table as wide as the terminal."""
+    return sheet.text(most, width=shutil.get_terminal_size((120, 24)).columns)
 
 
 def provenance(experiments: Sequence[Any]) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ import cevns_fast as cf
 from cevns_fast._support import files
 from cevns_fast.cli import outputs, sources
 from cevns_fast.cli.models import fixed_fields, interaction, kind_of, mass_of
+from cevns_fast.inference.confidence import LEVELS
 from cevns_fast.inference.parameter_planes import parameter_among
 from cevns_fast.inference.regions import UnresolvedRegionWarning
 from cevns_fast.output import drawing, plotting, tables
@@ -101,7 +102,7 @@ def _print_regions(scan: "Scan", n_bins: int) -> None:
     """Best fit and allowed regions."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnresolvedRegionWarning)  # the table says it
-        regions = {cl: scan.contours(cl) for cl in plotting.LEVELS}
+        regions = {cl: scan.contours(cl) for cl in LEVELS}
     sheet = tables.Sheet({
         "CL": [f"{100 * cl:g}%" for cl in regions],
         "Delta chi2": [region.level for region in regions.values()],

@@ -8,8 +8,9 @@ import numpy as np
 
 import cevns_fast as cf
 from cevns_fast import _validate as validate
+from cevns_fast.interactions.process import FLAVOURS
 
-_STATES = {f"{flavour}{i + 1}": (a, i) for a, flavour in enumerate(("e", "mu", "tau")) for i in range(3)}
+_STATES = {f"{flavour}{i + 1}": (a, i) for a, flavour in enumerate(FLAVOURS) for i in range(3)}
 _FLAGS = ("normalised", "from_muon_decay")
 _OSCILLATED = ("delta_m2", "Ue4_sq", "Umu4_sq", "Utau4_sq", "distance")
 

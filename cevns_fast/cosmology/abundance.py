@@ -12,7 +12,7 @@ from cevns_fast._support.remember import Memory
 from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2, SPEED_OF_LIGHT
 from cevns_fast.cosmology.boltzmann import NOTHING_MORE, OMEGA_PER_MEV, RelicDensity, Universe, species
-from cevns_fast.cosmology.expansion import RADAU, Assumptions, Grid, Points, Species
+from cevns_fast.cosmology.expansion import RADAU, Assumptions, Points, Species, TimeGrid
 from cevns_fast.cosmology.radiation import checked
 from cevns_fast.cosmology.thermal_average import READINGS, Reading, checked_masses
 from cevns_fast.parallel.threads import checked as checked_threads
@@ -170,7 +170,7 @@ def thermal_relic(m: float, sigma_v: float, g: float = 2.0, x_start: float = 1.0
     spins = validate.number("g", g, positive=True)
     begin = validate.number("x_start", x_start, positive=True)
     T_start = float(checked("m/x_start", np.array(mass / begin)))
-    grid = Grid(mass, T_start, checked_points(None, x_end, begin), NOTHING_MORE)
+    grid = TimeGrid(mass, T_start, checked_points(None, x_end, begin), NOTHING_MORE)
     particle = Species(mass, spins, fermion=True)
     out = np.empty((1, grid.steps.size + 1))
     kernels.reduced(

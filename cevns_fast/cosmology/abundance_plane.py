@@ -73,7 +73,7 @@ def relic_plane(
     for one_chi, one_S in zip(chi.tolist(), S.tolist(), strict=True):
         checked_masses(one_chi, one_S)
         checked_points(None, x_end, one_chi / start)
-    work = _Plane(chi, S, couplings, reading, start, float(x_end))
+    work = _RelicRows(chi, S, couplings, reading, start, float(x_end))
     rows = np.empty((chi.size, couplings.size))
     workers = get_num_threads() if threads is None else checked_threads(threads)
     chunks.run(work, rows, work.identity(), executor, workers, checkpoint, progress)
@@ -81,7 +81,7 @@ def relic_plane(
 
 
 @dataclass(frozen=True, eq=False)
-class _Plane:
+class _RelicRows:
     """Rows of Ω h², one for each mass."""
 
     m_chi: Floats
@@ -103,10 +103,10 @@ class _Plane:
             masses = float(self.m_chi[i]), float(self.m_S[i])
             out[i - start] = Universe(masses, read, self.T_qcd, points).evolve(self.y_chi, 1).omega_h2
 
-    def part(self, start: int, stop: int) -> "tuple[_Plane, int]":
+    def part(self, start: int, stop: int) -> "tuple[_RelicRows, int]":
         """What those rows need."""
         rows = slice(start, stop)
-        return _Plane(self.m_chi[rows], self.m_S[rows], self.y_chi, self.reading, self.T_qcd, self.x_end), 0
+        return _RelicRows(self.m_chi[rows], self.m_S[rows], self.y_chi, self.reading, self.T_qcd, self.x_end), 0
 
     def identity(self) -> Mapping[str, str]:
         """What tells a checkpoint of this plane from others."""

@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 
 from cevns_fast._kernels import relic_density as kernels
+from cevns_fast._support.scalars import scalar_or_array
 from cevns_fast._validate import Floats
 from cevns_fast.constants import OMEGA_DARK_MATTER_H2
-from cevns_fast.cosmology.expansion import RADAU, Assumptions, Grid, Points, Species
+from cevns_fast.cosmology.expansion import RADAU, Assumptions, Points, Species, TimeGrid
 from cevns_fast.cosmology.thermal_average import LogTable, Reading, k1e_over_k2e, threshold
 from cevns_fast.parallel.once import once
 
@@ -45,7 +46,8 @@ class RelicDensity:
     Y_eq : float64[n]
         Yield of χ in equilibrium.
     omega_h2 : float64[...]
-        2.742e5 m_χ/MeV Y_χ at the last x, BRX Eq. (47). Yields still fall after x = 30: say where you stop.
+        2.742e5 m_χ/MeV Y_χ at the last x, BRX Eq. (47). Yields still fall after x = 30: say where you stop. A number
+        for a single coupling, as are the next two.
     dilution : float64[...]
         Factor by which entropy must be injected to reach the observed 0.1200.
     x_freeze_out : float64[...]
@@ -57,8 +59,8 @@ class RelicDensity:
     --------
     >>> import cevns_fast as cf
     >>> relic = cf.cosmology.relic_density(m_chi=3.0, m_S=10.0, y_chi=1e-3)
-    >>> round(float(relic.omega_h2), 1), round(float(relic.dilution), 1), round(float(relic.x_freeze_out), 1)
-    (31.9, 265.5, 9.8)
+    >>> [round(float(each), 1) for each in (relic.omega_h2, relic.dilution, relic.x_freeze_out)]
+    [31.9, 265.5, 9.8]
     >>> bool((relic.Y_chi[..., -1] > relic.Y_eq[-1]).all())
     True
     """
@@ -89,7 +91,7 @@ class Universe:
         m_chi, m_S = self.masses = masses
         self.reading, self.threads = reading, threads
         chi, S = species(masses, reading)
-        self.grid = grid = Grid(m_chi, T_start, points, assumed)
+        self.grid = grid = TimeGrid(m_chi, T_start, points, assumed)
         self.T_range = m_chi / math.exp(grid.edges[-1]), T_start
         self.log_chi, self.log_S = grid.log_equilibrium(chi), grid.log_equilibrium(S)
         self.log_eq = np.logaddexp(self.log_chi, self.log_S)
@@ -137,14 +139,15 @@ class Universe:
         shape = couplings.shape
         Y_chi, Y_S = ((1 - share) * N)[:, grid.keep], (share * N)[:, grid.keep]
         omega = (OMEGA_PER_MEV * self.masses[0] * ((1 - share) * N)[:, -1]).reshape(shape)
+        freeze_out = np.array([self._freeze_out(y_, L) for y_, L in zip(y, out, strict=True)])
         return RelicDensity(
             x=grid.x,
             Y_chi=Y_chi.reshape(*shape, -1),
             Y_S=Y_S.reshape(*shape, -1),
             Y_eq=self.Y_eq,
-            omega_h2=omega,
-            dilution=omega / OMEGA_DARK_MATTER_H2,
-            x_freeze_out=np.array([self._freeze_out(y_, L) for y_, L in zip(y, out, strict=True)]).reshape(shape),
+            omega_h2=scalar_or_array(omega),
+            dilution=scalar_or_array(omega / OMEGA_DARK_MATTER_H2),
+            x_freeze_out=scalar_or_array(freeze_out.reshape(shape)),
             method="coupled" if two.all() else "reduced" if not two.any() else "reduced and coupled",
         )
 

@@ -20,8 +20,8 @@ from cevns_fast.constants import (
     SIN2_THETA_W,
     SPEED_OF_LIGHT,
 )
+from cevns_fast.interactions.process import FLAVOURS
 
-FLAVOURS: Final = ("e", "mu", "tau")
 #: Channels of a χ that mixes, and the decay through a dipole.
 MIXING_CHANNELS: Final = ("3nu", "nu-e-e", "nu-gamma")
 DIPOLE_CHANNEL: Final = "nu-gamma-dipole"

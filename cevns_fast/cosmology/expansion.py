@@ -8,7 +8,7 @@ import numpy as np
 
 from cevns_fast._validate import Floats
 from cevns_fast.constants import M_PLANCK
-from cevns_fast.cosmology.radiation import SEAM, with_tilt
+from cevns_fast.cosmology.radiation import SEAM, degrees_of_freedom, with_tilt
 from cevns_fast.cosmology.thermal_average import k1e_over_k2e, k2e
 
 # Radau IIA of order five: matrix and stages (E. Hairer and G. Wanner, Solving ODEs II, Table IV.5.6).
@@ -46,7 +46,13 @@ class Assumptions(NamedTuple):
     counted: tuple[Species, ...] = ()
 
 
-class Grid:
+def hubble(T: Floats, g_rho: Floats | None = None) -> Floats:
+    """Expansion rate at temperatures [MeV]; with g_ρ of the Standard Model if it is left out."""
+    counted = degrees_of_freedom(T).g_rho if g_rho is None else g_rho
+    return np.asarray(np.sqrt(4 * np.pi**3 / 45 * counted) * T**2 / M_PLANCK)  # H² = 8π/3 ρ/M_Pl², ρ = π²/30 g T⁴
+
+
+class TimeGrid:
     """Steps in ln x, and how space expands at their stages.
 
     Attributes
@@ -81,7 +87,7 @@ class Grid:
         self.T = mass / np.exp(self.edges[:-1, None] + self.steps[:, None] * _STAGES)
         side = mass / np.exp((self.edges[1:] + self.edges[:-1]) / 2)
         g_rho, self._g_s, self.tilt = self._counted(self.T, np.broadcast_to(side[:, None], self.T.shape))
-        self.H = np.sqrt(4 * np.pi**3 / 45 * g_rho) * self.T**2 / M_PLANCK  # H² = 8π/3 ρ/M_Pl², ρ = π²/30 g T⁴
+        self.H = hubble(self.T, g_rho)
         self.expansion = self.tilt * 2 * np.pi**2 / 45 * self._g_s * self.T**3 / self.H
 
     def log_equilibrium(self, species: Species) -> Floats:

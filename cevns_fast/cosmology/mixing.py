@@ -2,15 +2,12 @@
 
 import math
 import re
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.constants import G_FERMI, M_BOTTOM, M_W, SIN2_THETA_W
 from cevns_fast.nuclear.nuclei import Nuclide, Target, nuclide
-
-#: ``|Σ U_μi U*_ie|²`` over the heavy states at 90% CL from oscillations, CL (B2): an input from their Ref. [55].
-OSCILLATION_BOUND: Final = 1.1e-3
 
 
 class ZWidthBound(NamedTuple):

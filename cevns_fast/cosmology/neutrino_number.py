@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.interpolate import PchipInterpolator
 
 from cevns_fast import _validate as validate
+from cevns_fast._support.scalars import scalar_or_array
 from cevns_fast._validate import Floats
 
 #: Masses of the table, MeV, and N_eff of a particle in equilibrium with neutrinos alone, by NUDEC_BSM: M. Escudero,
@@ -63,7 +64,7 @@ def n_eff(particle: str, mass: ArrayLike) -> Floats:
             f"mass = {masses[bad].flat[0].item()!r}: must be in [{low:g}, {high:g}] MeV, the table's range"
         )
     curve = PchipInterpolator(np.log(TABLE_MASSES), np.log(np.array(values) - TABLE_STANDARD_MODEL))
-    return np.asarray(TABLE_STANDARD_MODEL + np.exp(curve(np.log(masses))))
+    return scalar_or_array(np.asarray(TABLE_STANDARD_MODEL + np.exp(curve(np.log(masses)))))
 
 
 def lightest_mass(particle: str, most: float = PLANCK[0] + 2 * PLANCK[1]) -> float:

@@ -18,6 +18,10 @@ SEAM = 120.0
 class DegreesOfFreedom(NamedTuple):
     """Effective degrees of freedom of the energy and of the entropy density.
 
+    Attributes
+    ----------
+    g_rho, g_s : float or float64[...]
+
     Examples
     --------
     >>> import cevns_fast as cf

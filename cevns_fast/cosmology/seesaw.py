@@ -27,7 +27,14 @@ _SMALL = 1e-2  # squared mixings up to which the fixed point is used
 
 
 class Shares(NamedTuple):
-    """What the light neutrino's mass comes from, BRX Eq. (44): x, 1 − x, and the rest if χ and N mix (M₁).
+    """What the light neutrino's mass comes from, BRX Eq. (44).
+
+    Attributes
+    ----------
+    chi, N : float
+        x and 1 − x.
+    mixed : float
+        The rest, if χ and N mix (M₁).
 
     Examples
     --------

@@ -8,7 +8,9 @@ from scipy.special import k0e, k1e
 
 from cevns_fast import _validate as validate
 from cevns_fast._kernels import thermal_cross_section as kernels
+from cevns_fast._support.quadrature import gauss_legendre
 from cevns_fast._support.remember import remember
+from cevns_fast._support.scalars import scalar_or_array
 from cevns_fast._validate import Floats
 
 PROCESSES: Final = {
@@ -85,7 +87,7 @@ def thermal_cross_section(process: str, m_chi: float, m_S: float, T: ArrayLike, 
     scaled = scaled_averages(process, *masses, temperatures.ravel(), read)
     with np.errstate(under="ignore"):
         result = scaled * np.exp(-threshold(process, *masses) / temperatures.ravel())
-    return result.reshape(temperatures.shape)
+    return scalar_or_array(result.reshape(temperatures.shape))
 
 
 def checked_masses(m_chi: float, m_S: float) -> tuple[float, float]:
@@ -134,7 +136,7 @@ def k1e_over_k2e(z: Floats) -> Floats:
 @remember(maxsize=4)
 def _gauss_legendre(n: int) -> Floats:
     """Nodes and weights on (0, 1)."""
-    nodes, weights = np.polynomial.legendre.leggauss(n)
+    nodes, weights = gauss_legendre(n)
     return np.array([(nodes + 1) / 2, weights / 2])
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
+from cevns_fast._support.quadrature import gauss_legendre
 from cevns_fast._support.remember import remember
 
 Floats = NDArray[np.float64]
@@ -213,7 +214,7 @@ def moments(density: Piecewise, lines: Sequence[tuple[float, Floats]]) -> Moment
     """Integrate a density from the right, and add lines: (position, weights per output)."""
     breaks = density.breaks
     degree, outputs = density.coefficients.shape[1] - 1, density.coefficients.shape[2]
-    v, w = np.polynomial.legendre.leggauss(degree // 2 + 1)
+    v, w = gauss_legendre(degree // 2 + 1)
     v, w = (v + 1) / 2, w / 2
     width, t = np.diff(breaks)[:, None, None], (_nodes(degree) + 1) / 2
     by_power = np.moveaxis(density.coefficients, 1, 0)  # [degree + 1, pieces, outputs]

@@ -61,6 +61,17 @@ def _sum(one: CountPolynomial, other: CountPolynomial) -> CountPolynomial:
     return CountPolynomial(one.couplings, exponents, values, imaginary)
 
 
+class _Question(NamedTuple):
+    """What is asked of interactions."""
+
+    names: tuple[str, ...]  # of the open couplings
+    phases: Mapping[str, complex]
+    standard_model: WithStandardModel
+    target: TargetParticles
+    method: Method
+    rtol: float
+
+
 class _Known(NamedTuple):
     """What interactions have in common that are alike but for masses and open couplings."""
 
@@ -90,17 +101,18 @@ def total_polynomial(
     kind, phases = type(batch[0]), phases or {}
     names = kind.check_couplings(couplings, phases)
     chosen_model(standard_model)
-    question = names, phases, standard_model, target, method, rtol
     common = common_to(batch, names)
+    known = masses = None  # each process has its own masses
     if common is not None:
         key = (experiment, kind, common, names, tuple(phases.items()), standard_model, target, method, rtol)
         known, masses = _remembered.get(key), masses_of_all(batch)
-        if known is None:
-            known = _remembered.keep(key, _known(experiment, batch[:1], *question))
-    elif issubclass(kind, NumericalInteraction):
-        return _of_functions(experiment, batch, names, standard_model, target, method, rtol, threads)
-    else:
-        known, masses = _known(experiment, batch, *question), None  # each process has its own
+    if known is None:
+        asked = _Question(names, phases, standard_model, target, method, rtol)
+        if issubclass(kind, NumericalInteraction):
+            return _of_functions(experiment, batch, asked, threads)
+        known = _known(experiment, batch if common is None else batch[:1], asked)
+        if common is not None:
+            _remembered.keep(key, known)
     found = [
         CountPolynomial(names, recipe.exponents, *recipe.counts(len(batch), masses, method, rtol, threads))
         for recipe in known.recipes
@@ -108,38 +120,24 @@ def total_polynomial(
     return _summed(found, known.standard_model)
 
 
-def _known(
-    experiment: Experiment,
-    batch: Sequence[Interaction],
-    names: tuple[str, ...],
-    phases: Mapping[str, complex],
-    standard_model: WithStandardModel,
-    target: TargetParticles,
-    method: Method,
-    rtol: float,
-) -> _Known:
+def _known(experiment: Experiment, batch: Sequence[Interaction], asked: _Question) -> _Known:
     """What is remembered of interactions."""
-    include = False if isinstance(batch[0], StandardModel) else standard_model
-    constant = standard_model_counts(experiment, include, rtol, batch, target, method)
+    include = False if isinstance(batch[0], StandardModel) else asked.standard_model
+    constant = standard_model_counts(experiment, include, asked.rtol, batch, asked.target, asked.method)
     model = chosen_model(include)
-    recipes = [recipe_of(*part, batch, names, phases, model, rtol) for part in recoiling(experiment, target)]
+    recipes = [
+        recipe_of(part, electrons, batch, asked.names, asked.phases, model, asked.rtol)
+        for part, electrons in recoiling(experiment, asked.target)
+    ]
     return _Known(tuple(recipes), constant)
 
 
-def _of_functions(
-    experiment: Experiment,
-    batch: Sequence[Interaction],
-    names: tuple[str, ...],
-    standard_model: WithStandardModel,
-    target: TargetParticles,
-    method: Method,
-    rtol: float,
-    threads: int,
-) -> CountPolynomial:
+def _of_functions(experiment: Experiment, batch: Sequence[Any], asked: _Question, threads: int) -> CountPolynomial:
     """The polynomial for cross sections of the user's, on nuclei alone."""
-    constant = standard_model_counts(experiment, standard_model, rtol, batch, target, method)
+    names, model, rtol = asked.names, asked.standard_model, asked.rtol
+    constant = standard_model_counts(experiment, model, rtol, batch, asked.target, asked.method)
     found = []
-    for part, electrons in recoiling(experiment, target):
+    for part, electrons in recoiling(experiment, asked.target):
         if electrons:
             exponents: tuple[Exponents, ...] = ((0,) * len(names),)
             values = np.zeros((len(batch), 1, part.n_bins))

@@ -19,7 +19,8 @@ from cevns_fast._validate import Floats
 from cevns_fast.constants import MEV2_CM2
 from cevns_fast.counts.flux import FluxMoments, flux_moments
 from cevns_fast.counts.folding import Folding
-from cevns_fast.counts.plan import IntegrationTarget, Plan, plan_of
+from cevns_fast.counts.panels import IntegrationTarget, Plan
+from cevns_fast.counts.plan import plan_of
 from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.response_matrix import ResponseMatrix

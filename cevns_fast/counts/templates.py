@@ -43,6 +43,10 @@ class Templates:
         The couplings whose product multiplies each template: ("a_M", "C_S"), ("y_bar",) * 4, …
     values : float64[n_pairs, n_bins]
         With a leading axis for a list of interactions.
+    imaginary : float64[n_pairs, n_bins]
+        What multiplies Im(x* y) of complex couplings in the product of x and y.
+    real : tuple of str
+        Couplings of which counts know real values only.
 
     Examples
     --------

@@ -14,9 +14,10 @@ import scipy
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
+from cevns_fast._support.quadrature import gauss_legendre
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
-from cevns_fast.experiments.sources import FluxComponent
+from cevns_fast.experiments.sources import FluxComponent, Source
 
 PION_LIFETIME = 0.026033  # µs, Particle Data Group 2024
 MUON_LIFETIME = 2.1969811  # µs, the same
@@ -139,7 +140,7 @@ class ProtonPulse:
 @remember(maxsize=256)
 def _fractions(pulse: ProtonPulse, prompt: bool, edges: tuple[float, ...]) -> Floats:
     """Gauss–Legendre in panels that the density and the efficiency are smooth in."""
-    x, w = np.polynomial.legendre.leggauss(_NODES)
+    x, w = gauss_legendre(_NODES)
     species = _OF_PIONS[0] if prompt else "nu_e"
     step = min(_WIDEST, pulse.width)
     breaks = [float(t) for t in getattr(pulse.efficiency, "breakpoints", ())]
@@ -347,16 +348,16 @@ def calibrated(name: str, given: Any, shape: tuple[int, ...], has_release: bool)
     return found
 
 
+@remember(maxsize=256)
 def spread_of(
-    components: Sequence[FluxComponent],
-    n_observable: int,
-    time: TimeAxis | None,
-    release: ReleaseAxis | None,
-    calibration: Floats | None,
+    source: Source, n_observable: int, time: TimeAxis | None, release: ReleaseAxis | None, calibration: bytes | None
 ) -> Spread:
-    """Components that are spread alike, together, and how."""
+    """Components that are spread alike, together, and how; remembered, so that they are the same objects.
+
+    `calibration` are the bytes of factors for all bins.
+    """
     found: dict[tuple[bytes, bytes], tuple[Floats, Floats, list[FluxComponent]]] = {}
-    for each in components:
+    for each in source.components:
         fractions = np.ones(1) if time is None else time.of(each.name)
         sorted_by = np.ones((1, 1)) if release is None else np.atleast_2d(release.of(each.name))
         alike = fractions.tobytes(), sorted_by.tobytes()
@@ -366,6 +367,6 @@ def spread_of(
         weight = fractions[None, :, None] * sorted_by[:, None, :]
         weight = np.broadcast_to(weight, (n_observable, *weight.shape[1:]))
         if calibration is not None:
-            weight = weight * calibration.reshape(weight.shape)
+            weight = weight * np.frombuffer(calibration).reshape(weight.shape)
         weights.append(weight.reshape(n_observable, -1))
     return Spread(tuple(tuple(each) for *_, each in found.values()), np.array(weights))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
+from cevns_fast._support.quadrature import gauss_legendre
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import KEV
@@ -80,7 +81,7 @@ class Detector:
     electron_response: Response | ResponseMatrix | None = None
     component_responses: Mapping[str, Response | ResponseMatrix] | tuple[tuple[str, Any], ...] = ()
     #: What the user's own functions read when the detector was made: another makes it another detector.
-    snapshots: tuple[tuple[str, Snapshot], ...] = field(default=(), init=False, repr=False)
+    _snapshots: tuple[tuple[str, Snapshot], ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
         validate.instance("target", self.target, Target, "a Target, e.g. cevns_fast.Target.of('Ge', {'Ge': 1})")
@@ -114,7 +115,7 @@ class Detector:
             hash(self.target), hash(self.response), hash(self.form_factor), hash(self.electron_response)
         except TypeError as error:  # compiled responses are cached by value
             raise ValueError(f"detector: must be hashable, with tuples for lists: {error}") from None
-        object.__setattr__(self, "snapshots", self.take_snapshots())
+        object.__setattr__(self, "_snapshots", self._take_snapshots())
 
     @property
     def responses(self) -> dict[str, Response | ResponseMatrix]:
@@ -216,11 +217,11 @@ class Detector:
             if not short.any():
                 continue
             half, middle = 0.5 * (high - low)[short, None], 0.5 * (low + high)[short, None]
-            nodes, weights = _gauss(of)
+            nodes, weights = gauss_legendre(of)
             weight = accept((middle + half * nodes).ravel()).reshape(-1, of) * (half * weights)
             if n < of:  # the density is its interpolation, whatever the acceptance is
                 weight = weight @ _interpolation(n, of)
-            x, weight = (middle + half * _gauss(n)[0]).ravel()[:, None], weight.reshape(-1, 1)
+            x, weight = (middle + half * gauss_legendre(n)[0]).ravel()[:, None], weight.reshape(-1, 1)
             starts = np.flatnonzero(np.diff(bins[short], prepend=-1)) * n
             for first in range(0, mean.size, _BLOCK):
                 block = slice(first, first + _BLOCK)
@@ -236,7 +237,7 @@ class Detector:
         """The smeared response from `low` to `high`, in panels no wider than the smearing."""
         smearing = self.response.smearing
         assert isinstance(smearing, GaussianSmearing | GammaSmearing)
-        nodes, weights = _gauss(32)
+        nodes, weights = gauss_legendre(32)
         nodes, weights = (nodes + 1) / 2, weights / 2
         # In units of the width, from the mean: wide enough on the right for an exponential tail.
         grid = np.array([-_REACH, -9, -6, -4, -2, -1, 0, 1, 2, 4, 6, 9, 13, 18, 25, _REACH], dtype=np.float64)[:, None]
@@ -282,7 +283,7 @@ class Detector:
                 f"must not, up to {maximum:.4g} MeV, the largest recoil of this source"
             )
 
-    def take_snapshots(self) -> tuple[tuple[str, Snapshot], ...]:
+    def _take_snapshots(self) -> tuple[tuple[str, Snapshot], ...]:
         """What the user's own functions read now."""
         response, form_factor = self.response, self.form_factor
         T, x = _PROBE_T, self.bins[0] + (self.bins[-1] - self.bins[0]) * _PROBE_X
@@ -298,7 +299,7 @@ class Detector:
         }
         found = [(name, each) for name, each in taken.items() if each is not None]
         for component, given in self.responses.items():
-            found += [(f"{component}: {name}", each) for name, each in self.with_response(given).snapshots]
+            found += [(f"{component}: {name}", each) for name, each in self.with_response(given)._snapshots]
         return tuple(found)
 
     def recoil_at(self, x: float, maximum: float) -> float:
@@ -368,16 +369,23 @@ _REACH = 40
 _BLOCK = 128
 
 
-@remember(maxsize=8)
-def _gauss(n: int) -> tuple[Floats, Floats]:
-    """Gauss–Legendre nodes and weights on [−1, 1]."""
-    return np.polynomial.legendre.leggauss(n)
+def reads_functions(detector: Detector) -> bool:
+    """Whether it holds functions of the user's own."""
+    return bool(detector._snapshots)
+
+
+def differences_of(detector: Detector) -> list[tuple[str, str | None]]:
+    """For each function of the user's own its name, and what it reads that has changed since the detector was made."""
+    if not detector._snapshots:
+        return []
+    now = dict(detector._take_snapshots())
+    return [(name, each.difference(now[name])) for name, each in detector._snapshots]
 
 
 @remember(maxsize=8)
 def _interpolation(n: int, of: int) -> Floats:
     """Values at `of` nodes of the polynomials that are 1 at one of n nodes and 0 at the others, float64[of, n]."""
-    nodes, others = _gauss(n)[0], _gauss(of)[0]
+    nodes, others = gauss_legendre(n)[0], gauss_legendre(of)[0]
     legvander = np.polynomial.legendre.legvander
     return np.asarray(legvander(others, n - 1) @ np.linalg.inv(legvander(nodes, n - 1)))
 

@@ -12,21 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
-from cevns_fast._support import shown
-from cevns_fast._support.remember import remember
+from cevns_fast._support import drawn
 from cevns_fast._validate import Floats
 from cevns_fast.experiments import display
 from cevns_fast.experiments.axes import ReleaseAxis, Spread, TimeAxis, shape_of, spread_of
 from cevns_fast.experiments.backgrounds import Background, BackgroundRate, StandardModelFraction, SteadyState
 from cevns_fast.experiments.bins import bins_of
 from cevns_fast.experiments.checks import check_axes, check_data
-from cevns_fast.experiments.detectors import Detector
-from cevns_fast.experiments.reach import OutOfReachWarning, out_of_reach
+from cevns_fast.experiments.detectors import Detector, differences_of, reads_functions
+from cevns_fast.experiments.reach import OutOfReachWarning, largest_recoil_of, out_of_reach
 from cevns_fast.experiments.shared import SharedNuisance, kept_bins
-from cevns_fast.experiments.sources import Source, endpoint_of
+from cevns_fast.experiments.sources import Source
 from cevns_fast.experiments.watched import WatchedSource, bare, watched
 from cevns_fast.interactions.standard_model import StandardModel
-from cevns_fast.nuclear.nuclei import Target
 from cevns_fast.parallel.once import once
 
 if TYPE_CHECKING:
@@ -247,7 +245,7 @@ class Experiment:
         >>> axes.get_ylabel()
         'counts per bin'
         """
-        found: Axes = shown.figures().experiment(self, ax, interaction=interaction, **style)
+        found: Axes = drawn.figures().experiment(self, ax, interaction=interaction, **style)
         return found
 
     @once
@@ -313,7 +311,8 @@ class Experiment:
     @property
     def spread(self) -> Spread:
         """How counts of the observable's bins are spread along the other axes."""
-        return _spread(self.source, self.detector.n_bins, self.time, self.release, Same(self.calibration))
+        calibration = None if self.calibration is None else self.calibration.tobytes()
+        return spread_of(self.source, self.detector.n_bins, self.time, self.release, calibration)
 
     @property
     def bin_edges(self) -> tuple[Floats, Floats]:
@@ -330,7 +329,7 @@ class Experiment:
     @property
     def largest_recoil(self) -> float:
         """The largest recoil, MeV, that the source's neutrinos can cause: BRX Eq. (10), on the lightest nucleus."""
-        return _largest_recoil(self.source, self.detector.target)
+        return largest_recoil_of(self.source, self.detector.target)
 
     def steady_state_counts(self, standard_model: Floats) -> Floats:
         """Steady-state background per bin.
@@ -457,7 +456,7 @@ class Experiment:
     @once
     def can_change(self) -> bool:
         """Whether source or detector hold functions of the user's own."""
-        return isinstance(self.source, WatchedSource) or bool(self.detector.snapshots)
+        return isinstance(self.source, WatchedSource) or reads_functions(self.detector)
 
     def check_unchanged(self) -> None:
         """`ValueError` if a function of the user's own reads what has changed since the experiment was made.
@@ -478,10 +477,7 @@ class Experiment:
         """
         if not self.can_change:
             return
-        found = []
-        if self.detector.snapshots:
-            now = dict(self.detector.take_snapshots())
-            found = [(name, each.difference(now[name])) for name, each in self.detector.snapshots]
+        found = differences_of(self.detector)
         if isinstance(self.source, WatchedSource):
             found.append(("source", self.source.difference()))
         for name, path in found:
@@ -514,7 +510,7 @@ class Experiment:
         >>> conus.source.flux
         25000000000000.0
         """
-        own = {f.name for f in fields(self)}
+        own = [f.name for f in fields(self)]
         parts: dict[str, Any] = {"detector": self.detector, "source": bare(self.source)}
         # A source need not be a dataclass; it is then replaced as a whole.
         names = {part: [f.name for f in fields(each) if f.init] for part, each in parts.items() if is_dataclass(each)}
@@ -525,34 +521,6 @@ class Experiment:
             if inside:
                 outside[part] = replace(outside.get(part, parts[part]), **inside)
         return replace(self, **outside)
-
-
-@remember(maxsize=256)
-def _largest_recoil(source: Source, target: Target) -> float:
-    """The largest recoil of any nuclide."""
-    E = endpoint_of(source)
-    return max(2 * E * E / (n.mass + 2 * E) for n in target.nuclides)
-
-
-class Same:
-    """An array that is found again as the object that it is, or as None."""
-
-    def __init__(self, array: Floats | None) -> None:
-        self.array = array
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and self.array is other.array
-
-    def __hash__(self) -> int:
-        return id(self.array)
-
-
-@remember(maxsize=256)
-def _spread(
-    source: Source, n_observable: int, time: TimeAxis | None, release: ReleaseAxis | None, calibration: Same
-) -> Spread:
-    """Remembered, so that parts of a source are the same objects."""
-    return spread_of(source.components, n_observable, time, release, calibration.array)
 
 
 def without_data(

@@ -3,15 +3,16 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
 
 from cevns_fast import _validate as validate
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import HBAR_C
-from cevns_fast.experiments.sources import FLAVOURS, FluxComponent
+from cevns_fast.experiments.sources import FluxComponent
+from cevns_fast.interactions.process import FLAVOURS
 
 # Δm² L/4E for eV², m and MeV: 1 eV² m/MeV = 1e-12 MeV² × 1e15 fm/MeV.
 PHASE = 1e3 / (4 * HBAR_C)
@@ -125,7 +126,7 @@ def _factor(E: Any, k: float, doubled: bool) -> Floats:
     return np.asarray(np.where(phase < UNRESOLVED, value, 0.0 if doubled else 0.5))
 
 
-@lru_cache(maxsize=64)
+@remember(maxsize=64)
 def _components(source: OscillatedSource) -> tuple[FluxComponent, ...]:
     """SρS† = ρ + sin²(φ/2) [4AρA − 2(Aρ + ρA)] − i sin φ (Aρ − ρA), A = uu†."""
     u = np.sqrt([source.Ue4_sq, source.Umu4_sq, source.Utau4_sq])

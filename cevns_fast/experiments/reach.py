@@ -9,6 +9,9 @@ from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.functions import Table, breakpoints_of
 from cevns_fast.experiments.response_matrix import ResponseMatrix
 from cevns_fast.experiments.smearing import GammaSmearing, GaussianSmearing, PoissonSmearing
+from cevns_fast.experiments.sources import Source, endpoint_of
+from cevns_fast.nuclear.kinematics import largest_recoil
+from cevns_fast.nuclear.nuclei import Target
 
 
 class OutOfReachWarning(UserWarning):
@@ -31,6 +34,13 @@ class OutOfReachWarning(UserWarning):
 _WIDTHS = 12.0
 # Bins in MeV for keV are a thousand times too small, and may have ended a little beyond what recoils reach.
 _SMALL = 1 / 700
+
+
+@remember(maxsize=256)
+def largest_recoil_of(source: Source, target: Target) -> float:
+    """The largest recoil energy [MeV] of any nuclide."""
+    E = endpoint_of(source)
+    return max(largest_recoil(E, n.mass) for n in target.nuclides)
 
 
 @remember(maxsize=256)

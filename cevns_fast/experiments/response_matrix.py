@@ -26,6 +26,8 @@ class ResponseMatrix:
         [energies][bins]; a recoil is in one bin at most. Arrays are taken too.
     observable : str
         What the bins are.
+    light_yield, quenching, acceptance, recoil_threshold : float
+        1, 1, 1 and 0, as a `Response` has them: the matrix holds all of it.
 
     Raises
     ------
@@ -66,7 +68,6 @@ class ResponseMatrix:
     def __hash__(self) -> int:
         return int(self._hash)  # type: ignore[attr-defined]
 
-    #: What is asked of every response: a matrix holds all of it.
     light_yield = 1.0
     quenching = 1.0
     acceptance = 1.0

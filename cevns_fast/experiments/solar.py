@@ -8,12 +8,13 @@ import cmath
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from cevns_fast import _validate as validate
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import AVOGADRO, G_FERMI, HBAR_C, SECONDS_PER_DAY
 from cevns_fast.data import data_path, read_table
@@ -27,7 +28,7 @@ PRODUCTION_DENSITY = {"8B": 90.0, "hep": 65.0}
 FLUXES = (("8B", 5.25e6), ("hep", 8e3))
 
 
-@cache
+@remember(maxsize=4)
 def solar_spectrum(name: str) -> TabulatedSpectrum:
     """The spectrum of ⁸B or hep neutrinos, as it is tabulated."""
     columns = read_table(data_path("solar", f"{name.lower()}.csv"))
@@ -49,6 +50,8 @@ class Solar:
         Radian.
     delta_m2_21 : float
         eV².
+    exposure_unit : str
+        "days".
 
     Raises
     ------

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cevns_fast import _validate as validate
+from cevns_fast._support.quadrature import gauss_legendre
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import M_MUON, M_PION, SECONDS_PER_DAY, WATT_IN_MEV_PER_SECOND
 from cevns_fast.experiments import spectra
 from cevns_fast.experiments.spectra import TabulatedSpectrum
-
-FLAVOURS = ("e", "mu", "tau")
+from cevns_fast.interactions.process import FLAVOURS
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,8 @@ class PionDecayAtRest:
         From source to detector, m.
     neutrinos_per_proton : float
         Neutrinos of each species per proton on target.
+    exposure_unit : str
+        "protons on target".
 
     Notes
     -----
@@ -241,6 +243,8 @@ class Reactor:
         MeV.
     endpoint : float
         Where the spectrum ends, MeV: at most 8, to which the fits are valid, or 9 for Kopeikin's.
+    exposure_unit : str
+        "days", at full power.
 
     Raises
     ------
@@ -372,7 +376,7 @@ class Reactor:
 @remember(maxsize=128)
 def _antineutrinos_per_fission(reactor: Reactor) -> float:
     """Gauss–Legendre between breakpoints: tables are straight there, and the fits smooth."""
-    x, w = np.polynomial.legendre.leggauss(40)
+    x, w = gauss_legendre(40)
     edges = np.array(reactor.breakpoints)
     half, middle = np.diff(edges) / 2, (edges[1:] + edges[:-1]) / 2
     return float(half @ (reactor.spectrum(middle[:, None] + half[:, None] * x) @ w))
@@ -390,6 +394,8 @@ class TabulatedSource:
     antineutrino : bool
     species : str
         What to call the neutrinos.
+    exposure_unit : str
+        "days".
 
     Raises
     ------

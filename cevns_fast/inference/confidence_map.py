@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,8 +16,9 @@ from scipy.interpolate import RegularGridInterpolator
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
 from cevns_fast.inference import regions
-from cevns_fast.inference.best_fit import best_fit, chosen, profiled
+from cevns_fast.inference.best_fit import BestFit, best_fit, chosen, profiled
 from cevns_fast.inference.boundaries import DeltaChi2
+from cevns_fast.inference.confidence import checked_level
 from cevns_fast.inference.parameter_planes import between_points
 from cevns_fast.inference.regions import Contours
 from cevns_fast.inference.scan_result import FoundBetween, Scan
@@ -186,10 +187,7 @@ class ConfidenceMap(Scan):
 
     def _level(self, cl: float | None) -> float:
         """The map's confidence level, or another."""
-        level = self.cl if cl is None else validate.number("cl", cl)
-        if not 0 < level < 1:
-            raise ValueError(f"cl = {cl!r}: must be between 0 and 1")
-        return level
+        return self.cl if cl is None else checked_level(cl)
 
     def to_xarray(self) -> "xarray.Dataset":
         """The map as a labelled dataset.
@@ -292,9 +290,7 @@ def feldman_cousins_map(
         raise ValueError(f"names = {names!r}: must be two different parameters")
     fixed = chosen(fit, dict.fromkeys(pair))
     axes = validate.increasing(pair[0], x), validate.increasing(pair[1], y)
-    level = validate.number("cl", cl)
-    if not 0 < level < 1:
-        raise ValueError(f"cl = {cl!r}: must be between 0 and 1")
+    level = checked_level(cl)
     toys, seed = checked_toys(toys), validate.whole("seed", seed, minimum=0)
     validate.flag("adaptive", adaptive)
     threads = validate.whole("threads", threads, minimum=1)
@@ -306,51 +302,19 @@ def feldman_cousins_map(
     at, chi2 = profiled(fit, points, fixed)
     best = best_fit(fit)
     delta = chi2 - min(best.chi2, float(chi2.min()))
-    thrower, key = Thrower(fit, fixed), key_of(seed)
     identity = function_of(fit).identity() | {"map of": ", ".join(pair), "seed": repr(seed)}
-
-    def thrown(there: Floats, before: int, after: int, stage: str) -> Floats:
-        """Δχ² of toys number before … after − 1 at each vector."""
-        truths = tuple(map(thrower.truth, there))
-        per_truth = (after - before) // PER_ROW
-        work = Toys(thrower.numbers, truths, fixed, per_truth, key, before // PER_ROW)
-        rows = np.empty((len(there) * per_truth, PER_ROW))
-        about = {"points": f"{len(there)}, sha256 {chunks.digest(there)}", "toys": f"{before} to {after}"}
-        chunks.run(work, rows, identity | about, executor, threads, folder and folder / stage, progress)
-        return rows.reshape(len(there), -1)
-
-    def exceeding(which: Any, before: int, after: int, stage: str) -> Any:
-        """How many of the toys number before … after − 1 have at least the data's Δχ²."""
-        return np.sum(thrown(at[which], before, after, stage) >= delta[which, None], axis=1)
-
-    first = min(_FIRST, toys) if adaptive else toys
-    number = np.full(len(points), first)
-    count = np.asarray(exceeding(np.arange(len(points)), 0, first, "first"))
-    shape = axes[0].size, axes[1].size
-    for turn in range(4 if first < toys else 0):  # points beside a contour that moves when it is known better
-        unclear = _unclear((count / number).reshape(shape), number.reshape(shape), 1 - level).ravel()
-        which = np.flatnonzero(unclear & (number < toys))
-        if not which.size:
-            break
-        count[which] += exceeding(which, first, toys, f"around {turn}")
-        number[which] = toys
-    function = function_of(fit)
-    pulls = function.assembly.named(function.full().pulls(np.array(list(best.theta.values()))))
+    thrown = _ToysAtPoints(Thrower(fit, fixed), fixed, key_of(seed), identity, executor, threads, folder, progress)
+    count, number = _tail(thrown, at, delta, (axes[0].size, axes[1].size), toys, 1 - level, adaptive)
+    provenance = _provenance(identity, pair, [name for name in best.theta if name not in pair], axes)
     found = ConfidenceMap(
         pair,
         axes,
-        chi2.reshape(shape),
-        FoundBetween(
-            np.array([best.chi2]),
-            {name: np.array([value]) for name, value in best.theta.items()},
-            {name: np.array([value]) for name, value in pulls.items() if name not in best.theta},
-            between_points(fit, pair),
-        ),
+        chi2.reshape(count.shape),
+        _minima_of(fit, best, pair),
         None,
-        _provenance(identity, pair, [name for name in best.theta if name not in pair], axes)
-        | {"toys": repr(toys), "cl": repr(level)},
-        p_value=(count / number).reshape(shape),
-        toys=number.astype(np.float64).reshape(shape),
+        provenance | {"toys": repr(toys), "cl": repr(level)},
+        p_value=count / number,
+        toys=number.astype(np.float64),
         cl=level,
         rim=_NO_RIM,
     )
@@ -361,6 +325,63 @@ def feldman_cousins_map(
     values, spread = thrown(there, 0, toys, "rim"), math.sqrt(level * (1 - level) / toys)
     quantiles = np.clip([level - spread, level, level + spread], 0.0, 1.0)
     return replace(found, rim=np.hstack([rim, np.quantile(values, quantiles, axis=1, method="higher").T]))
+
+
+class _ToysAtPoints(NamedTuple):
+    """Δχ² of toys at vectors, by whoever computes them."""
+
+    thrower: Thrower
+    fixed: tuple[bool, ...]
+    key: int
+    identity: dict[str, str]
+    executor: Executor | None
+    threads: int
+    folder: Path | None
+    progress: Progress
+
+    def __call__(self, there: Floats, before: int, after: int, stage: str) -> Floats:
+        """Of toys number before … after − 1 at each vector, float64[vectors, toys]."""
+        truths = tuple(map(self.thrower.truth, there))
+        per_truth = (after - before) // PER_ROW
+        work = Toys(self.thrower.numbers, truths, self.fixed, per_truth, self.key, before // PER_ROW)
+        rows = np.empty((len(there) * per_truth, PER_ROW))
+        about = {"points": f"{len(there)}, sha256 {chunks.digest(there)}", "toys": f"{before} to {after}"}
+        folder = self.folder and self.folder / stage
+        chunks.run(work, rows, self.identity | about, self.executor, self.threads, folder, self.progress)
+        return rows.reshape(len(there), -1)
+
+
+def _tail(
+    thrown: _ToysAtPoints, at: Floats, delta: Floats, shape: tuple[int, int], toys: int, boundary: float, adaptive: bool
+) -> tuple[Any, Any]:
+    """How many toys have at least the data's Δχ² at the points of a plane, and of how many; all where it matters."""
+
+    def exceeding(which: Any, before: int, after: int, stage: str) -> Any:
+        return np.sum(thrown(at[which], before, after, stage) >= delta[which, None], axis=1)
+
+    first = min(_FIRST, toys) if adaptive else toys
+    number = np.full(len(at), first)
+    count = np.asarray(exceeding(np.arange(len(at)), 0, first, "first"))
+    for turn in range(4 if first < toys else 0):  # points beside a contour that moves when it is known better
+        unclear = _unclear((count / number).reshape(shape), number.reshape(shape), boundary).ravel()
+        which = np.flatnonzero(unclear & (number < toys))
+        if not which.size:
+            break
+        count[which] += exceeding(which, first, toys, f"around {turn}")
+        number[which] = toys
+    return count.reshape(shape), number.reshape(shape)
+
+
+def _minima_of(fit: Likelihood, best: BestFit, pair: tuple[str, ...]) -> FoundBetween:
+    """The best fit as a scan has it."""
+    function = function_of(fit)
+    pulls = function.assembly.named(function.full().pulls(np.array(list(best.theta.values()))))
+    return FoundBetween(
+        np.array([best.chi2]),
+        {name: np.array([value]) for name, value in best.theta.items()},
+        {name: np.array([value]) for name, value in pulls.items() if name not in best.theta},
+        between_points(fit, pair),
+    )
 
 
 def _unclear(p: Floats, toys: Any, boundary: float) -> Any:

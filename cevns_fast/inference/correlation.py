@@ -14,13 +14,14 @@ import numpy as np
 from cevns_fast import __version__
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import Evaluator, pack
+from cevns_fast._support.moved import renamed
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts.polynomial import DEFAULT_RTOL, WithStandardModel, checked_batch, total_polynomial
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.inference import minima
 from cevns_fast.inference.parameter_planes import likelihood_of, parameter_among, plane_of_parameters
-from cevns_fast.inference.planes import CACHE, MOST_PROFILED, EvaluatorProblem, Grid, PlaneProblem, ProfiledProblem
+from cevns_fast.inference.planes import CACHE, MOST_PROFILED, EvaluatorProblem, PlaneProblem, ProfiledProblem, ScanGrid
 from cevns_fast.inference.scan_result import Between, Minima, Scan
 from cevns_fast.interactions.process import Exponents, Interaction, spelled_out
 from cevns_fast.likelihood.assembly import Assembly, Statistic, experiments_of
@@ -264,7 +265,7 @@ def correlation_scan(
     shape = tuple(grid.size for grid in grids)
     result = _target(out, shape if single else (len(batch), *shape))
     like = Assembly(listed, standard_model=standard_model, statistic=statistic, nuisances=nuisances, rtol=rtol)
-    problem: Grid
+    problem: ScanGrid
     special = any(m.predicts_variance for m in like.measurements) or any(pull.is_free for pull in like.pulls)
     if like.statistic == "gaussian" and not like.shared and not special:
         problem = _kernel_problem(like, batch, names, free, grids, phases or {}, n_threads)
@@ -278,17 +279,17 @@ def correlation_scan(
         couplings=names,
         axes=grids,
         chi2=result,
-        search=_Search(problem, like, tuple(batch), phases or {}),
+        search=SearchOfCouplings(problem, like, tuple(batch), phases or {}),
         masses=None if single or masses is None else np.array([each.m_chi for each in batch]),  # type: ignore[attr-defined]
         provenance=identity,
     )
 
 
 @dataclass(frozen=True, eq=False)
-class _Search:
+class SearchOfCouplings:
     """The minimum over all couplings, off the grid, sought from the lowest grid point of each plane."""
 
-    problem: Grid
+    problem: ScanGrid
     like: Assembly
     batch: tuple[Interaction, ...]
     phases: Mapping[str, complex]
@@ -326,7 +327,7 @@ class _Search:
 
 
 def _identity(
-    like: Assembly, batch: Sequence[Interaction], problem: Grid, phases: Mapping[str, complex], rtol: float
+    like: Assembly, batch: Sequence[Interaction], problem: ScanGrid, phases: Mapping[str, complex], rtol: float
 ) -> dict[str, str]:
     """What the scan is, field by field: a checkpoint and a saved result carry it."""
     identity = {
@@ -409,3 +410,8 @@ def _available_memory() -> float:
         limit, used = (int((group / f"memory.{name}").read_text(encoding="ascii")) for name in ("max", "current"))
         found = min(found, float(limit - used))
     return found
+
+
+def __getattr__(name: str) -> Any:
+    """A class by the name that old pickles have."""
+    return renamed(__name__, name)

@@ -9,7 +9,7 @@ import numpy as np
 import scipy
 
 from cevns_fast import _validate as validate
-from cevns_fast._support import shown
+from cevns_fast._support import drawn, shown
 from cevns_fast._validate import Floats
 from cevns_fast.inference.saved import Saved, needed_xarray
 
@@ -240,7 +240,7 @@ class LimitCurve(Saved):
         >>> axes.get_xscale(), axes.get_legend_handles_labels()[1]
         ('log', ['coherent-csi-2017, 90% CL'])
         """
-        found: Axes = shown.figures().limit_curve(self, ax, **style)
+        found: Axes = drawn.figures().limit_curve(self, ax, **style)
         return found
 
 

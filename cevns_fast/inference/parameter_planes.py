@@ -10,6 +10,7 @@ import numpy as np
 
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import pack
+from cevns_fast._support.moved import renamed
 from cevns_fast._validate import Floats
 from cevns_fast.inference.best_fit import best_fit
 from cevns_fast.inference.planes import EvaluatorProblem
@@ -62,11 +63,11 @@ def plane_of_parameters(
     chunks.run(problem, rows.reshape(problem.n_rows, -1), identity, executor, threads, checkpoint, progress)
     if not in_order:
         target[...] = rows.transpose(np.argsort(order))
-    return Scan(names, axes, target, _Search(like, names, free), None, identity)
+    return Scan(names, axes, target, SearchOfParameters(like, names, free), None, identity)
 
 
 @dataclass(frozen=True, eq=False)
-class _Search:
+class SearchOfParameters:
     """The minimum over all parameters, the one that is no coupling within its axis."""
 
     like: Likelihood
@@ -124,3 +125,8 @@ def likelihood_of(
     return Likelihood(
         experiments, model=model, parameters=(*order, *free), fixed=dict(fixed), bounds=bounds, **options
     )  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """A class by the name that old pickles have."""
+    return renamed(__name__, name)

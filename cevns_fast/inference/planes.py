@@ -20,7 +20,7 @@ MOST_PROFILED = profile.MOST  # couplings
 
 
 @dataclass(frozen=True, eq=False)
-class Grid(ABC):
+class ScanGrid(ABC):
     """Rows of points, numbered over interactions and the grid of all couplings but the last: it pickles and hashes."""
 
     couplings: tuple[str, ...]
@@ -93,7 +93,7 @@ class Grid(ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class _Polynomials(Grid):
+class _Polynomials(ScanGrid):
     """Systems of fixed variance whose only nuisance beside constants is a scale."""
 
     triangle: Floats  # [n, systems, 1 + terms, 1 + terms]
@@ -149,7 +149,7 @@ class ProfiledProblem(_Polynomials):
 
 
 @dataclass(frozen=True, eq=False)
-class EvaluatorProblem(Grid):
+class EvaluatorProblem(ScanGrid):
     """Any other systems: predicted variances, Poisson counts, nuisances that are shared or change shapes."""
 
     blocks: tuple[Block, ...]

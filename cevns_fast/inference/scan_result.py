@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 import numpy as np
 
 from cevns_fast import _validate as validate
-from cevns_fast._support import shown
+from cevns_fast._support import drawn, shown
 from cevns_fast._validate import Floats
 from cevns_fast.inference import regions
 from cevns_fast.inference.boundaries import DeltaChi2
-from cevns_fast.inference.confidence import threshold
+from cevns_fast.inference.confidence import LEVELS, threshold
 from cevns_fast.inference.limit_curve import mass_dimension
 from cevns_fast.inference.regions import Contours
 from cevns_fast.inference.saved import Saved, needed_xarray
@@ -308,7 +308,7 @@ class Scan(Saved):
         if len(self.axes) == 1:
             picture = shown.curves(self.axes[0], f"Δχ² over {self.couplings[0]}", ("", above))
         elif len(self.axes) == 2:
-            levels = [threshold(cl, None, 2) for cl in (0.68, 0.90, 0.95)]
+            levels = [threshold(cl, None, 2) for cl in LEVELS]
             picture = shown.plane(above, levels, f"{self.couplings[1]} over {self.couplings[0]}, 68, 90, 95% CL")
         return shown.table("Scan", rows, picture)
 
@@ -344,7 +344,7 @@ class Scan(Saved):
         >>> axes.get_legend_handles_labels()[1]
         ['90% CL', 'best fit']
         """
-        found: Axes = shown.figures().scan(self, ax, **style)
+        found: Axes = drawn.figures().scan(self, ax, **style)
         return found
 
 

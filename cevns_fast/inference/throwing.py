@@ -15,10 +15,10 @@ import numpy as np
 
 from cevns_fast import _validate as validate
 from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VARIANCE, Evaluator, pack
-from cevns_fast._kernels.toys import Plan, Truth
+from cevns_fast._kernels.toys import ToyPlan, Truth
 from cevns_fast._validate import Floats
 from cevns_fast.likelihood.likelihood import Likelihood, function_of
-from cevns_fast.likelihood.measurement import profiled_steady_state
+from cevns_fast.likelihood.measurement import predicted_variance, profiled_steady_state
 from cevns_fast.likelihood.whitening import for_toys, reduced
 from cevns_fast.parallel import chunks
 from cevns_fast.parallel.chunks import check_executor
@@ -56,7 +56,7 @@ class Toys:
         for row in range(start, stop):
             number, place = divmod(row, self.rows_per_truth)
             if plan is None or number != planned:
-                plan, planned = Plan(self.numbers, self.truths[number], self.fixed, self.key), number
+                plan, planned = ToyPlan(self.numbers, self.truths[number], self.fixed, self.key), number
             plan.run((self.before + place) * out.shape[1], out[row - start])
 
 
@@ -110,7 +110,7 @@ class Thrower:
                 spreads.append(np.zeros_like(mu))
             elif s.statistic == PREDICTED_VARIANCE:
                 means.append(mu)
-                spreads.append(np.sqrt(n + s.weight + s.shape_variance * (n + s.background) ** 2))
+                spreads.append(np.sqrt(predicted_variance(s, n)))
             else:
                 means.append(mu)
                 spreads.append(1 / np.sqrt(s.weight))
@@ -141,9 +141,9 @@ class Thrower:
         ]
         return Evaluator(pack(*reduced(self._layout._replace(centre=found.pulls), systems)))
 
-    def plan(self, theta: Floats, key: int) -> Plan:
+    def plan(self, theta: Floats, key: int) -> ToyPlan:
         """What throws toys of a vector."""
-        return Plan(self.numbers, self.truth(theta), self._fixed, key)
+        return ToyPlan(self.numbers, self.truth(theta), self._fixed, key)
 
     def evaluator(self, data: Floats, weight: Floats, centre: Floats) -> Evaluator:
         """χ² of the data of one toy."""

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cevns_fast import _validate as validate
-from cevns_fast._support import shown
+from cevns_fast._support import drawn, shown
 from cevns_fast._validate import Floats
 from cevns_fast.inference.best_fit import BestFit, best_fit, chosen, profiled
+from cevns_fast.inference.confidence import checked_level
 from cevns_fast.inference.throwing import thrown
 from cevns_fast.likelihood.likelihood import Likelihood
 from cevns_fast.parallel.progress import Progress
@@ -89,7 +90,7 @@ class GoodnessOfFit:
         >>> cf.goodness_of_fit(fit, toys=50, seed=1).plot().get_ylabel()
         'toys'
         """
-        found: Axes = shown.figures().goodness_of_fit(self, ax, **style)
+        found: Axes = drawn.figures().goodness_of_fit(self, ax, **style)
         return found
 
 
@@ -179,7 +180,7 @@ class FeldmanCousins:
         >>> axes.get_xlabel()
         '$C_{V}$'
         """
-        found: Axes = shown.figures().feldman_cousins(self, ax, **style)
+        found: Axes = drawn.figures().feldman_cousins(self, ax, **style)
         return found
 
 
@@ -284,9 +285,7 @@ def feldman_cousins(
     >>> region.allowed.tolist()
     [True, False]
     """
-    level = validate.number("cl", cl)
-    if not 0 < level < 1:
-        raise ValueError(f"cl = {cl!r}: must be between 0 and 1")
+    level = checked_level(cl)
     fixed = chosen(fit, validate.mapping("points", points))
     if not any(fixed):
         raise ValueError("points: must give at least one parameter")

@@ -26,7 +26,7 @@ class _PhotonMatrix(NeutralCurrent):
     """A hermitian matrix of couplings to the photon, and so to protons and electrons."""
 
     #: What a unit of the matrix adds to g_p.
-    unit: ClassVar[float]
+    _unit: ClassVar[float]
     real_couplings: ClassVar[Collection[str]] = DIAGONAL
     conjugated_couplings: ClassVar[Collection[str]] = TRANSITIONS
 
@@ -39,7 +39,7 @@ class _PhotonMatrix(NeutralCurrent):
         cls, batch: Sequence[Self], target: Nuclide, couplings: Sequence[str], phases: Mapping[str, complex], parts: int
     ) -> AmplitudePolynomial:
         """Of protons, or with the opposite sign of electrons."""
-        unit = cls.unit * _charge(target) / target.mass ** (-cls.T_power)
+        unit = cls._unit * _charge(target) / target.mass ** (-cls._T_power)
         constant = (0,) * len(couplings)
         shape = (currents_of(target), 3, 3, 2 + parts)
         fixed = np.zeros((len(batch), *shape), dtype=np.complex128)
@@ -95,7 +95,7 @@ class ChargeRadius(_PhotonMatrix):
 
     couplings: ClassVar[Mapping[str, str]] = {pair: f"⟨r²⟩_{symbol(pair)} [cm²]" for pair in PLACES}
     default_couplings: ClassVar[tuple[str, ...]] = ("ee", "mumu", "emu", "etau", "mutau")
-    unit: ClassVar[float] = -math.sqrt(2) * math.pi * ALPHA / (3 * G_FERMI) / MEV2_CM2
+    _unit: ClassVar[float] = -math.sqrt(2) * math.pi * ALPHA / (3 * G_FERMI) / MEV2_CM2
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,8 @@ class Millicharge(_PhotonMatrix):
 
     couplings: ClassVar[Mapping[str, str]] = {pair: f"q_{symbol(pair)} [e]" for pair in PLACES}
     default_couplings: ClassVar[tuple[str, ...]] = ("ee", "mumu", "emu", "etau", "mutau")
-    T_power: ClassVar[int] = -1
-    unit: ClassVar[float] = math.sqrt(2) * math.pi * ALPHA / G_FERMI
+    _T_power: ClassVar[int] = -1
+    _unit: ClassVar[float] = math.sqrt(2) * math.pi * ALPHA / G_FERMI
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar, Self
 
 import numpy as np
 
 from cevns_fast import _validate as validate
+from cevns_fast._support.remember import remember
 from cevns_fast.constants import G_FERMI, M_ELECTRON
 from cevns_fast.interactions.process import (
     FLAVOURS,
@@ -187,7 +187,7 @@ def _row(interaction: ElectronEFT, values: Mapping[str, complex]) -> np.ndarray:
     return row
 
 
-@lru_cache(maxsize=4)
+@remember(maxsize=4)
 def _terms(propagator_power: int) -> tuple[Term, ...]:
     """Those with this many operators that are not the photon's; each photon brings 1/T."""
     M, found = M_ELECTRON, []

@@ -96,7 +96,7 @@ class LightVector(NeutralCurrent):
     couplings: ClassVar[Mapping[str, str]] = {"g": "coupling of the Z′; counts go with its fourth power"}
     default_couplings: ClassVar[tuple[str, ...]] = ("g",)
     mass_fields: ClassVar[tuple[str, str] | None] = ("", "m_zprime")
-    mediator: ClassVar[str | None] = "m_zprime"
+    _mediator: ClassVar[str | None] = "m_zprime"
 
     def __post_init__(self) -> None:
         validate.number("m_zprime", self.m_zprime, minimum=0.0)

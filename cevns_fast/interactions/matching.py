@@ -7,14 +7,14 @@ from cevns_fast import _validate as validate
 from cevns_fast.constants import ALPHA, G_FERMI, M_ELECTRON
 from cevns_fast.interactions.nsi import NSI, PLACES, is_off_diagonal
 from cevns_fast.interactions.singlet_eft import DIPOLE_PREFACTORS, HIGGS_VEV
+from cevns_fast.interactions.weak_couplings import ALPHA_S
 
 Helicity = Literal["left", "summed"]
 
-TEV = 1e6  # MeV
 BOHR_MAGNETON = math.sqrt(4 * math.pi * ALPHA) / (2 * M_ELECTRON)  # MeV⁻¹
 
 # α_s at 2 GeV, m_b and m_Z: two steps with four and five flavours.
-_ALPHA_S = (0.3007, 0.2268, 0.1179)
+_ALPHA_S = (0.3007, 0.2268, ALPHA_S["Z"])
 _FLAVOURS = (4, 5)
 
 

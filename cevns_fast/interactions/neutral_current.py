@@ -171,13 +171,6 @@ def _of_pairs(target: Nuclide, left: _Pairs, right: _Pairs, mixed: _Pairs, T_pow
 class NeutralCurrent(Interaction):
     """Base of interactions that add hermitian matrices to the charges of the Standard Model, and interfere with it.
 
-    Attributes
-    ----------
-    T_power : int
-        Of the class: the power of T that the matrices come with.
-    mediator : str or None
-        Of the class: the field that is the mass in their propagator 1/(2MT + m²), if there is one.
-
     Examples
     --------
     >>> import cevns_fast as cf
@@ -187,9 +180,9 @@ class NeutralCurrent(Interaction):
     """
 
     #: The power of T that the matrices come with.
-    T_power: ClassVar[int] = 0
+    _T_power: ClassVar[int] = 0
     #: The field that is the mass in their propagator 1/(2MT + m²), if there is one.
-    mediator: ClassVar[str | None] = None
+    _mediator: ClassVar[str | None] = None
 
     @classmethod
     @abstractmethod
@@ -221,10 +214,10 @@ class NeutralCurrent(Interaction):
         return running_parts(standard_model)
 
     @classmethod
-    def mediator_masses(cls, batch: Sequence[Self]) -> Batch:
+    def _mediator_masses(cls, batch: Sequence[Self]) -> Batch:
         """In the propagator."""
-        assert cls.mediator is not None
-        masses = [getattr(each, cls.mediator) for each in batch]
+        assert cls._mediator is not None
+        masses = [getattr(each, cls._mediator) for each in batch]
         return float(masses[0]) if len(batch) == 1 else np.array(masses, dtype=np.float64)
 
     @classmethod
@@ -253,18 +246,18 @@ class NeutralCurrent(Interaction):
         for exponents, matrices in added.items():
             polynomial[exponents] = both[at : at + len(matrices)]
             at += len(matrices)
-        squares = square_terms(target, k, 2 * cls.T_power)
+        squares = square_terms(target, k, 2 * cls._T_power)
         if model is None:
             crossed: tuple[Term, ...] = ()
         else:
-            crossed = interference_terms(target, cls.T_power)
+            crossed = interference_terms(target, cls._T_power)
             key = (0,) * len(couplings)
             with_new = np.array(polynomial.get(key, np.zeros((1, 3, 2 * k, 2 + len(parts)), dtype=np.complex128)))
             with_new[:, :, :k] = _weak(model, target, beam, parts)
             polynomial[key] = with_new
-        if cls.mediator is None:
+        if cls._mediator is None:
             return (Scattering(Process(0.0, squares + crossed), polynomial),)
-        masses = cls.mediator_masses(batch)
+        masses = cls._mediator_masses(batch)
         found = [Scattering(Process(0.0, squares, 2, masses), polynomial)]
         if crossed:
             found.append(Scattering(Process(0.0, crossed, 1, masses), polynomial))

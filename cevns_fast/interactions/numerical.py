@@ -70,6 +70,15 @@ class NumericalInteraction(Interaction, metaclass=_Kinds):
     E_breakpoints, T_breakpoints : sequence of float
         Energies and recoils, MeV, at which dσ/dT is not smooth.
 
+    Attributes
+    ----------
+    definition
+        Of the class, as what follows: all that was given but the values of the parameters.
+    compiled
+        Numba's form of dσ/dT.
+    degrees : mapping of str to int
+        Of dσ/dT in each coupling.
+
     Raises
     ------
     ValueError
@@ -109,7 +118,6 @@ class NumericalInteraction(Interaction, metaclass=_Kinds):
     """
 
     definition: ClassVar[Definition]
-    #: Numba's form of dσ/dT.
     compiled: ClassVar[Any]
     degrees: ClassVar[Mapping[str, int]]
     is_drawn: ClassVar[bool] = False  # in a notebook: the first double integral takes a second

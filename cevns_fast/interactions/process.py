@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cevns_fast import _validate as validate
-from cevns_fast._support import shown
+from cevns_fast._support import drawn, shown
 from cevns_fast._support.remember import remember
 from cevns_fast.nuclear.electrons import Electron
 from cevns_fast.nuclear.nuclei import Nuclide
@@ -271,9 +271,26 @@ class Interaction(ABC):
     Attributes
     ----------
     couplings : mapping of str to str
-        Of the class: the couplings that may be left open, with what they are.
+        Of the class, as all that follow: the couplings that may be left open in scans, with what they are.
+    open_couplings : mapping of str to str
+        The same, for a class whose `couplings` are something else.
+    coupling_ranges : mapping of str to (float, float, float)
+        Of open couplings that are not around zero: what to start from, least and greatest.
     default_couplings : tuple of str
-        Of the class: what `templates` opens if it is not told.
+        What `templates` opens if it is not told.
+    real_couplings : collection of str
+        Open couplings that are real numbers, as a hermitian matrix's diagonal is.
+    conjugated_couplings : collection of str
+        Those that amplitudes have with their conjugates where flavours are coherent: counts then know one phase of
+        each.
+    final_mass_name : str
+        The field that is the mass of what leaves: at certain values of it counts are not smooth.
+    mass_fields : (str, str) or None
+        Of the library's own kinds: the fields that are the mass of what leaves and the mediator's, "" for one that is
+        0, if they are that in every process and enter nowhere else. What differs in them has the same terms and
+        amplitudes.
+    is_drawn : bool
+        Whether a notebook shows dσ/dT; not where that takes time.
 
     Examples
     --------
@@ -294,24 +311,14 @@ class Interaction(ABC):
     True
     """
 
-    #: Couplings that may be left open in scans, with what they are.
     couplings: ClassVar[Mapping[str, str]] = {}
-    #: The same, for a class whose `couplings` are something else.
     open_couplings: ClassVar[Mapping[str, str]] = {}
-    #: Of open couplings that are not around zero: (what to start from, least, greatest).
     coupling_ranges: ClassVar[Mapping[str, tuple[float, float, float]]] = {}
-    #: The couplings that `templates` opens if it is not told which.
     default_couplings: ClassVar[tuple[str, ...]] = ()
-    #: Open couplings that are real numbers, as a hermitian matrix's diagonal is.
     real_couplings: ClassVar[Collection[str]] = ()
-    #: Those that amplitudes have with their conjugates where flavours are coherent: counts then know one phase of each.
     conjugated_couplings: ClassVar[Collection[str]] = ()
-    #: The field that is the mass of what leaves: at certain values of it counts are not smooth.
     final_mass_name: ClassVar[str] = "m_chi"
-    #: Of the library's own kinds: the fields that are the mass of what leaves and the mediator's, "" for one that is 0,
-    #: if they are that in every process and enter nowhere else. What differs in them has the same terms and amplitudes.
     mass_fields: ClassVar[tuple[str, str] | None] = None
-    #: Whether a notebook shows dσ/dT; not where that takes time.
     is_drawn: ClassVar[bool] = True
 
     @classmethod
@@ -391,7 +398,7 @@ class Interaction(ABC):
             + (f" — {meaning[name]}" if name in meaning else "")
             for name, value in values.items()
         }  # fmt: skip
-        return shown.table(type(self).__name__, rows, shown.cross_section(self) if self.is_drawn else "")
+        return shown.table(type(self).__name__, rows, drawn.pictures().cross_section(self) if self.is_drawn else "")
 
     @classmethod
     def check_couplings(cls, couplings: Iterable[str], phases: Mapping[str, complex]) -> tuple[str, ...]:

@@ -62,6 +62,8 @@ class LoopConvention:
 
     Attributes
     ----------
+    PUBLISHED, CORRECTED : LoopConvention
+        Of the class: all choices as printed, and as corrected.
     F_G : {"corrected", "published"}
         Sign of the term with m_q⁴ in (A7): + has the right heavy- and light-quark limits, − is printed.
     phi_phi : {"corrected", "published"}

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.polynomial import polynomial
 
 from cevns_fast._validate import Floats
-from cevns_fast.constants import ALPHA, M_ELECTRON, M_MUON, M_TAU, M_W
+from cevns_fast.constants import ALPHA, M_ELECTRON, M_MUON, M_TAU, M_W, SIN2_THETA_W
 
 SCHEMES = ("tree", "radiative", "radiative-q2")
 
 # Inputs of the corrections: ratio of neutral to charged currents, and MS-bar couplings.
 RHO = 1.00063
 ALPHA_Z = 1 / 127.95  # at M_Z
-SIN2_Z = 0.2312  # at M_Z
+SIN2_Z = SIN2_THETA_W  # at M_Z
 ALPHA_S = {"W": 0.1203, "Z": 0.1179}
 
 LEPTON_MASSES = np.array([M_ELECTRON, M_MUON, M_TAU])

@@ -172,6 +172,13 @@ def starting_points(fit: Likelihood, n: int, *, seed: int | None = None) -> Floa
     raise ValueError("fit: chi2 is infinite nearly everywhere around the defaults")
 
 
+def _normal(part: Any) -> Any:
+    """Quantiles of a unit Gaussian: scipy's, which pickle would look for in every module, some of which warn."""
+    from scipy.special import ndtri
+
+    return ndtri(part)
+
+
 @dataclass(frozen=True)
 class _Uniform:
     """A parameter between two numbers, as a function of its cumulative probability."""
@@ -262,8 +269,6 @@ def prior_transform(fit: Likelihood, priors: Mapping[str, Any] | None = None) ->
     >>> prior([0.75, 0.5]).round(3).tolist()
     [0.1, 0.0]
     """
-    from scipy.special import ndtri
-
     parameters, given = _parameters(fit), dict(validate.mapping("priors", priors or {}))
     for name in given:
         validate.choice("priors", name, [p.name for p in parameters])
@@ -275,7 +280,7 @@ def prior_transform(fit: Likelihood, priors: Mapping[str, Any] | None = None) ->
         elif math.isfinite(p.lower) and math.isfinite(p.upper) and not nuisance:
             quantiles.append(_Uniform(p.lower, p.upper))
         elif nuisance:
-            quantiles.append(ndtri)
+            quantiles.append(_normal)
         else:
             raise ValueError(
                 f"{p.name}: has no finite bounds; pass priors={{{p.name!r}: (low, high)}} to be uniform in between, "

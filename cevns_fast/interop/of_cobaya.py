@@ -10,7 +10,7 @@ from cevns_fast.interop.identifiers import bounds_of, identifiers
 from cevns_fast.likelihood.likelihood import Likelihood
 
 
-class _OfFit(CobayaLikelihood):  # type: ignore[misc]  # untyped
+class _WithFit(CobayaLikelihood):  # type: ignore[misc]  # untyped
     """What both kinds do with a fit."""
 
     speed: float = 1e5  # evaluations per second, about
@@ -29,7 +29,7 @@ class _OfFit(CobayaLikelihood):  # type: ignore[misc]  # untyped
 def bound(fit: Likelihood) -> type[CobayaLikelihood]:
     """A class of cobaya for one fit, with its parameters."""
 
-    class OfFit(_OfFit):
+    class OfFit(_WithFit):
         """ln L of a likelihood of cevns_fast."""
 
         params: ClassVar[dict[str, Any]] = bounds_of(fit)
@@ -40,7 +40,7 @@ def bound(fit: Likelihood) -> type[CobayaLikelihood]:
     return OfFit
 
 
-class CEvNS(_OfFit):
+class CEvNS(_WithFit):
     """A likelihood that a file of cobaya describes: ``cevns_fast.interop.of_cobaya.CEvNS``.
 
     Attributes

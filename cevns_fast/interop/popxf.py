@@ -24,7 +24,7 @@ from cevns_fast.interactions.process import Interaction, spelled_out
 from cevns_fast.interactions.standard_model import StandardModel
 from cevns_fast.likelihood.assembly import Assembly
 from cevns_fast.likelihood.nuisances import Nuisance
-from cevns_fast.likelihood.pulls import Curve, Pull
+from cevns_fast.likelihood.pulls import NuisanceCurve, Pull
 
 _SCHEMAS = "https://json.schemastore.org"
 _HIGHEST_ORDER = 5  # of POPxf 1.0
@@ -365,7 +365,7 @@ def _tangent(assembly: Assembly, pull: Pull, i: int, signal: Floats, shape: Any)
     return np.asarray(found)
 
 
-def _slope(curve: Curve) -> float:
+def _slope(curve: NuisanceCurve) -> float:
     """Of a factor at the nominal value; a bend has none there."""
     if curve.bent is not None:
         return 0.0

@@ -7,17 +7,25 @@ from typing import Any, Literal
 import numpy as np
 
 from cevns_fast import _validate as validate
-from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VARIANCE, Factor, Layout, System, Term
+from cevns_fast._kernels.likelihood import (
+    FIXED_VARIANCE,
+    POISSON,
+    PREDICTED_VARIANCE,
+    Factor,
+    Layout,
+    SampleTerm,
+    System,
+)
 from cevns_fast._validate import Floats
 from cevns_fast.counts.count_table import Counts, CountTable
 from cevns_fast.counts.polynomial import DEFAULT_RTOL, WithStandardModel, checked_rtol, standard_model_counts
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import Exponents, Interaction
-from cevns_fast.likelihood.measurement import Measurement
+from cevns_fast.likelihood.measurement import Measurement, predicted_variance
 from cevns_fast.likelihood.nuisances import KINDS, CovarianceMatrix, Nuisance
 from cevns_fast.likelihood.overlaps import check_overlaps
 from cevns_fast.likelihood.parameters import Parameter, claims_of
-from cevns_fast.likelihood.pulls import Curve, covariance_of, labels_of, pulls_of, solved_for
+from cevns_fast.likelihood.pulls import NuisanceCurve, covariance_of, labels_of, pulls_of, solved_for
 from cevns_fast.likelihood.stated import stated_nuisances
 
 Statistic = Literal["gaussian", "poisson"]
@@ -137,7 +145,7 @@ class Assembly:
         observed = self.observed[i]
         if observed.statistic != PREDICTED_VARIANCE:
             return 1 / observed.weight
-        return signal + observed.weight + observed.shape_variance * (signal + observed.background) ** 2
+        return predicted_variance(observed, signal)
 
     def named(self, pulls: Floats) -> dict[str, float]:
         """Nuisances in units of what they scale."""
@@ -235,7 +243,7 @@ class Assembly:
         curves = [(k, c) for k, pull in enumerate(self.pulls) for c in pull.curves if c.experiment == i]
         return self._with_curves(system, i, curves) if curves else system
 
-    def _with_curves(self, system: System, i: int, curves: Sequence[tuple[int, Curve]]) -> System:
+    def _with_curves(self, system: System, i: int, curves: Sequence[tuple[int, NuisanceCurve]]) -> System:
         """The signal and backgrounds that curves act on become groups, with all that shifts them.
 
         What is expected beside the signal, or has been subtracted from the data, holds those backgrounds: it is
@@ -247,14 +255,14 @@ class Assembly:
         for sample in samples[1:]:
             counts = self.experiments[i].backgrounds[sample - 1].counts
             base -= counts
-            terms.append(Term(group[sample], -1, False, counts))
+            terms.append(SampleTerm(group[sample], -1, False, counts))
         for k, pull in enumerate(self.pulls):
             if pull.sample(i) in group and shift[k].any():
-                terms.append(Term(group[pull.sample(i)], k, False, shift[k].copy()))
+                terms.append(SampleTerm(group[pull.sample(i)], k, False, shift[k].copy()))
                 shift[k] = 0.0
         for k, c in curves:
             if c.bent is not None:
-                terms.append(Term(group[c.sample], k, True, c.bent))
+                terms.append(SampleTerm(group[c.sample], k, True, c.bent))
             else:
                 factors.append(Factor(group[c.sample], k, c.log_up, c.log_down, c.polynomial))
         return system._replace(base=base, shift=shift, terms=terms, factors=factors)

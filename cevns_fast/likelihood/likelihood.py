@@ -17,7 +17,7 @@ from cevns_fast.likelihood.assembly import Assembly, Statistic
 from cevns_fast.likelihood.nuisances import Nuisance
 from cevns_fast.likelihood.of_interactions import OfInteractions
 from cevns_fast.likelihood.of_parameters import OfParameters
-from cevns_fast.likelihood.outer_parameters import Setting
+from cevns_fast.likelihood.outer_parameters import Context
 from cevns_fast.likelihood.parameters import Model, Parameter, fit_model
 from cevns_fast.parallel.threads import checked, in_ranges
 
@@ -127,9 +127,9 @@ class Likelihood:
         self._interactions = OfInteractions(self._assembly)
         self._function: OfParameters | None = None
         if model is not None:
-            settings = [Setting(each, standard_model) for each in self.experiments]
+            contexts = [Context(each, standard_model) for each in self.experiments]
             fitted = fit_model(
-                model, parameters, fixed or {}, phases or {}, bounds or {}, self._assembly.pulls, settings
+                model, parameters, fixed or {}, phases or {}, bounds or {}, self._assembly.pulls, contexts
             )
             self._function = OfParameters(self._assembly, fitted)
         elif parameters or fixed or phases or bounds:

@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VARIANCE
+from cevns_fast._kernels.likelihood import FIXED_VARIANCE, POISSON, PREDICTED_VARIANCE, System
 from cevns_fast._validate import Floats
 from cevns_fast.counts.polynomial import standard_model_counts
 from cevns_fast.experiments.backgrounds import StandardModelFraction
@@ -111,6 +111,11 @@ def background_counts(experiment: Experiment) -> dict[str, Floats]:
     # A template of it may be among the backgrounds.
     found["steady state"] = found.pop("steady state", 0.0) + measurement_of(experiment).steady_state
     return {name: counts for name, counts in found.items() if np.any(counts > 0)}
+
+
+def predicted_variance(of: Observed | System, signal: Floats) -> Floats:
+    """The variance of Gaussian counts that goes with the prediction, N + w + σ²(N + B)²: CL below Eq. (13)."""
+    return np.asarray(signal + of.weight + of.shape_variance * (signal + of.background) ** 2)
 
 
 class OnAndOff(NamedTuple):

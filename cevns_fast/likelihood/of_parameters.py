@@ -13,7 +13,7 @@ from cevns_fast.counts.count_table import Counts, CountTable, kinks_between
 from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.interactions.process import spelled_out
 from cevns_fast.likelihood.assembly import Assembly
-from cevns_fast.likelihood.outer_parameters import Setting, Vary
+from cevns_fast.likelihood.outer_parameters import Context, Vary
 from cevns_fast.likelihood.parameters import FitModel
 from cevns_fast.likelihood.whitening import reduced
 from cevns_fast.parallel.chunks import digest
@@ -31,6 +31,10 @@ class OfParameters:
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_fast": None, "_full": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["assembly"], state["model"])  # type: ignore[misc]
+        self.__dict__.update(state)  # an earlier version's may lack what follows from the two
 
     def fast(self) -> Evaluator:
         """The kernel's function, of what χ² needs only: bins and most nuisances have lost their meaning."""
@@ -111,11 +115,11 @@ class OfParameters:
 
 
 def _varied(vary: Vary) -> Callable[[Counts, float], Counts]:
-    """Counts of another setting, and of its variants."""
+    """Counts of another context, and of its variants."""
 
     def varied(counts: Counts, x: float) -> Counts:
-        def of(experiment: Experiment) -> Setting:
-            return vary(Setting(experiment, counts.standard_model), x)
+        def of(experiment: Experiment) -> Context:
+            return vary(Context(experiment, counts.standard_model), x)
 
         shapes = tuple((of(up).experiment, of(down).experiment) for up, down in counts.shapes)
         return counts._replace(**of(counts.experiment)._asdict(), shapes=shapes)

@@ -12,14 +12,14 @@ from cevns_fast.experiments.experiment import Experiment
 from cevns_fast.experiments.oscillated import OscillatedSource
 
 
-class Setting(NamedTuple):
+class Context(NamedTuple):
     """What counts depend on beside the interaction."""
 
     experiment: Experiment
     standard_model: WithStandardModel
 
 
-Vary = Callable[[Setting, float], Setting]
+Vary = Callable[[Context, float], Context]
 Range = tuple[float, float]
 
 
@@ -29,42 +29,42 @@ class OuterParameter(NamedTuple):
     description: str
     unit: str
     vary: Vary
-    """From a setting and a value to another; `ValueError` if it has no such parameter."""
-    widest: Callable[[Sequence[Setting]], Range | None]
+    """From a context and a value to another; `ValueError` if it has no such parameter."""
+    widest: Callable[[Sequence[Context]], Range | None]
     """A range that holds every sensible value; None if the user must state one."""
 
 
-def _with_neutron_radius(setting: Setting, radius: float) -> Setting:
+def _with_neutron_radius(context: Context, radius: float) -> Context:
     """Neutrons with this rms radius, fm, in every nucleus."""
-    experiment = setting.experiment
+    experiment = context.experiment
     form_factor: Any = experiment.detector.form_factor
     if not hasattr(form_factor, "neutron_radius"):
         raise ValueError(f"parameters: {type(form_factor).__name__} of {experiment.name} has no neutron_radius")
     changed = experiment.replace(form_factor=replace(form_factor, neutron_radius=radius))
-    return setting._replace(experiment=changed)
+    return context._replace(experiment=changed)
 
 
-def _neutron_radii(settings: Sequence[Setting]) -> Range:
+def _neutron_radii(contexts: Sequence[Context]) -> Range:
     """From well below to well above the charge radii, fm."""
-    nuclides = [n for each in settings for n in each.experiment.detector.target.nuclides]
+    nuclides = [n for each in contexts for n in each.experiment.detector.target.nuclides]
     radii = [n.charge_radius or 0.95 * n.A ** (1 / 3) for n in nuclides]
     return 0.7 * min(radii), 1.6 * max(radii)
 
 
-def _with_angle(setting: Setting, sin2_theta_w: float) -> Setting:
+def _with_angle(context: Context, sin2_theta_w: float) -> Context:
     """Another Standard Model beside the interaction."""
-    model = chosen_model(setting.standard_model)
+    model = chosen_model(context.standard_model)
     if model is None:
         raise ValueError("parameters: 'sin2_theta_w' is of the Standard Model, standard_model = False leaves it out")
-    return setting._replace(standard_model=model.replace(sin2_theta_w=sin2_theta_w))
+    return context._replace(standard_model=model.replace(sin2_theta_w=sin2_theta_w))
 
 
-def _source(setting: Setting, name: str) -> OscillatedSource:
+def _source(context: Context, name: str) -> OscillatedSource:
     """The source of an experiment, if it oscillates."""
-    source = setting.experiment.source
+    source = context.experiment.source
     if not isinstance(source, OscillatedSource):
         raise ValueError(
-            f"parameters: {name!r} is of an OscillatedSource, {setting.experiment.name} has a {type(source).__name__}"
+            f"parameters: {name!r} is of an OscillatedSource, {context.experiment.name} has a {type(source).__name__}"
         )
     return source
 
@@ -72,24 +72,24 @@ def _source(setting: Setting, name: str) -> OscillatedSource:
 def _of_oscillation(name: str) -> Vary:
     """A source that oscillates with another number."""
 
-    def vary(setting: Setting, value: float) -> Setting:
-        _source(setting, name)
-        return setting._replace(experiment=setting.experiment.replace(**{name: value}))
+    def vary(context: Context, value: float) -> Context:
+        _source(context, name)
+        return context._replace(experiment=context.experiment.replace(**{name: value}))
 
     return vary
 
 
-def _left_of_one(name: str) -> Callable[[Sequence[Setting]], Range]:
+def _left_of_one(name: str) -> Callable[[Sequence[Context]], Range]:
     """From zero to what the other elements of the mixing matrix leave."""
 
-    def widest(settings: Sequence[Setting]) -> Range:
-        sources = [_source(each, name) for each in settings]
+    def widest(contexts: Sequence[Context]) -> Range:
+        sources = [_source(each, name) for each in contexts]
         return 0.0, 1.0 - max(sum(getattr(s, other) for other in _ELEMENTS if other != name) for s in sources)
 
     return widest
 
 
-def _unknown(settings: Sequence[Setting]) -> None:
+def _unknown(contexts: Sequence[Context]) -> None:
     """To be stated."""
 
 

@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from cevns_fast import _validate as validate
 from cevns_fast.counts.count_table import heaviest
 from cevns_fast.experiments.snapshots import Snapshot, snapshot
 from cevns_fast.interactions.process import Interaction
-from cevns_fast.likelihood.outer_parameters import OUTER_PARAMETERS, Setting, Vary, unit_of
+from cevns_fast.likelihood.outer_parameters import OUTER_PARAMETERS, Context, OuterParameter, Vary, unit_of
 from cevns_fast.likelihood.pulls import Pull
 
 
@@ -59,7 +59,7 @@ class FitModel:
     make : callable
         From a value of it to an interaction.
     vary : callable or None
-        If it is not of the interaction: from what counts depend on beside it, and a value, to another such setting.
+        If it is not of the interaction: from what counts depend on beside it, and a value, to another such context.
     is_final_mass : bool
         Whether the structure is the mass of what leaves.
     """
@@ -98,9 +98,53 @@ def fit_model(
     phases: Mapping[str, complex],
     bounds: Mapping[str, tuple[float, float]],
     pulls: Sequence[Pull],
-    settings: Sequence[Setting],
+    contexts: Sequence[Context],
 ) -> FitModel:
     """Check everything and put it together; see `Likelihood` for what is allowed."""
+    names = _checked_names(names, fixed, phases, bounds)
+    kind, nuisances = _kind(model), {pull.name: pull for pull in pulls}
+    _check_names(model, kind, pulls)
+    structure, outer = _structure_of(model, kind, names, nuisances, fixed)
+    ranges = {name: _range(name, given) for name, given in bounds.items()}
+    is_final_mass = structure == (kind or Interaction).final_mass_name
+    middle = 0.0
+    if structure is not None:
+        ranges[structure] = _structure_range(structure, outer, ranges.get(structure), is_final_mass, contexts)
+        middle = sum(ranges[structure]) / 2
+    known = kind.open_couplings if kind else {}
+    make = _maker(model, kind, None if outer else structure, fixed, [name for name in names if name in known])
+    made = _made(model, make, middle)
+    if kind is None:
+        _check_names(model, type(made), pulls)
+    couplings = tuple(name for name in names if name not in nuisances and name != structure)
+    type(made).check_couplings(couplings, phases)
+    found = []
+    for name in names:
+        start, *anywhere = type(made).coupling_ranges.get(name, (0.0, -math.inf, math.inf))
+        low, high = ranges.get(name, anywhere)
+        if name == structure:
+            text = outer.description if outer is not None else f"{name} of {type(made).__name__}"
+            unit, default = unit_of(name), middle
+        elif name in nuisances:
+            text, unit, default = f"nuisance {name}", "" if nuisances[name].is_free else "σ", 0.0
+        else:
+            text, unit, default = type(made).open_couplings[name], "", start
+        if not low <= default <= high:
+            default = low if default < low else high
+        found.append(Parameter(name, text, unit, default, low, high))
+    model_of = FitModel(
+        tuple(found), couplings, dict(phases), structure, make, outer.vary if outer else None, is_final_mass
+    )
+    return replace(model_of, read=model_of.snapshot() if kind is None else None)
+
+
+def _checked_names(
+    names: Sequence[str],
+    fixed: Mapping[str, Any],
+    phases: Mapping[str, complex],
+    bounds: Mapping[str, tuple[float, float]],
+) -> tuple[str, ...]:
+    """The parameters' names, each once, and none of them fixed."""
     names = validate.names("parameters", names)
     if not names:
         raise ValueError(f"parameters = {names!r}: must be a sequence of names")
@@ -113,73 +157,69 @@ def fit_model(
             raise ValueError(f"fixed: {name!r} is among the parameters")
     for name in bounds:
         validate.choice("bounds", name, names)
-    kind, nuisances = _kind(model), [pull.name for pull in pulls]
-    _check_names(model, kind, pulls)
+    return names
+
+
+def _structure_of(
+    model: Any,
+    kind: type[Interaction] | None,
+    names: Sequence[str],
+    nuisances: Container[str],
+    fixed: Mapping[str, Any],
+) -> tuple[str | None, OuterParameter | None]:
+    """The one parameter that is neither a coupling nor a nuisance, if any, and what it is if it is not the model's."""
     known = kind.open_couplings if kind else {}
     free = [name for name in names if name not in nuisances and name not in known]
     if kind is None:  # a function: its arguments are its parameters, and what it makes has the couplings
         arguments = _arguments(model)
         if arguments is not None:
             validate.unknown_fields("fixed", fixed, arguments)
-        own = arguments or ()
+        own = arguments or []
         free = [name for name in free if arguments is None or name in own or name in OUTER_PARAMETERS]
     else:
         own = [f.name for f in fields(kind)]  # type: ignore[arg-type]
         for name in free:
             if name not in OUTER_PARAMETERS:
                 validate.choice("parameters", name, [*own, *(n for n in known if n not in own)])
-    structure = free[0] if free else None
-    outer = OUTER_PARAMETERS.get(structure or "") if structure not in own else None
-    is_final_mass = structure == (kind or Interaction).final_mass_name
     if len(free) > 1:
         raise ValueError(f"parameters = {tuple(names)}: at most one of {free} may be free; fix or tie the others")
-    ranges = {name: _range(name, given) for name, given in bounds.items()}
-    if structure is not None and structure not in ranges:
-        if outer is not None:
-            widest = outer.widest(settings)
-        else:
-            widest = (0.0, max(heaviest(each.experiment) for each in settings)) if is_final_mass else None
-        if widest is None:
-            raise ValueError(f"bounds: {structure!r} needs a finite range, bounds={{{structure!r}: (low, high)}}")
-        ranges[structure] = widest
-    if structure is not None and not all(map(math.isfinite, ranges[structure])):
-        raise ValueError(f"bounds of {structure} = {ranges[structure]}: must be finite")
-    middle = sum(ranges[structure]) / 2 if structure is not None else 0.0
-    if outer is not None and structure is not None:
-        for x in ranges[structure]:
-            for setting in settings:
-                outer.vary(setting, x)  # refuses what has none
-    make = _maker(model, kind, None if outer else structure, fixed, [name for name in names if name in known])
+    structure = free[0] if free else None
+    return structure, OUTER_PARAMETERS.get(structure or "") if structure not in own else None
+
+
+def _structure_range(
+    name: str,
+    outer: OuterParameter | None,
+    stated: tuple[float, float] | None,
+    is_final_mass: bool,
+    contexts: Sequence[Context],
+) -> tuple[float, float]:
+    """Where that parameter may be: as stated, or from what the experiments allow."""
+    widest = stated
+    if widest is None and outer is not None:
+        widest = outer.widest(contexts)
+    elif widest is None and is_final_mass:
+        widest = 0.0, max(heaviest(each.experiment) for each in contexts)
+    if widest is None:
+        raise ValueError(f"bounds: {name!r} needs a finite range, bounds={{{name!r}: (low, high)}}")
+    if not all(map(math.isfinite, widest)):
+        raise ValueError(f"bounds of {name} = {widest}: must be finite")
+    if outer is not None:
+        for x in widest:
+            for context in contexts:
+                outer.vary(context, x)  # refuses what has none
+    return widest
+
+
+def _made(model: Any, make: "Maker", x: float) -> Interaction:
+    """An interaction at a value of that parameter; `ValueError` if the model makes none."""
     try:
-        made = make(middle)
+        made = make(x)
     except TypeError as error:
         raise ValueError(f"model = {model!r}: fails with {error}") from error
     if not isinstance(made, Interaction):
         raise ValueError(f"model = {model!r}: makes {made!r}, must make an interaction")
-    if kind is None:
-        _check_names(model, type(made), pulls)
-    couplings = tuple(name for name in names if name not in nuisances and name != structure)
-    type(made).check_couplings(couplings, phases)
-    found = []
-    for name in names:
-        start, *anywhere = type(made).coupling_ranges.get(name, (0.0, -math.inf, math.inf))
-        low, high = ranges.get(name, anywhere)
-        if name == structure and outer is not None:
-            text, unit, default = outer.description, unit_of(name), middle
-        elif name == structure:
-            text, unit, default = f"{name} of {type(made).__name__}", unit_of(name), middle
-        elif name in nuisances:
-            is_free = next(pull.is_free for pull in pulls if pull.name == name)
-            text, unit, default = f"nuisance {name}", "" if is_free else "σ", 0.0
-        else:
-            text, unit, default = type(made).open_couplings[name], "", start
-        if not low <= default <= high:
-            default = low if default < low else high
-        found.append(Parameter(name, text, unit, default, low, high))
-    model_of = FitModel(
-        tuple(found), couplings, dict(phases), structure, make, outer.vary if outer else None, is_final_mass
-    )
-    return replace(model_of, read=model_of.snapshot() if kind is None else None)
+    return made
 
 
 def claims_of(kind: type[Interaction]) -> list[tuple[str, str]]:

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cevns_fast import _validate as validate
+from cevns_fast._support.moved import renamed
 from cevns_fast._validate import Floats
 from cevns_fast.experiments.backgrounds import Background
 from cevns_fast.experiments.experiment import Experiment
@@ -27,7 +28,7 @@ _LARGEST_CONDITION = 1e6
 _ROUNDING = 1e-13
 
 
-class Curve(NamedTuple):
+class NuisanceCurve(NamedTuple):
     """What a nuisance does to a sample of an experiment that is no straight line."""
 
     experiment: int
@@ -52,7 +53,7 @@ class Pull:
     shapes: tuple[tuple[Experiment, Experiment] | None, ...]
     is_free: bool = False  # nothing constrains it
     samples: tuple[int, ...] | None = None  # which sample of each experiment `shift` is of; −1, the default, for none
-    curves: tuple[Curve, ...] = ()
+    curves: tuple[NuisanceCurve, ...] = ()
 
     def sample(self, i: int) -> int:
         """Which sample of an experiment `shift` is of: 0 is the signal, −1 stands for none."""
@@ -168,7 +169,7 @@ def _scale(nuisance: ScaleNuisance, experiments: Sequence[Experiment]) -> Pull:
     owner, nothing = f"ScaleNuisance {nuisance.name!r}", tuple(np.zeros(e.n_bins) for e in experiments)
     if nuisance.constraint == "log-normal":
         curves = tuple(
-            Curve(i, j, u, -u) for i, (j, u) in enumerate(zip(samples, size.tolist(), strict=True)) if j >= 0
+            NuisanceCurve(i, j, u, -u) for i, (j, u) in enumerate(zip(samples, size.tolist(), strict=True)) if j >= 0
         )
         return Pull(
             nuisance.name, owner, sigma, None, None, np.zeros(n), nothing, (None,) * n, False, samples, curves
@@ -188,7 +189,9 @@ def _asymmetric(nuisance: AsymmetricNuisance, experiments: Sequence[Experiment])
     samples = _sample_of(nuisance.name, nuisance.on, [bool(each) for each in acting], experiments)
     high, low = 1 + nuisance.up, 1 + nuisance.down
     polynomial, nothing = _between(high, low), tuple(np.zeros(e.n_bins) for e in experiments)
-    curves = tuple(Curve(i, j, math.log(high), math.log(low), polynomial) for i, j in enumerate(samples) if j >= 0)
+    curves = tuple(
+        NuisanceCurve(i, j, math.log(high), math.log(low), polynomial) for i, j in enumerate(samples) if j >= 0
+    )
     owner = f"AsymmetricNuisance {nuisance.name!r}"
     return Pull(nuisance.name, owner, 1.0, None, None, np.zeros(n), nothing, (None,) * n, False, samples, curves)
 
@@ -227,7 +230,7 @@ def _background_shape(nuisance: BackgroundShape, experiments: Sequence[Experimen
         shift[i] = 0.5 * (up - down)
         bent = 0.5 * (up + down) - nominal
         if nuisance.down is not None and bent.any():
-            curves.append(Curve(i, j, bent=bent))
+            curves.append(NuisanceCurve(i, j, bent=bent))
     owner = f"BackgroundShape {name!r}"
     return Pull(
         name, owner, 1.0, None, None, np.zeros(n), tuple(shift), (None,) * n, False, samples, tuple(curves)
@@ -332,3 +335,8 @@ def solved_for(scale: Floats, profiled: Sequence[bool]) -> Basis:
     for i, k in stands.items():
         mixed[i], factor[i] = np.where(np.arange(n) == k, scale[i], 0.0), 0.0
     return Basis(offset, mix, factor, mixed)
+
+
+def __getattr__(name: str) -> Any:
+    """A class by the name that old pickles have."""
+    return renamed(__name__, name)

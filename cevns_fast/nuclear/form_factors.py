@@ -26,7 +26,7 @@ class _Distributions:
     convention: str
     neutron_radius: NeutronRadius
     #: The one that needs no measured radius.
-    other_convention: ClassVar[str] = "mass-number"
+    _other_convention: ClassVar[str] = "mass-number"
 
     def _size(self, nuclide: Nuclide, rms: float | None, name: str) -> float:
         """The size parameter: that of the convention, or of a distribution with this rms radius."""
@@ -65,7 +65,7 @@ class _Distributions:
         if nuclide.charge_radius is None:
             raise ValueError(
                 f"charge radius of {nuclide.name}: has not been measured; must be given, "
-                f"or the convention be {self.other_convention!r}"
+                f"or the convention be {self._other_convention!r}"
             )
         return self._size(nuclide, nuclide.charge_radius, f"charge radius of {nuclide.name}")
 
@@ -124,7 +124,7 @@ class HelmFormFactor(_Distributions):
     skin: float = 0.9
     neutron_radius: NeutronRadius = None
 
-    other_convention: ClassVar[str] = "lewin-smith"
+    _other_convention: ClassVar[str] = "lewin-smith"
 
     def __post_init__(self) -> None:
         validate.choice("convention", self.convention, ("lewin-smith", "rms"))

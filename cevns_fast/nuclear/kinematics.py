@@ -200,6 +200,11 @@ def scattering_angle_extremum(E: ArrayLike, m_chi: ArrayLike, M: ArrayLike) -> t
     return _plain(theta), _plain(T)
 
 
+def largest_recoil(E: float, M: float) -> float:
+    """The largest recoil energy [MeV], whatever leaves: that of a massless particle, BRX Eq. (10)."""
+    return 2 * E * E / (M + 2 * E)
+
+
 def _masses(m_chi: ArrayLike, M: ArrayLike) -> tuple[Floats, Floats]:
     """Both masses, checked."""
     m, heavy = validate.array("m_chi", m_chi, minimum=0.0), validate.array("M", M, minimum=0.0)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from cevns_fast import _validate as validate
 from cevns_fast._validate import Floats
-from cevns_fast.constants import M_NEUTRON, M_PROTON, SIN2_THETA_W
+from cevns_fast.constants import M_BOTTOM, M_NEUTRON, M_PROTON, SIN2_THETA_W
 from cevns_fast.nuclear.nuclei import Nuclide
 
 
@@ -41,7 +41,7 @@ QUARK_MASSES = (2.2, 4.7)
 # Flavours in the order of every six-tuple of the vector mediator, and their masses, MeV: light quarks at 2 GeV,
 # c and b at their own scale (PDG 2022), t from the pole (PDG 2020). CLLS state none.
 QUARKS = ("u", "d", "s", "c", "b", "t")
-SIX_QUARK_MASSES = (2.16, 4.67, 93.4, 1270.0, 4180.0, 172760.0)
+SIX_QUARK_MASSES = (2.16, 4.67, 93.4, 1270.0, M_BOTTOM, 172760.0)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from cevns_fast._validate import Floats
 from cevns_fast.counts.polynomial import standard_model_counts
 from cevns_fast.counts.templates import event_rate
 from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.inference.confidence import LEVELS
 from cevns_fast.inference.limit_curve import LimitCurve
 from cevns_fast.inference.scan_result import Scan
 from cevns_fast.inference.toys import FeldmanCousins, GoodnessOfFit
@@ -22,8 +23,6 @@ from cevns_fast.output.drawing import LOOKS, axis_label, coupling_symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-LEVELS = (0.68, 0.90, 0.95)
 
 
 def _axes(ax: "Axes | None") -> "Axes":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cevns_fast.inference.confidence import LEVELS
 from cevns_fast.likelihood.outer_parameters import OUTER_PARAMETERS, unit_of
 from cevns_fast.output.drawing import (
     COLUMN,
@@ -33,10 +34,9 @@ if TYPE_CHECKING:
     from cevns_fast.inference.limit_curve import LimitCurve
     from cevns_fast.inference.scan_result import Scan
 
-# Confidence levels of a scan's regions, for two degrees of freedom, and how they are drawn: the largest below.
-LEVELS = (0.68, 0.90, 0.95)
 # Of what is expected: green and yellow, dark and light in grey.
 _ONE_SIGMA, _TWO_SIGMA = "#2E9E4F", "#FFE34D"
+# Of the regions of `LEVELS`, the largest below.
 _INSIDES = ("#3B78A8", "#8DB9DB", "#D3E4F2")
 _BOUNDARIES: tuple[Look, ...] = (("#000000", "solid"), ("#000000", "dashed"), ("#000000", (0, (1, 1.2))))
 

@@ -30,6 +30,12 @@ class Sheet:
      m_chi     C_V
          1  0.1079
         60     inf
+    >>> print(Sheet({"m_chi": [1.0], "C_V": [0.10794], "C_T": [0.28]}).text(width=16))
+     m_chi     C_V
+         1  0.1079
+    <BLANKLINE>
+     m_chi   C_T
+         1  0.28
     """
 
     columns: Mapping[str, Column]
@@ -54,17 +60,23 @@ class Sheet:
         writer.writerows([_exact(cell) for cell in row] for row in self._rows())
         return buffer.getvalue()
 
-    def text(self, most: int | None = None) -> str:
-        """For a terminal: four digits, and at most so many rows, evenly spread."""
+    def text(self, most: int | None = None, width: int | None = None) -> str:
+        """For a terminal: four digits, and at most so many rows, evenly spread.
+
+        Columns that do not fit beside each other in so many letters follow below, behind the first column again.
+        """
         rows = self.cells()
         if most is not None and len(rows) > most:
             rows = [rows[i] for i in np.linspace(0, len(rows) - 1, most).round().astype(int)]
         aligned = []
         for (name, column), *cells in zip(self.columns.items(), *rows, strict=True):
-            width = max(map(len, (name, *cells)))
+            letters = max(map(len, (name, *cells)))
             words = isinstance(column[0], str) if len(column) else False
-            aligned.append([cell.ljust(width) if words else cell.rjust(width) for cell in (name, *cells)])
-        return "\n".join((" " + "  ".join(line)).rstrip() for line in zip(*aligned, strict=True))
+            aligned.append([cell.ljust(letters) if words else cell.rjust(letters) for cell in (name, *cells)])
+        blocks = [aligned] if width is None else _folded(aligned, width)
+        return "\n\n".join(
+            "\n".join((" " + "  ".join(line)).rstrip() for line in zip(*block, strict=True)) for block in blocks
+        )
 
     def markdown(self) -> str:
         """As a Markdown table, four digits."""
@@ -77,6 +89,19 @@ class Sheet:
 
     def _rows(self) -> Iterable[tuple[Cell, ...]]:
         return zip(*self.columns.values(), strict=True)
+
+
+def _folded(columns: list[list[str]], width: int) -> list[list[list[str]]]:
+    """Columns in blocks that are no wider than that, each of which begins with the first."""
+    first, *others = columns
+    blocks, used = [[first]], 1 + len(first[0])
+    for column in others:
+        if len(blocks[-1]) > 1 and used + 2 + len(column[0]) > width:
+            blocks.append([first])
+            used = 1 + len(first[0])
+        blocks[-1].append(column)
+        used += 2 + len(column[0])
+    return blocks
 
 
 def _exact(cell: Cell) -> str:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from cevns_fast.constants import AGE_OF_UNIVERSE, M_PLANCK, NEUTRAL_HIGGS_VEV
+from cevns_fast.constants import AGE_OF_UNIVERSE, NEUTRAL_HIGGS_VEV
 from cevns_fast.cosmology.abundance import relic_density
 from cevns_fast.cosmology.boltzmann import OMEGA_PER_MEV, RelicDensity
 from cevns_fast.cosmology.decays import decay_widths, maximal_mixing
-from cevns_fast.cosmology.radiation import degrees_of_freedom
+from cevns_fast.cosmology.expansion import hubble
 from cevns_fast.cosmology.seesaw import Seesaw, seesaw_limit
 from cevns_fast.experiments.built_in import load
 from cevns_fast.inference.limits import limit_scan
@@ -172,8 +172,7 @@ def _initial(found: RelicDensity) -> float:
 
 def _decay_over_expansion(m_S: float, y: float) -> float:
     """Γ_S/H at T = m_S, without the factor of time dilation."""
-    H = math.sqrt(4 * math.pi**3 / 45 * float(degrees_of_freedom(m_S).g_rho)) * m_S**2 / M_PLANCK
-    return y**2 * m_S / (8 * math.pi) / H
+    return y**2 * m_S / (8 * math.pi) / float(hubble(np.array(m_S)))
 
 
 def statement_table() -> Sheet:

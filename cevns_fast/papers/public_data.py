@@ -5,18 +5,20 @@ all data beside those of 2017.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import optimize
 
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.constants import SIN2_THETA_W_LOW_ENERGY
 from cevns_fast.counts.templates import event_rate
 from cevns_fast.experiments.built_in import load
 from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.inference.confidence import threshold
 from cevns_fast.inference.correlation import correlation_scan
 from cevns_fast.inference.strength import Strength, fitted_strength
 from cevns_fast.interactions.nsi import NSI
@@ -44,7 +46,7 @@ SETS = (
 #: Without those that are contained in another.
 TOGETHER = tuple(name for name in SETS if name != "coherent-csi-2017-time")
 OLD = "coherent-csi-2017"
-LEVEL = 2.705543454095404  # 90% CL for one parameter
+LEVEL = threshold(0.90, None, 1)
 
 
 # --- each set: what was counted, what is expected ------------------------------------------------
@@ -149,7 +151,7 @@ def _draw_axis(
 # --- numbers -------------------------------------------------------------------------------------
 
 
-@cache
+@remember(maxsize=32)
 def _strength(*names: str) -> Strength:
     model = StandardModel() if names == ("coherent-csi-2017-time",) else MODEL
     return fitted_strength([load(name) for name in names], model)

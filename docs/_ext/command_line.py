@@ -8,7 +8,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from cevns_fast.cli.arguments import command_line
+from cevns_fast.cli.arguments import command_line, commands_of
 
 # A first line to try, for each command.
 EXAMPLES = {
@@ -27,8 +27,7 @@ EXAMPLES = {
 
 def commands() -> Iterator[tuple[str, argparse.ArgumentParser]]:
     """Each command's name and parser."""
-    (sub,) = (each for each in command_line()._actions if isinstance(each, argparse._SubParsersAction))
-    yield from sub.choices.items()
+    yield from commands_of(command_line()).items()
 
 
 def rows(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:

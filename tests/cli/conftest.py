@@ -9,6 +9,7 @@ from cevns_fast import cli
 def run(tmp_path, monkeypatch, capsys):
     """A function from arguments to exit status, stdout and stderr; the working directory is a fresh one."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
 
     def call(*argv):
         status = cli.main([str(each) for each in argv])

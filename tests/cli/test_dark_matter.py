@@ -60,6 +60,7 @@ def test_one_command_draws_it(run, tmp_path, model):
     pytest.importorskip("matplotlib")
     status, out, err = run("dark-matter", "--model", model, "--masses", 4)
     assert (status, err) == (0, "") and f"dark-matter-{model}.png" in out
+    assert max(map(len, out.splitlines())) <= 120 and out.count(" m_chi ") > 1  # columns that do not fit follow below
     with (tmp_path / "results" / f"dark-matter-{model}.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
     assert len(rows) == 4 and all(float(row["bound coherent-csi-2021"]) > 0 for row in rows)

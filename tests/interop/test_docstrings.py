@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import cevns_fast as cf
+from cevns_fast.parallel.once import once
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 #: Names of the API page, each with the members that it lists.
@@ -82,3 +83,24 @@ def test_every_method_with_arguments_is_on_the_page():
                 and "Parameters\n" in (function.__doc__ or "")
             ):
                 assert member in LISTED[name], f"{name}.{member}"
+
+
+CLASSES = [name for name, value in CALLABLES.items() if inspect.isclass(value)]
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_what_looks_public_is_described(name):
+    """Every method has a docstring, and every field its name in that of a class."""
+    ours = [each for each in CALLABLES[name].__mro__ if each.__module__.startswith("cevns_fast")]
+    words = "\n".join(each.__doc__ or "" for each in ours)
+    members = {n for each in ours for n in (*vars(each), *vars(each).get("__annotations__", {})) if n[0] != "_"}
+    missing = []
+    for member in sorted(members):
+        value = inspect.getattr_static(CALLABLES[name], member, None)
+        value = value.__func__ if isinstance(value, classmethod | staticmethod) else value
+        if inspect.isfunction(value) or isinstance(value, property | once):
+            described = bool(value.__doc__)
+        else:
+            described = re.search(rf"\b{member}\b", words) is not None
+        missing += [] if described else [member]
+    assert missing == []

@@ -54,6 +54,28 @@ def test_a_scan_opens():
     assert many.masses.tolist() == [10.0, 40.0] and set(many.best_fit) == {"C_S", "a_M", "C_V"}
 
 
+@pytest.mark.parametrize("name", ["scan", "scan_masses"])
+def test_a_pickled_scan_still_searches(name):
+    """Its search is of a class that has another name since."""
+    loaded = pickle.loads((SAVED / f"{name}.pickle").read_bytes())
+    last, first = (EFT.replace(m_chi=40.0), "C_S") if name == "scan" else (cf.SingletEFT, "m_chi")
+    again = cf.correlation_scan(cf.load("coherent-csi-2017"), last, (first, "a_M"), *loaded.axes)
+    np.testing.assert_allclose(loaded.chi2, again.chi2, rtol=1e-12)
+    np.testing.assert_allclose(loaded.chi2_min, again.chi2_min, rtol=1e-12)
+    assert type(loaded.search) is type(again.search)
+
+
+def test_a_pickled_likelihood_still_bends():
+    loaded = pickle.loads((SAVED / "likelihood.pickle").read_bytes())
+    assert loaded.chi2(cf.StandardModel()) == pytest.approx(2.916347294047202, rel=1e-12)
+
+
+def test_a_pickled_fit_is_still_a_function():
+    fit = pickle.loads((SAVED / "fit.pickle").read_bytes())
+    assert fit([0.01, 2e-4]) == pytest.approx(5.2185783634293585, rel=1e-12)
+    assert np.isfinite(fit.gradient([0.01, 2e-4])).all() and cf.best_fit(fit).chi2 < 5.0
+
+
 def test_old_names_are_for_pickles_only():
     with pytest.raises(ImportError):
         import cevns_fast.nothing_of_this_name  # noqa: F401
@@ -61,3 +83,7 @@ def test_old_names_are_for_pickles_only():
         from cevns_fast import experiments
 
         experiments.Nothing  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        from cevns_fast.likelihood import pulls
+
+        pulls.Nothing  # noqa: B018

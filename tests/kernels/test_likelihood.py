@@ -16,7 +16,7 @@ import cevns_fast as cf
 from cevns_fast._kernels.library import ffi, lib, read
 from cevns_fast._kernels.library import written as filled
 from cevns_fast._kernels.likelihood import FIXED_VARIANCE as FIXED
-from cevns_fast._kernels.likelihood import LONGEST_NAME, POISSON, Evaluator, Factor, Layout, System, Term, pack
+from cevns_fast._kernels.likelihood import LONGEST_NAME, POISSON, Evaluator, Factor, Layout, SampleTerm, System, pack
 from cevns_fast._kernels.likelihood import PREDICTED_VARIANCE as PREDICTED
 from cevns_fast.likelihood.likelihood import function_of
 from cevns_fast.likelihood.whitening import reduced
@@ -400,7 +400,7 @@ def test_indices_of_curves_out_of_range_are_refused(part):
     system = System(
         FIXED, 0.0, 1.0, np.full(bins, 9.0), np.ones(bins), np.zeros(bins), np.zeros(bins), factor=1.0,
         scale=np.zeros(2), morph=[0, 0], shift=np.zeros((2, bins)), breaks=np.array([0.0, 1.0]), coefficients=shapes,
-        terms=[Term(1, 1, True, np.full(bins, 0.625))], factors=[Factor(1, 1, 0.3125, -0.4375, ())],
+        terms=[SampleTerm(1, 1, True, np.full(bins, 0.625))], factors=[Factor(1, 1, 0.3125, -0.4375, ())],
     )  # fmt: skip
     numbers = pack(layout, [system]).numbers
     assert opened(numbers)

@@ -116,7 +116,7 @@ def test_minima_are_those_of_brute_force(case, toys=60):
     fit, theta, stays = CASES[case]
     theta, stays = np.array(theta), [bool(each) for each in stays]
     thrower = Thrower(fit, stays)
-    plan = kernel.Plan(thrower.numbers, thrower.truth(theta), stays, key_of(3))
+    plan = kernel.ToyPlan(thrower.numbers, thrower.truth(theta), stays, key_of(3))
     delta, best = np.empty(toys), np.empty((toys, theta.size))
     plan.run(0, delta, best)
     layout, systems = thrower._short.layout, thrower._short.systems
@@ -199,7 +199,7 @@ def test_no_basin_of_random_quadratic_counts_is_missed(kind, statistic, coupling
             continue
         spread = np.zeros_like(mean) if statistic == POISSON else 1 / np.sqrt(system.weight)
         truth = kernel.Truth(theta, mean, spread, np.zeros(len(system.scale)), np.zeros(1), 1)
-        plan = kernel.Plan(pack(layout, [system]).numbers, truth, [True] * couplings, seed)
+        plan = kernel.ToyPlan(pack(layout, [system]).numbers, truth, [True] * couplings, seed)
         delta, best = np.empty(toys), np.empty((toys, couplings))
         plan.run(0, delta, best)
         for i in range(toys):
@@ -220,12 +220,12 @@ def test_toys_of_fewer_rows_are_the_same():
     truth = thrower.truth(np.array(theta))
     assert truth.mean.size < CSI.n_bins and truth.hidden.sum() + truth.mean.size == CSI.n_bins
     short = np.empty(4000)
-    kernel.Plan(thrower.numbers, truth, [False, False], 1).run(0, short)
+    kernel.ToyPlan(thrower.numbers, truth, [False, False], 1).run(0, short)
     layout, systems = function_of(fit).systems()
     full, pulls = function_of(fit).full(), function_of(fit).full().pulls(np.array(theta))
     mean = full.counts(np.array(theta))[1]
     whole = kernel.Truth(np.array(theta), mean, 1 / np.sqrt(systems[0].weight), pulls, np.zeros(1), 5)
     long = np.empty(4000)
-    kernel.Plan(pack(layout, systems).numbers, whole, [False, False], 1).run(0, long)
+    kernel.ToyPlan(pack(layout, systems).numbers, whole, [False, False], 1).run(0, long)
     assert stats.ks_2samp(short, long).pvalue > 1e-3
     assert short.mean() == pytest.approx(10.5, abs=1.0)  # 12 bins, less what two couplings absorb

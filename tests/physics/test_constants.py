@@ -9,6 +9,7 @@ from scipy import constants as codata
 
 import cevns_fast as cf
 from cevns_fast import constants
+from cevns_fast.interactions import matching
 from cevns_fast.nuclear import nuclei
 
 ALL = nuclei._nuclides()
@@ -52,6 +53,12 @@ def test_conversions():
     assert constants.DAYS_PER_YEAR * codata.day == codata.Julian_year
     assert pytest.approx(1e-6 / codata.e) == constants.WATT_IN_MEV_PER_SECOND
     assert 0.23 < constants.SIN2_THETA_W < constants.SIN2_THETA_W_LOW_ENERGY < 0.24
+
+
+def test_bohr_magneton():
+    """In units of Heaviside and Lorentz: a field of 1 T holds 1/2μ₀ per volume, B²/2."""
+    tesla = math.sqrt(1 / (codata.mu_0 * codata.e) * (codata.hbar * codata.c / codata.e) ** 3)  # eV²
+    assert codata.value("Bohr magneton in eV/T") / tesla * 1e6 == pytest.approx(matching.BOHR_MAGNETON, rel=1e-8)
 
 
 def test_cosmology():

@@ -134,6 +134,7 @@ def test_replace_bins_and_data_together(csi):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"mas": 3.0}, "must be one of 'name', 'source', 'detector', 'exposure', 'observed', 'steady_state', "),
         ({"exposur": 1.0}, r"experiment: unknown field 'exposur'; did you mean 'exposure'\?"),
         ({"exposure": -1.0}, r"exposure = -1.0: must be a finite number > 0"),
         ({"exposure": math.nan}, r"exposure = nan"),

@@ -68,7 +68,7 @@ def test_earlier_QCD_transition_leaves_more():
 def test_quantum_statistics_and_counted_species_are_integrals_over_momenta(z, fermion):
     from scipy.integrate import quad
 
-    from cevns_fast.cosmology.expansion import Assumptions, Grid, Points, Species, _ideal_gas
+    from cevns_fast.cosmology.expansion import Assumptions, Points, Species, TimeGrid, _ideal_gas
     from cevns_fast.cosmology.radiation import with_tilt
 
     T, species, sign = 2.0, Species(2.0 * z, 3.0, fermion), 1 if fermion else -1
@@ -83,7 +83,7 @@ def test_quantum_statistics_and_counted_species_are_integrals_over_momenta(z, fe
         return species.g * quad(integrand, 0, 60 + z, limit=200)[0] / (2 * math.pi**2)
 
     points = Points((species.mass / T * 1.5,), alone=True)
-    start = Grid(species.mass, T, points, Assumptions(quantum=True)).log_start(species)
+    start = TimeGrid(species.mass, T, points, Assumptions(quantum=True)).log_start(species)
     entropy = 2 * math.pi**2 / 45 * with_tilt(np.array([T]))[1][0]
     assert math.exp(start) * entropy == pytest.approx(moment(0, sign), rel=2e-4)
     g_rho, _ = _ideal_gas(species, np.array([T]))
@@ -220,11 +220,11 @@ def test_plane_is_its_points_on_any_executor_and_resumed(tmp_path):
 
 
 def test_rows_can_be_sent_elsewhere():
-    from cevns_fast.cosmology.abundance_plane import _Plane
+    from cevns_fast.cosmology.abundance_plane import _RelicRows
 
     m, y = np.array([1.0, 3.0, 20.0]), np.logspace(-5, -2, 4)
     whole = cf.cosmology.relic_plane(m, 3 * m, y, threads=1)
-    part, first = pickle.loads(pickle.dumps(_Plane(m, 3 * m, y, "dirac", 200.0, 100.0).part(1, 3)))
+    part, first = pickle.loads(pickle.dumps(_RelicRows(m, 3 * m, y, "dirac", 200.0, 100.0).part(1, 3)))
     out = np.empty((2, 4))
     part.fill(first, first + 2, out)
     assert (out == whole[1:]).all()
@@ -258,3 +258,25 @@ def test_refusals_of_averages():
         thermal_cross_section("chi-chi-nu", 3.0, 10.0, 1.0)
     with pytest.raises(ValueError, match=r"T = 0\.0: must be > 0"):
         thermal_cross_section("chi-chi-nu-nu", 3.0, 10.0, [1.0, 0.0])
+
+
+def test_scalars_in_give_scalars_out():
+    """As everywhere: floats that print as numbers, not arrays without axes."""
+    relic, g = relic_density(3.0, 10.0, 1e-3), cf.cosmology.degrees_of_freedom(10.0)
+    widths = cf.cosmology.decay_widths(5.0, mixing=1e-4)
+    found = {
+        "omega_h2": relic.omega_h2,
+        "dilution": relic.dilution,
+        "x_freeze_out": relic.x_freeze_out,
+        "g_rho": g.g_rho,
+        "g_s": g.g_s,
+        "thermal_cross_section": thermal_cross_section("chi-chi-nu-nu", 3.0, 10.0, 1.0),
+        "n_eff": cf.cosmology.n_eff("Z'", 10.0),
+        "n_eff_of_energies": cf.cosmology.n_eff_of_energies(2.0, 1.0),
+        "mixing_bound": cf.cosmology.mixing_bound(0.01),
+        "seesaw_limit": cf.cosmology.seesaw_limit(1e-5, 1e3),
+        "decay_length": widths.decay_length(10.0),
+        "decay_probability": widths.decay_probability(10.0, 20.0),
+        **cf.cosmology.relic_systematics(3.0, 10.0, 1e-3),
+    }
+    assert [name for name, value in found.items() if not isinstance(value, float)] == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cevns_fast as cf
-from cevns_fast._kernels.toys import Plan
+from cevns_fast._kernels.toys import ToyPlan
 from cevns_fast.inference.cls import OneCoupling, distance_of
 from cevns_fast.inference.throwing import key_of
 
@@ -46,7 +46,7 @@ def test_toys_are_those_of_pyhf(one, of_pyhf):
     pyhf, model, _ = of_pyhf
     c, names = 0.03, list(one.fit.nuisance_names)
     there = one.thrower.truth(np.array([c]))
-    plan = Plan(one.thrower.bounded(0.0, c), there, (True,), 5)
+    plan = ToyPlan(one.thrower.bounded(0.0, c), there, (True,), 5)
     found = np.empty(6)
     plan.run(0, found)
     theirs = []
@@ -87,7 +87,7 @@ def test_cls_of_the_same_toys_is_that_of_pyhf(of_three_bins, toys=50, seed=5):
     there, nothing = (one.thrower.truth(np.array([x])) for x in (c, 0.0))
     counted = []
     for truth in (there, nothing._replace(theta=np.array([c]))):
-        plan = Plan(one.thrower.bounded(0.0, c), truth, (True,), key_of(seed))
+        plan = ToyPlan(one.thrower.bounded(0.0, c), truth, (True,), key_of(seed))
         thrown = [plan.thrown(i) for i in range(toys)]
         auxiliary = [names.index(name) for name in model.config.auxdata_order]
         values = np.array([statistic([*on, *centre[auxiliary]]) for on, _, centre, _ in thrown])

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import cevns_fast as cf
-from cevns_fast._kernels.toys import Plan
+from cevns_fast._kernels.toys import ToyPlan
 from cevns_fast.inference import throwing
 from cevns_fast.likelihood.likelihood import function_of
 
@@ -67,7 +67,7 @@ def thrower(fit, coupling):
     """What throws toys at a coupling, and the truth they are thrown from."""
     made = throwing.Thrower(fit, (True,))
     truth = made.truth(np.array([coupling]))
-    return Plan(made.numbers, truth, (True,), throwing.key_of(11)), truth
+    return ToyPlan(made.numbers, truth, (True,), throwing.key_of(11)), truth
 
 
 def test_toys_have_the_stated_means_and_widths(csi):
@@ -127,7 +127,8 @@ def test_wilks_holds_far_from_the_boundary(name):
     interaction = cf.ScalarMediator(m_chi=1.0, m_S=50.0, y_bar=1.0)
     limit = cf.limit_scan(experiment, interaction, "y_bar").upper[0]
     fit = cf.Likelihood(experiment, model=interaction, parameters=("y_bar",))
-    found = cf.feldman_cousins(fit, {"y_bar": 4 * limit}, toys=2000, seed=3)
+    # Not so far that the predicted variance changes within a standard deviation: at 4 limits it is 3.0 for CONUS.
+    found = cf.feldman_cousins(fit, {"y_bar": 3 * limit}, toys=2000, seed=3)
     p = stats.kstest(found.toy_delta_chi2[0], stats.chi2(1).cdf).pvalue
     assert p > 1e-3
     assert found.critical[0] == pytest.approx(2.706, abs=0.45)

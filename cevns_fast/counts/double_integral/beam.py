@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cevns_fast._kernels import double_integral as kernel
-from cevns_fast._kernels.double_integral import Components, Rows
+from cevns_fast._kernels.double_integral import Components, EnergyNodes
+from cevns_fast._support.quadrature import gauss_legendre
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
@@ -99,20 +100,14 @@ def beam_of(source: Source, flavours: bool = False, cuts: tuple[float, ...] = ()
     return KernelBeam(components, np.array(flavour), np.array(sign), _first_order(components))
 
 
-@remember(maxsize=16)
-def _gauss(n: int) -> tuple[Floats, Floats]:
-    """Gauss–Legendre nodes and weights on [−1, 1]."""
-    return np.polynomial.legendre.leggauss(n)
-
-
-def energies(components: Components, least: Floats, order: tuple[int, int]) -> Rows:
+def energies(components: Components, least: Floats, order: tuple[int, int]) -> EnergyNodes:
     """Energies above each E_min."""
-    x, w = _gauss(order[0])
+    x, w = gauss_legendre(order[0])
     begin, end = kernel.ranges(components, least, order[0], _RATIO, order[1])
     n = int(end.max(initial=0))
-    rows = Rows(begin, end, np.empty(n), np.empty(n))
-    kernel.fill(components, least, x, w, _RATIO, order[1], rows)
-    return rows
+    above = EnergyNodes(begin, end, np.empty(n), np.empty(n))
+    kernel.fill(components, least, x, w, _RATIO, order[1], above)
+    return above
 
 
 def _first_order(components: Components) -> int:

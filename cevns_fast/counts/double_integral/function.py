@@ -17,7 +17,8 @@ from cevns_fast.counts.double_integral.points import refuse_point
 from cevns_fast.counts.double_integral.polynomials import check_polynomial, points_of_degree
 from cevns_fast.counts.double_integral.problem import Level, Problem
 from cevns_fast.counts.flux import FluxMoments, flux_moments, groups_of
-from cevns_fast.counts.plan import Plan, plan_of
+from cevns_fast.counts.panels import Plan
+from cevns_fast.counts.plan import plan_of
 from cevns_fast.counts.rows import sampled
 from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.experiment import Experiment

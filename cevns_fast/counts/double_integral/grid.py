@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cevns_fast._kernels import rates
-from cevns_fast._kernels.double_integral import Nodes, Particles, Rows
+from cevns_fast._kernels.double_integral import EnergyNodes, Particles, RecoilNodes
 from cevns_fast._kernels.rates import Flux
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts.double_integral.beam import KernelBeam, energies
-from cevns_fast.counts.plan import Plan
+from cevns_fast.counts.panels import Plan
 from cevns_fast.nuclear.form_factors import FormFactor
 from cevns_fast.nuclear.nuclei import Nuclide
 
@@ -25,8 +25,8 @@ _BLOCK = 32
 class Grid(NamedTuple):
     """Nodes of both integrals for some final masses."""
 
-    nodes: Nodes
-    rows: Rows
+    nodes: RecoilNodes
+    rows: EnergyNodes
     particles: Particles
     first_node: Integers  # [masses + 1]
     first: Integers  # [blocks]
@@ -52,7 +52,7 @@ def _grid(
     weight = np.concatenate([n.weight for n in each]) * np.array(nuclei)[target, None]
     nuclides = [t.nuclide for t in plan.targets]
     F_p, F_n = form_factors(form_factor, nuclides, target, recoil)
-    nodes = Nodes(recoil, target, F_p, F_n, np.concatenate([n.first_bin for n in each]), weight)
+    nodes = RecoilNodes(recoil, target, F_p, F_n, np.concatenate([n.first_bin for n in each]), weight)
     first_of = np.concatenate([[0], np.cumsum(counts.ravel())])  # of each mass and target
     per = -(-counts.ravel() // _BLOCK)
     within = np.arange(per.sum()) - np.repeat(np.cumsum(per) - per, per)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cevns_fast._kernels import double_integral as kernel
-from cevns_fast._kernels.double_integral import Nodes, Tasks
+from cevns_fast._kernels.double_integral import RecoilNodes, Tasks
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
 from cevns_fast.counts.double_integral.accuracy import ROUNDING
@@ -36,7 +36,7 @@ def at_points(
     each = np.arange(E.size)
     kernel.at_points(
         dsigma, each, each + 1, np.ascontiguousarray(E), np.ones(E.size), np.ascontiguousarray(T), F_p, F_n, nucleus,
-        kernel.Beam(flavour, sign), p, out,
+        kernel.Projectile(flavour, sign), p, out,
     )  # fmt: skip
     return out
 
@@ -111,7 +111,7 @@ def _integrals(
 ) -> Floats:
     """∫dE φ(E) dσ/dT at each recoil, with nodes of one order."""
     target, out = np.zeros(T.size, dtype=np.int64), np.empty(T.size)
-    nodes = Nodes(T, target, *form_factors(factor, [nuclide], target, T), target, np.ones((T.size, 1)))
+    nodes = RecoilNodes(T, target, *form_factors(factor, [nuclide], target, T), target, np.ones((T.size, 1)))
     tasks = Tasks(*(np.array(x) for x in ([0], [0], [T.size], [0], [0, T.size], [0])))
     parameters = interaction.vector[None]
     parameters.setflags(write=False)

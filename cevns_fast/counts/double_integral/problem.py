@@ -11,7 +11,8 @@ from cevns_fast._kernels.rates import Flux
 from cevns_fast._validate import Floats
 from cevns_fast.counts.double_integral.beam import ORDERS, KernelBeam
 from cevns_fast.counts.double_integral.grid import Grid, grid_of, large_grid_of
-from cevns_fast.counts.plan import Plan, in_parts
+from cevns_fast.counts.panels import Plan
+from cevns_fast.counts.plan import in_parts
 from cevns_fast.nuclear.form_factors import FormFactor
 
 Integers = NDArray[np.int64]

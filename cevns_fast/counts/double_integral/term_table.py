@@ -1,10 +1,13 @@
 """The term table of any interaction, evaluated literally: the same counts by another way."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cevns_fast._kernels import double_integral as kernel
 from cevns_fast._kernels.rates import LOWEST_T_POWER
+from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts.double_integral.accuracy import accurate
 from cevns_fast.counts.double_integral.beam import beam_of
@@ -12,6 +15,12 @@ from cevns_fast.counts.double_integral.problem import Problem
 from cevns_fast.counts.rows import Integrand, Masses, Setting, masses_of
 
 Integers = NDArray[np.int64]
+
+
+@remember(maxsize=1)
+def _integrand() -> Any:
+    """The compiled function."""
+    return kernel.term_table()
 
 
 def integrate(setting: Setting, integrand: Integrand, masses: Masses, out: Floats, rtol: float, threads: int) -> None:
@@ -24,7 +33,7 @@ def integrate(setting: Setting, integrand: Integrand, masses: Masses, out: Float
         mediator_mass[:] = 0.0
     parameters, filled = _term_parameters(integrand, final_mass, mediator_mass, rows, targets)
     problem = Problem(
-        kernel.term_table(),
+        _integrand(),
         parameters,
         np.arange(n * rows * targets).reshape(n * rows, targets),
         np.repeat(final_mass, rows),

@@ -9,10 +9,10 @@ import numpy as np
 
 from cevns_fast._validate import Floats
 from cevns_fast.experiments import axes
-from cevns_fast.experiments.toml_file.table import Table, column_of, columns_of
+from cevns_fast.experiments.toml_file.table import FileTable, column_of, columns_of
 
 
-class EfficiencyTable(Table, tag="exponential", tag_field="type"):
+class EfficiencyTable(FileTable, tag="exponential", tag_field="type"):
     """An efficiency in time."""
 
     start_us: float
@@ -23,7 +23,7 @@ class EfficiencyTable(Table, tag="exponential", tag_field="type"):
         return axes.ExponentialEfficiency(self.start_us, self.rate_per_us)
 
 
-class PulseTable(Table):
+class PulseTable(FileTable):
     """[time.pulse]: a Gaussian pulse of protons."""
 
     mean_us: float
@@ -43,7 +43,7 @@ class PulseTable(Table):
         )
 
 
-class TimeTable(Table):
+class TimeTable(FileTable):
     """[time]: bins of time beside those of the observable, and how neutrinos fill them."""
 
     edges_us: list[float]
@@ -64,7 +64,7 @@ class TimeTable(Table):
         return axes.TimeAxis(tuple(self.edges_us), given)
 
 
-class ReleaseTable(Table):
+class ReleaseTable(FileTable):
     """[release]: a further axis, with probabilities for all bins of the observable or from a file for each."""
 
     name: str
@@ -89,7 +89,7 @@ class ReleaseTable(Table):
         return axes.ReleaseAxis(self.name, along(self.probabilities or self.columns), others)
 
 
-class CalibrationTable(Table):
+class CalibrationTable(FileTable):
     """[calibration]: what counts are multiplied by, a column with a row for each bin or for observable × time."""
 
     file: str

@@ -9,16 +9,17 @@ import numpy as np
 from cevns_fast.constants import SIN2_THETA_W
 from cevns_fast.experiments import sources
 from cevns_fast.experiments.backgrounds import BackgroundRate, StandardModelFraction
-from cevns_fast.experiments.toml_file.table import Table, column_of, columns_of
+from cevns_fast.experiments.experiment import Experiment
+from cevns_fast.experiments.toml_file.table import FileTable, column_of, columns_of
 
 
-class SimulatedTable(Table):
+class SimulatedTable(FileTable):
     """The truth behind simulated data."""
 
     sin2_theta_w: float = SIN2_THETA_W
 
 
-class DataTable(Table):
+class DataTable(FileTable):
     """[data]: a CSV file with the bins' `low` and `high`, simulated data, or both.
 
     Counted: `coincidence` and `anticoincidence`, or `observed` and perhaps `steady_state`. Simulated data come from the
@@ -47,7 +48,7 @@ class DataTable(Table):
         return columns
 
 
-class SteadyStateTable(Table):
+class SteadyStateTable(FileTable):
     """[steady_state]: a constant rate, or a fraction of the Standard Model's counts spread evenly in energy."""
 
     per_day_keV_kg: float | None = None
@@ -67,7 +68,7 @@ class SteadyStateTable(Table):
         return None if self.standard_model_fraction is None else StandardModelFraction(self.standard_model_fraction)
 
 
-class BackgroundTable(Table):
+class BackgroundTable(FileTable):
     """[[background]]: a column of the data's table, with a normalisation uncertainty."""
 
     name: str
@@ -75,15 +76,15 @@ class BackgroundTable(Table):
     uncertainty: float
 
 
-class UncertaintyTable(Table):
+class UncertaintyTable(FileTable):
     """[uncertainty]; signal = "source" takes what a tabulated source states for its flux."""
 
     signal: float | Literal["source"]
-    signal_on: Literal["prediction", "standard_model"] = "prediction"
-    shape: float = 0.0
-    variance: Literal["observed", "prediction"] = "observed"
-    steady_state_weight: float = 2.0
-    statistic: Literal["gaussian", "poisson"] = "gaussian"
+    signal_on: Literal["prediction", "standard_model"] = Experiment.signal_uncertainty_on
+    shape: float = Experiment.shape_uncertainty
+    variance: Literal["observed", "prediction"] = Experiment.variance
+    steady_state_weight: float = Experiment.steady_state_weight
+    statistic: Literal["gaussian", "poisson"] = Experiment.statistic
 
     def signal_of(self, source: Any) -> float:
         """σ_α."""

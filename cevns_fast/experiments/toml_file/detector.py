@@ -7,16 +7,16 @@ import msgspec
 
 from cevns_fast.experiments import detectors
 from cevns_fast.experiments.toml_file.response import ResponseTable
-from cevns_fast.experiments.toml_file.table import Table, named
+from cevns_fast.experiments.toml_file.table import FileTable, named
 from cevns_fast.nuclear.form_factors import FormFactor, HelmFormFactor, KleinNystrand, PointNucleus, SymmetrisedFermi
 from cevns_fast.nuclear.nuclei import Nuclide, Target
 
 
-class HelmTable(Table, tag="helm", tag_field="type"):
+class HelmTable(FileTable, tag="helm", tag_field="type"):
     """Form factor."""
 
-    convention: Literal["lewin-smith", "rms"] = "lewin-smith"
-    skin_fm: float = 0.9
+    convention: Literal["lewin-smith", "rms"] = HelmFormFactor.convention
+    skin_fm: float = HelmFormFactor.skin
     neutron_radius_fm: float | dict[str, float] | None = None
 
     def build(self) -> FormFactor:
@@ -24,11 +24,11 @@ class HelmTable(Table, tag="helm", tag_field="type"):
         return HelmFormFactor(self.convention, self.skin_fm, self.neutron_radius_fm)
 
 
-class KleinNystrandTable(Table, tag="klein-nystrand", tag_field="type"):
+class KleinNystrandTable(FileTable, tag="klein-nystrand", tag_field="type"):
     """A hard sphere folded with a Yukawa potential; see `KleinNystrand`."""
 
-    convention: Literal["mass-number", "rms"] = "mass-number"
-    range_fm: float = 0.7
+    convention: Literal["mass-number", "rms"] = KleinNystrand.convention
+    range_fm: float = KleinNystrand.range
     neutron_radius_fm: float | dict[str, float] | None = None
 
     def build(self) -> FormFactor:
@@ -36,11 +36,11 @@ class KleinNystrandTable(Table, tag="klein-nystrand", tag_field="type"):
         return KleinNystrand(self.convention, self.range_fm, self.neutron_radius_fm)
 
 
-class SymmetrisedFermiTable(Table, tag="symmetrised-fermi", tag_field="type"):
+class SymmetrisedFermiTable(FileTable, tag="symmetrised-fermi", tag_field="type"):
     """A symmetrised Fermi distribution; see `SymmetrisedFermi`."""
 
-    convention: Literal["mass-number", "rms"] = "mass-number"
-    diffuseness_fm: float = 0.52
+    convention: Literal["mass-number", "rms"] = SymmetrisedFermi.convention
+    diffuseness_fm: float = SymmetrisedFermi.diffuseness
     neutron_radius_fm: float | dict[str, float] | None = None
 
     def build(self) -> FormFactor:
@@ -48,7 +48,7 @@ class SymmetrisedFermiTable(Table, tag="symmetrised-fermi", tag_field="type"):
         return SymmetrisedFermi(self.convention, self.diffuseness_fm, self.neutron_radius_fm)
 
 
-class PointTable(Table, tag="point", tag_field="type"):
+class PointTable(FileTable, tag="point", tag_field="type"):
     """F = 1."""
 
     def build(self) -> FormFactor:
@@ -56,7 +56,7 @@ class PointTable(Table, tag="point", tag_field="type"):
         return PointNucleus()
 
 
-class NuclideTable(Table):
+class NuclideTable(FileTable):
     """[[detector.nuclide]]: a nuclide of one's own, which `composition` names."""
 
     name: str
@@ -70,7 +70,7 @@ class NuclideTable(Table):
         return Nuclide(self.name, self.Z, self.N, self.atomic_mass_u, charge_radius=self.charge_radius_fm)
 
 
-class DetectorTable(Table):
+class DetectorTable(FileTable):
     """[detector]"""
 
     material: str

@@ -23,10 +23,10 @@ from cevns_fast.experiments.toml_file.response import (
     QuenchingTable,
     ResponseTable,
 )
-from cevns_fast.experiments.toml_file.table import Table, column_of, columns_of
+from cevns_fast.experiments.toml_file.table import FileTable, column_of, columns_of
 
 
-class ScaleTable(Table, tag="scale", tag_field="type"):
+class ScaleTable(FileTable, tag="scale", tag_field="type"):
     """[[nuisance]]: a normalisation with a name."""
 
     name: str
@@ -44,7 +44,7 @@ class ScaleTable(Table, tag="scale", tag_field="type"):
         )  # fmt: skip
 
 
-class VariedResponse(Table):
+class VariedResponse(FileTable):
     """What differs from [detector.response]; everything else stays."""
 
     light_yield_per_keV: float | None = None
@@ -64,7 +64,7 @@ class VariedResponse(Table):
         return msgspec.structs.replace(nominal, **changes).build(folder)
 
 
-class ResponseVariationTable(Table, tag="response", tag_field="type"):
+class ResponseVariationTable(FileTable, tag="response", tag_field="type"):
     """[[nuisance]]: another response, one standard deviation up and down."""
 
     name: str
@@ -78,7 +78,7 @@ class ResponseVariationTable(Table, tag="response", tag_field="type"):
         return shared.SignalVariation(self.name, active=self.active, up=sides[0], down=sides[1])
 
 
-class OnsetTable(Table, tag="onset", tag_field="type"):
+class OnsetTable(FileTable, tag="onset", tag_field="type"):
     """[[nuisance]]: the pulse comes later or earlier."""
 
     name: str
@@ -93,7 +93,7 @@ class OnsetTable(Table, tag="onset", tag_field="type"):
         return shared.SignalVariation(self.name, active=self.active, up=sides[0], down=sides[1])
 
 
-class CalibrationVariationTable(Table, tag="calibration", tag_field="type"):
+class CalibrationVariationTable(FileTable, tag="calibration", tag_field="type"):
     """[[nuisance]]: other factors in place of those of [calibration]; without `down` those remain."""
 
     name: str
@@ -110,7 +110,7 @@ class CalibrationVariationTable(Table, tag="calibration", tag_field="type"):
         return shared.SignalVariation(self.name, active=self.active, up=up, down=down)
 
 
-class BackgroundVariationTable(Table, tag="background", tag_field="type"):
+class BackgroundVariationTable(FileTable, tag="background", tag_field="type"):
     """[[nuisance]]: other columns for a background; without `down` it is mirrored, with its own it is one-sided."""
 
     name: str

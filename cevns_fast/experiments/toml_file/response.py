@@ -11,10 +11,10 @@ from cevns_fast.experiments.quenching import LindhardQuenching, LinearQuenching,
 from cevns_fast.experiments.response_matrix import ResponseMatrix
 from cevns_fast.experiments.responses import Response
 from cevns_fast.experiments.smearing import GammaSmearing, GaussianSmearing, PoissonSmearing, Smearing
-from cevns_fast.experiments.toml_file.table import MEV, EnergyUnit, Table, column_of, columns_of, named
+from cevns_fast.experiments.toml_file.table import MEV, EnergyUnit, FileTable, column_of, columns_of, named
 
 
-class LogisticTable(Table, tag="logistic", tag_field="type"):
+class LogisticTable(FileTable, tag="logistic", tag_field="type"):
     """CL Eq. (12)."""
 
     plateau: float
@@ -27,7 +27,7 @@ class LogisticTable(Table, tag="logistic", tag_field="type"):
         return LogisticAcceptance(self.plateau, self.steepness, self.midpoint, self.threshold)
 
 
-class OffsetLogisticTable(Table, tag="offset-logistic", tag_field="type"):
+class OffsetLogisticTable(FileTable, tag="offset-logistic", tag_field="type"):
     """A logistic function and a constant, where positive."""
 
     amplitude: float
@@ -40,7 +40,7 @@ class OffsetLogisticTable(Table, tag="offset-logistic", tag_field="type"):
         return OffsetLogisticAcceptance(self.amplitude, self.steepness, self.midpoint, self.offset)
 
 
-class AcceptanceTable(Table, tag="table", tag_field="type"):
+class AcceptanceTable(FileTable, tag="table", tag_field="type"):
     """An acceptance as a CSV file, at values of the observable."""
 
     file: str
@@ -54,7 +54,7 @@ class AcceptanceTable(Table, tag="table", tag_field="type"):
         return functions.Table(tuple(x.tolist()), tuple(y.tolist()))
 
 
-class QuenchingTable(Table, tag="table", tag_field="type"):
+class QuenchingTable(FileTable, tag="table", tag_field="type"):
     """Quenching as a CSV file, at recoil energies."""
 
     file: str
@@ -69,7 +69,7 @@ class QuenchingTable(Table, tag="table", tag_field="type"):
         return functions.Table(tuple((T * MEV[self.energy_unit]).tolist()), tuple(y.tolist()))
 
 
-class LindhardTable(Table, tag="lindhard", tag_field="type"):
+class LindhardTable(FileTable, tag="lindhard", tag_field="type"):
     """Lindhard's quenching."""
 
     element: str
@@ -80,7 +80,7 @@ class LindhardTable(Table, tag="lindhard", tag_field="type"):
         return LindhardQuenching(self.element, self.k)
 
 
-class PolynomialTable(Table, tag="polynomial", tag_field="type"):
+class PolynomialTable(FileTable, tag="polynomial", tag_field="type"):
     """Quenching as a polynomial in the recoil energy in `energy_unit`, constant first."""
 
     coefficients: list[float]
@@ -92,7 +92,7 @@ class PolynomialTable(Table, tag="polynomial", tag_field="type"):
         return PolynomialQuenching(tuple(float(c) / unit**i for i, c in enumerate(self.coefficients)))
 
 
-class LinearTable(Table, tag="linear", tag_field="type"):
+class LinearTable(FileTable, tag="linear", tag_field="type"):
     """Quenching as a straight line in the recoil energy."""
 
     intercept: float
@@ -103,7 +103,7 @@ class LinearTable(Table, tag="linear", tag_field="type"):
         return LinearQuenching(self.intercept, self.slope_per_keV / KEV)
 
 
-class PoissonTable(Table, tag="poisson", tag_field="type"):
+class PoissonTable(FileTable, tag="poisson", tag_field="type"):
     """Counting photoelectrons."""
 
     def build(self, light_yield: float) -> Smearing:
@@ -111,7 +111,7 @@ class PoissonTable(Table, tag="poisson", tag_field="type"):
         return PoissonSmearing()
 
 
-class GaussianTable(Table, tag="gaussian", tag_field="type"):
+class GaussianTable(FileTable, tag="gaussian", tag_field="type"):
     """A resolution."""
 
     statistical: float = 0.0
@@ -123,7 +123,7 @@ class GaussianTable(Table, tag="gaussian", tag_field="type"):
         return GaussianSmearing(self.statistical, self.constant, self.linear)
 
 
-class GammaTable(Table, tag="gamma", tag_field="type"):
+class GammaTable(FileTable, tag="gamma", tag_field="type"):
     """COHERENT's resolution of 2021."""
 
     shape_per_unit: float | None = None
@@ -138,7 +138,7 @@ class GammaTable(Table, tag="gamma", tag_field="type"):
         return GammaSmearing(self.shape_per_keVee / light_yield)
 
 
-class MatrixTable(Table):
+class MatrixTable(FileTable):
     """[detector.response.matrix]: probabilities as a CSV file, a row for each recoil energy.
 
     Its columns but those that are named here are the bins. With `variant_column` only the rows of one variant count.
@@ -169,10 +169,10 @@ class MatrixTable(Table):
         return ResponseMatrix(tuple((energies[rows] * MEV[self.energy_unit]).tolist()), table, observable)
 
 
-class ResponseTable(Table):
+class ResponseTable(FileTable):
     """[detector.response]"""
 
-    observable: str = "recoil energy [keV]"
+    observable: str = Response.observable
     light_yield_per_keV: float = 1.0
     quenching: float | QuenchingTable | LindhardTable | PolynomialTable | LinearTable = 1.0
     acceptance: float | LogisticTable | OffsetLogisticTable | AcceptanceTable = 1.0

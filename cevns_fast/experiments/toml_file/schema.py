@@ -21,11 +21,11 @@ from cevns_fast.experiments.toml_file.data import (
 from cevns_fast.experiments.toml_file.detector import DetectorTable
 from cevns_fast.experiments.toml_file.nuisance import NuisanceTable
 from cevns_fast.experiments.toml_file.source import PionDecayAtRestTable, ReactorTable, SolarTable, TabulatedTable
-from cevns_fast.experiments.toml_file.table import Table, built_from, column_of, named
+from cevns_fast.experiments.toml_file.table import FileTable, built_from, column_of, named
 from cevns_fast.interactions.standard_model import StandardModel
 
 
-class ExperimentFile(Table):
+class ExperimentFile(FileTable):
     """The whole file."""
 
     description: str

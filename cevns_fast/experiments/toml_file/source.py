@@ -5,31 +5,31 @@ from pathlib import Path
 import msgspec
 
 from cevns_fast.experiments import solar, sources, spectra
-from cevns_fast.experiments.toml_file.table import MEV, EnergyUnit, Table, column_of, columns_of
+from cevns_fast.experiments.toml_file.table import MEV, EnergyUnit, FileTable, column_of, columns_of
 
 
-class PionDecayAtRestTable(Table, tag="pion-decay-at-rest", tag_field="type"):
+class PionDecayAtRestTable(FileTable, tag="pion-decay-at-rest", tag_field="type"):
     """[source] of a spallation experiment."""
 
     distance_m: float
-    neutrinos_per_proton: float = 0.08
+    neutrinos_per_proton: float = sources.PionDecayAtRest.neutrinos_per_proton
 
     def build(self, folder: Path) -> sources.PionDecayAtRest:
         """The source."""
         return sources.PionDecayAtRest(self.distance_m, self.neutrinos_per_proton)
 
 
-class ReactorTable(Table, tag="reactor", tag_field="type"):
+class ReactorTable(FileTable, tag="reactor", tag_field="type"):
     """[source] of a reactor experiment: thermal_power_GW and distance_m, or total_flux_per_cm2_s."""
 
     thermal_power_GW: float | None = None
     distance_m: float | None = None
     total_flux_per_cm2_s: float | None = None
     fission_fractions: dict[str, float] = msgspec.field(default_factory=lambda: dict(sources.TYPICAL_FRACTIONS))
-    high_energy: sources.HighEnergy = "huber-mueller"
-    low_energy: sources.LowEnergy = "vogel-engel"
-    energy_per_fission_MeV: float = 205.8
-    endpoint_MeV: float = 8.0
+    high_energy: sources.HighEnergy = sources.Reactor.high_energy
+    low_energy: sources.LowEnergy = sources.Reactor.low_energy
+    energy_per_fission_MeV: float = sources.Reactor.energy_per_fission
+    endpoint_MeV: float = sources.Reactor.endpoint
 
     def build(self, folder: Path) -> sources.Reactor:
         """The source."""
@@ -45,7 +45,7 @@ class ReactorTable(Table, tag="reactor", tag_field="type"):
         )
 
 
-class SolarTable(Table, tag="solar", tag_field="type"):
+class SolarTable(FileTable, tag="solar", tag_field="type"):
     """[source] of a detector of solar neutrinos."""
 
     fluxes_per_cm2_s: dict[str, float] = msgspec.field(default_factory=lambda: dict(solar.FLUXES))
@@ -55,7 +55,7 @@ class SolarTable(Table, tag="solar", tag_field="type"):
         return solar.Solar(self.fluxes_per_cm2_s)
 
 
-class TabulatedTable(Table, tag="tabulated", tag_field="type"):
+class TabulatedTable(FileTable, tag="tabulated", tag_field="type"):
     """[source] with a spectrum as a CSV file.
 
     Without total_flux_per_cm2_s the values are per cm², second and the unit of energy that `value_per` names.
@@ -66,7 +66,7 @@ class TabulatedTable(Table, tag="tabulated", tag_field="type"):
     energy_unit: EnergyUnit
     value_column: str
     value_per: EnergyUnit | None = None
-    interpolation: spectra.Interpolation = "linear"
+    interpolation: spectra.Interpolation = spectra.TabulatedSpectrum.interpolation
     uncertainty: float | str = 0.0  # relative, or the name of a column
     total_flux_per_cm2_s: float | None = None
     antineutrino: bool = True

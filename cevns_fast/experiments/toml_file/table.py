@@ -16,7 +16,7 @@ T = TypeVar("T")
 Part = TypeVar("Part", covariant=True)
 
 
-class Table(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class FileTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A table of the file."""
 
 
