@@ -15,7 +15,7 @@ MODULE = "cevns_fast._kernels._c"
 HEADERS = (
     "fg.h",
     "cevns_fast.h",
-    "likelihood.h",
+    "likelihood_types.h",
     "coupling_limits.h",
     "plane.h",
     "profile.h",

@@ -1,7 +1,7 @@
 /* Where chi2 allows one coupling to be. */
 #include "coupling_limits.h"
 
-#include "likelihood.h"
+#include "likelihood_types.h"
 
 #include <float.h>
 

@@ -12,7 +12,7 @@
  * Most c_k are the a_k themselves. But one that scales an experiment's signal may be solved for as 1 + alpha, all
  * nuisances that scale this signal together (factor = 0): mu then has no difference of large numbers however large
  * a coupling is. */
-#include "likelihood.h"
+#include "likelihood_types.h"
 
 double cevns_fast_work_of(const cevns_fast_likelihood *l)
 {

@@ -38,7 +38,7 @@ class Factor(NamedTuple):
 
 
 class System(NamedTuple):
-    """One experiment, see ``likelihood.h``."""
+    """One experiment, see ``likelihood_types.h``."""
 
     statistic: int
     shape_variance: float

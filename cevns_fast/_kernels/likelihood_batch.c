@@ -1,5 +1,5 @@
 /* chi2 of many points; of the commonest likelihoods in loops over points. */
-#include "likelihood.h"
+#include "likelihood_types.h"
 
 #include "machine.h"
 

@@ -1,6 +1,6 @@
 /* The expectation at theta: signal counts, polynomials in couplings whose coefficients are piecewise polynomials in x,
  * and what nuisances make of them. */
-#include "likelihood.h"
+#include "likelihood_types.h"
 
 #include "machine.h"
 

@@ -5,7 +5,7 @@
  *
  * over groups: the signal, L_0 = factor N + sum_k c_k P_k, and backgrounds; each L_g may have further terms, constant,
  * linear in a nuisance or bent. What the other files call the response of a nuisance is its derivative here. */
-#include "likelihood.h"
+#include "likelihood_types.h"
 
 /* A factor f(c) > 0 and the first two derivatives of its logarithm. */
 typedef struct {

@@ -1,5 +1,5 @@
 /* Exact derivatives of the profiled chi2. */
-#include "likelihood.h"
+#include "likelihood_types.h"
 
 /* Monomial m without its factors f and g (none if they are not its own), each of which gives its derivative. */
 static double monomial(const cevns_fast_likelihood *l, const double *theta, size_t m, size_t f, size_t g)

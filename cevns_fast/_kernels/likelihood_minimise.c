@@ -1,5 +1,5 @@
 /* The nearest minimum of chi2: damped Newton steps with the exact Hessian. */
-#include "likelihood.h"
+#include "likelihood_types.h"
 
 enum { MINIMISER_STEPS = 200 };
 

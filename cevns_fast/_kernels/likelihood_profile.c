@@ -1,5 +1,5 @@
 /* chi2 of the expectation, minimised over the nuisances that are profiled: Newton's method. */
-#include "likelihood.h"
+#include "likelihood_types.h"
 
 enum { NEWTON_STEPS = 100, CURVED_STEPS = 1000, MOST_HELD = 20 };
 /* A decrement of Newton's method below which a full step is known to lead closer: Poisson losses are self-concordant. */

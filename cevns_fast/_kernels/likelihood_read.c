@@ -1,5 +1,5 @@
 /* A likelihood from a block of numbers or a file. */
-#include "likelihood.h"
+#include "likelihood_types.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Linear equations of a symmetric matrix. */
-#include "likelihood.h"
+#include "likelihood_types.h"
 
 /* Solve gram x = x for a positive definite gram[n][n], given and decomposed as L D L^T in its lower triangle; whether
  * it is that, for x is of little use if it is not. */

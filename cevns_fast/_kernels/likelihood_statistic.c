@@ -1,5 +1,5 @@
 /* The statistic: the loss of counts at an expectation, Gaussian or Poisson, with its slope and curvature. */
-#include "likelihood.h"
+#include "likelihood_types.h"
 
 #include "machine.h"
 

@@ -3,7 +3,7 @@
 #define CEVNS_FAST_TOYS_PLAN_H
 #include "toys.h"
 
-#include "likelihood.h"
+#include "likelihood_types.h"
 
 enum { FAR = 2, MASSES = 5 }; /* points of a ray beyond the last; values of x */
 

@@ -8,7 +8,7 @@ from cevns_fast._support import files
 
 KERNELS = Path(_kernels.__path__[0])
 SOURCES = tuple(sorted(path.name for path in KERNELS.glob("likelihood*.c")))
-FILES = ("cevns_fast.h", "likelihood.h", "machine.h", *SOURCES, "CMakeLists.txt")
+FILES = ("cevns_fast.h", "likelihood_types.h", "machine.h", *SOURCES, "CMakeLists.txt")
 COMPILE = f"cc -O3 -fPIC -shared {' '.join(SOURCES)} -lm -o libcevns_fast.so"
 
 
@@ -25,7 +25,7 @@ def write_c_interface(directory: str | Path, *, overwrite: bool = False) -> tupl
     Returns
     -------
     tuple of Path
-        ``cevns_fast.h``, which a program includes, and what it needs: ``likelihood.h`` and ``likelihood*.c``, C99
+        ``cevns_fast.h``, which a program includes, and what it needs: ``likelihood_types.h`` and ``likelihood*.c``, C99
         without dependencies, for ``cc -O3 -fPIC -shared likelihood*.c -lm -o libcevns_fast.so``, or to be compiled
         into the program. ``CMakeLists.txt`` makes and installs a CMake package and a pkg-config file of it.
 
@@ -40,7 +40,7 @@ def write_c_interface(directory: str | Path, *, overwrite: bool = False) -> tupl
     >>> import cevns_fast as cf
     >>> with tempfile.TemporaryDirectory() as directory:
     ...     [path.name for path in cf.write_c_interface(directory)][:3]
-    ['cevns_fast.h', 'likelihood.h', 'machine.h']
+    ['cevns_fast.h', 'likelihood_types.h', 'machine.h']
     """
     directory, overwrite = validate.path("directory", directory), validate.flag("overwrite", overwrite)
     if directory.exists() and not directory.is_dir():

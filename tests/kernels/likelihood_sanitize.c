@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "coupling_limits.h"
-#include "likelihood.h"
+#include "likelihood_types.h"
 #include "sanitize.h"
 #include "toys.h"
 

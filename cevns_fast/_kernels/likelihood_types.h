@@ -1,7 +1,7 @@
 /* What the files of the likelihood share, and nobody else: its numbers, everything known at one theta, and the small
  * loops that each of them inlines. The interface is cevns_fast.h. */
-#ifndef CEVNS_FAST_LIKELIHOOD_H
-#define CEVNS_FAST_LIKELIHOOD_H
+#ifndef CEVNS_FAST_LIKELIHOOD_TYPES_H
+#define CEVNS_FAST_LIKELIHOOD_TYPES_H
 #include "cevns_fast.h"
 
 #include <math.h>
