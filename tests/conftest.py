@@ -1,7 +1,9 @@
 """What all tests share: a fresh kernel cache, the experiments they play with, kernels compiled and as plain Python."""
 
 import atexit
+import functools
 import os
+import re
 import shutil
 import tempfile
 from types import SimpleNamespace
@@ -27,9 +29,18 @@ settings.load_profile("reproducible")
 JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 
+@functools.cache
+def asks_the_twin(path):
+    """Whether a file of tests imports what looks up the slow twin's numbers."""
+    return re.search(r"^(?:from|import) (?:accuracy|slow_twin)\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
-    """What only makes sense with numba's compiler is skipped without it."""
+    """What may ask the slow twin is marked; what only makes sense with numba's compiler is skipped without it."""
     for item in items:
+        if asks_the_twin(item.path):
+            item.add_marker(pytest.mark.twin)
         if JIT_DISABLED and item.get_closest_marker("jit"):
             item.add_marker(pytest.mark.skip(reason="NUMBA_DISABLE_JIT=1: there is no compiler"))
 
