@@ -3,6 +3,7 @@
 import mpmath
 import numpy as np
 import pytest
+from accuracy import approx
 from cases import crossed
 from scipy import optimize
 
@@ -232,5 +233,5 @@ def test_thresholds_hold_their_probability(cl, degrees_of_freedom):
     with mpmath.workdps(40):
         found = mpmath.mpf(threshold(cl, None, degrees_of_freedom))
         beyond = mpmath.gammainc(mpmath.mpf(degrees_of_freedom) / 2, found / 2, regularized=True)
-        assert float(beyond) == pytest.approx(1 - cl, rel=2e-14)
-        assert float(1 - beyond) == pytest.approx(cl, rel=2e-14)
+        assert float(beyond) == approx(1 - cl, rel=2e-14)
+        assert float(1 - beyond) == approx(cl, rel=2e-14)
