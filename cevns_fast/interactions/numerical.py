@@ -242,7 +242,7 @@ def _kind(definition: Definition) -> type[NumericalInteraction]:
         frozen=True,
         namespace={
             "definition": definition,
-            "compiled": _compiled(definition),
+            "compiled": staticmethod(_compiled(definition)),  # a Python function, without numba's compiler
             "degrees": degrees,
             "couplings": {each: f"coupling; counts are of degree {n} in it" for each, n in degrees.items()},
             "default_couplings": tuple(degrees),

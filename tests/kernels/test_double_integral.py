@@ -124,6 +124,7 @@ csi = cf.load("coherent-csi-2017").mask(range(1, 12))
 one = cf.NumericalInteraction(cross_sections.scalar, {{"m_chi": 2.0, "m_S": 1.0, "y": 1e-4}}, final_mass="m_chi")
 eft = cf.SingletEFT(2.0, C_S=0.1)
 found = cf.event_rate(csi, one, standard_model=False), cf.event_rate(csi, eft, method="double-integral")
+found += ([cf.recoil_spectrum(csi, one, 0.01, standard_model=False)],)
 try:
     cf.event_rate(csi, cf.NumericalInteraction(cross_sections.raises, {{"a": 1.0}}))
 except ValueError as error:
@@ -139,6 +140,7 @@ print(*(x.hex() for x in np.concatenate(found).tolist()))
     expected = [
         cf.event_rate(csi, cf.ScalarMediator(2.0, 1.0, 1e-4), standard_model=False)[0],
         cf.event_rate(csi, cf.SingletEFT(2.0, C_S=0.1))[0],
+        cf.recoil_spectrum(csi, cf.ScalarMediator(2.0, 1.0, 1e-4), 0.01, standard_model=False),
     ]
     np.testing.assert_allclose([float.fromhex(x) for x in run.stdout.split()], expected, rtol=1e-11)
 

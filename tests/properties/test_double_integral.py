@@ -172,7 +172,9 @@ def test_nodes_are_refined_until_they_agree(csi):
         nucleus = Nucleus(nuclide.mass, float(nuclide.Z), float(nuclide.N), F, F)
 
         def dsigma(E, nucleus=nucleus):
-            return cross_sections.resonance.py_func(E, 0.01, nucleus, None, (35.0, 2.0, 1e-9))
+            return getattr(cross_sections.resonance, "py_func", cross_sections.resonance)(
+                E, 0.01, nucleus, None, (35.0, 2.0, 1e-9)
+            )
 
         least = cf.minimum_neutrino_energy(0.01, 0.0, nuclide.mass)
         for component in csi.source.components:
