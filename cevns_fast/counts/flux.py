@@ -19,6 +19,10 @@ Lane = tuple[bool, int]  # odd under ν ↔ ν̄, power of E
 
 # Neutrinos below 10 to this power of a spectrum's first energy after 0 make recoils too small and rare to be seen.
 _LOWEST_DECADE = -12
+# What panels are judged by: every power of E that is even, and the odd ones of the interferences.
+EVEN_LANES: tuple[Lane, ...] = tuple((False, k) for k in range(-2, 3))
+ODD_LANES: tuple[Lane, ...] = tuple((True, k) for k in range(-2, 1))
+JUDGED_LANES = EVEN_LANES + ODD_LANES
 # A spectrum that takes more, and so short ones, between two kinks is too steep for the panels between their images.
 _MANY_PIECES, _SHORT_PIECE = 8, 0.01
 
@@ -66,8 +70,12 @@ def flux_moments(source: Source, lanes: tuple[Lane, ...]) -> FluxMoments:
         for energy, intensity in component.lines:
             lines.append((energy, intensity * np.array(sign) * energy**powers))
     found = piecewise.moments(fitted, lines)
+    if lanes == JUDGED_LANES:
+        cuts = _cuts(np.array(kinks, dtype=np.float64), found.breaks)
+    else:  # fewer lanes may take fewer pieces: panels would not be those that were judged
+        cuts = flux_moments(source, JUDGED_LANES).flux.kinks
     return FluxMoments(
-        Flux.of(found.breaks, _cuts(np.array(kinks, dtype=np.float64), found.breaks), found.value, found.coefficients),
+        Flux.of(found.breaks, cuts, found.value, found.coefficients),
         lane=tuple(distinct.index(lane) for lane in kept),
         sign=tuple(-1.0 if odd and parities == {True} else 1.0 for odd, _ in lanes),
         source=source,

@@ -1,5 +1,6 @@
 """Panels of the recoil integral for the kernel: split where an integrand is not smooth, as narrow as is asked for."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -77,8 +78,8 @@ def build(
     targets, E = _targets(detector, parts), endpoint_of(source)
     highest = max(largest_recoil(E, t.nuclide.mass) for t in targets)  # the lightest nucleus recoils furthest
     cuts = cuts_of(detector, highest)
-    if not cuts:  # no recoil reaches the bins: one panel that never gets weight
-        cuts = (highest, _BEYOND * highest)
+    if not cuts:  # no recoil reaches the bins: one panel that never gets weight, not even by rounding
+        cuts = (math.sqrt(_BEYOND) * highest, _BEYOND * highest)
     smeared = smeared_response(detector, cuts)
     further = further if smeared is None or smeared.images is None else (*further, *(smeared.images**2).tolist())
     cuts = tuple(sorted({*cuts, *(T for T in further if cuts[0] < T < cuts[-1])}))

@@ -14,18 +14,14 @@ from cevns_fast._kernels.rates import LOWEST_T_POWER, T_POWERS, Panels, Terms
 from cevns_fast._support.remember import remember
 from cevns_fast._validate import Floats
 from cevns_fast.counts import piecewise
-from cevns_fast.counts.flux import FluxMoments, Lane, flux_moments
+from cevns_fast.counts.flux import EVEN_LANES, JUDGED_LANES, FluxMoments, flux_moments
 from cevns_fast.counts.folding import FUNCTIONS
 from cevns_fast.counts.panels import Plan, build
 from cevns_fast.experiments.detectors import Detector
 from cevns_fast.experiments.sources import Source, endpoint_of
 from cevns_fast.interactions.process import Part
 
-# What refinement is judged by: every power of E that is even, and the odd ones of the interferences.
-_EVEN_LANES: tuple[Lane, ...] = tuple((False, k) for k in range(-2, 3))
-_ODD_LANES: tuple[Lane, ...] = tuple((True, k) for k in range(-2, 1))
-_PROBE_LANES = _EVEN_LANES + _ODD_LANES
-_NEGATIVE = [i for i, (_, k) in enumerate(_PROBE_LANES) if k < 0]
+_NEGATIVE = [i for i, (_, k) in enumerate(JUDGED_LANES) if k < 0]
 # Fractions of the heaviest mass, beside 0 and one that is nearly 0: a few, and many at no regular distance.
 _FEW_MASSES = (0.1, 0.4, 0.7, 0.9, 0.99)
 _MANY_MASSES = tuple((k * (5**0.5 - 1) / 2) % 1 for k in range(1, 25))
@@ -57,7 +53,7 @@ def plan_of(source: Source, detector: Detector, rtol: float, parts: tuple[Part, 
     finer plan would not do: where images cut, the coarse and the fine plan may have the same panel.)
     `parts` are functions of Q² beyond the form factors of protons and neutrons.
     """
-    probed = flux_moments(source, _PROBE_LANES)
+    probed = flux_moments(source, JUDGED_LANES)
     error = math.inf
     for refinement in _REFINEMENTS:
         plan = build(source, detector, refinement, parts)
@@ -93,7 +89,7 @@ def _error(source: Source, probed: FluxMoments, plan: Plan, fractions: tuple[flo
         largest = 0.0
         for i in range(len(masses)):
             coarse, fine = (_probe(probed, each, terms, masses, i) for each in (panels, split))
-            scale = np.abs(fine[:, :, : len(_EVEN_LANES)])
+            scale = np.abs(fine[:, :, : len(EVEN_LANES)])
             if folding is not None:  # functions change sign: they are judged by the first of their piece, which is 1
                 scale = np.repeat(scale[..., ::FUNCTIONS], FUNCTIONS, axis=-1)
             largest = np.maximum(largest, scale.max(axis=-1, keepdims=True))
@@ -103,7 +99,7 @@ def _error(source: Source, probed: FluxMoments, plan: Plan, fractions: tuple[flo
             difference = np.abs(np.subtract(coarse, fine, out=coarse), out=coarse)
             if folding is not None:
                 difference *= folding.importance[: difference.shape[-1]]
-            for lanes in (slice(len(_EVEN_LANES)), slice(len(_EVEN_LANES), None)):  # odd ones may cancel
+            for lanes in (slice(len(EVEN_LANES)), slice(len(EVEN_LANES), None)):  # odd ones may cancel
                 relative = difference[:, :, lanes]
                 relative /= scale[:, :, : relative.shape[2]]
                 worst = float(np.maximum(worst, relative.max()))  # what is not a number stays none
@@ -114,7 +110,7 @@ def _error(source: Source, probed: FluxMoments, plan: Plan, fractions: tuple[flo
 
 def _every_cell(probed: FluxMoments, n_targets: int, propagator_power: int) -> Terms:
     """A row for every cell of every target."""
-    n_lanes = len(_PROBE_LANES)
+    n_lanes = len(JUDGED_LANES)
     cells = T_POWERS * n_lanes
     n_rows = n_targets * cells
     return Terms(
@@ -133,7 +129,7 @@ def _probe(probed: FluxMoments, panels: Panels, terms: Terms, masses: Floats, i:
     """All cells for one of the masses, with a massless mediator's propagator: [targets, powers of T, lanes, bins]."""
     out = np.zeros((1, len(terms.pair_row), panels.bins))
     kernel.templates(probed.flux, panels, terms, masses[i : i + 1], np.zeros(1), 0, 1, out)
-    sums = out.reshape(len(panels.mass), T_POWERS, len(_PROBE_LANES), -1)
+    sums = out.reshape(len(panels.mass), T_POWERS, len(JUDGED_LANES), -1)
     power = terms.propagator_power
     if panels.low[0] == 0 and i == 0:  # 1/T and steeper have no integral for a massless final state
         sums[:, : power - LOWEST_T_POWER] = 0.0

@@ -125,6 +125,8 @@ one = cf.NumericalInteraction(cross_sections.scalar, {{"m_chi": 2.0, "m_S": 1.0,
 eft = cf.SingletEFT(2.0, C_S=0.1)
 found = cf.event_rate(csi, one, standard_model=False), cf.event_rate(csi, eft, method="double-integral")
 found += ([cf.recoil_spectrum(csi, one, 0.01, standard_model=False)],)
+# Too heavy for any recoil in the bin: no nodes, and nothing is written beside an empty array.
+found += (cf.event_rate(csi, cf.SingletEFT(52.7, C_S=0.1), standard_model=False, method="double-integral"),)
 try:
     cf.event_rate(csi, cf.NumericalInteraction(cross_sections.raises, {{"a": 1.0}}))
 except ValueError as error:
@@ -141,6 +143,7 @@ print(*(x.hex() for x in np.concatenate(found).tolist()))
         cf.event_rate(csi, cf.ScalarMediator(2.0, 1.0, 1e-4), standard_model=False)[0],
         cf.event_rate(csi, cf.SingletEFT(2.0, C_S=0.1))[0],
         cf.recoil_spectrum(csi, cf.ScalarMediator(2.0, 1.0, 1e-4), 0.01, standard_model=False),
+        0.0,
     ]
     np.testing.assert_allclose([float.fromhex(x) for x in run.stdout.split()], expected, rtol=1e-11)
 

@@ -104,6 +104,8 @@ def energies(components: Components, least: Floats, order: tuple[int, int]) -> E
     """Energies above each E_min."""
     x, w = gauss_legendre(order[0])
     begin, end = kernel.ranges(components, least, order[0], _RATIO, order[1])
+    if not least.size:  # no recoil is in any bin: whole intervals, which all nodes share, are filled for nobody
+        return EnergyNodes(begin, end, np.empty(0), np.empty(0))
     n = int(end.max(initial=0))
     above = EnergyNodes(begin, end, np.empty(n), np.empty(n))
     kernel.fill(components, least, x, w, _RATIO, order[1], above)
