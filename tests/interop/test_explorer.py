@@ -379,9 +379,10 @@ def opened(browser, page):
 
 
 def settle(browser):
-    """Until what was moved has been drawn."""
+    """Until what was chosen is open, and what was moved has been drawn."""
     browser.execute_async_script(
-        "const done = arguments[0]; setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 300)"
+        "const done = arguments[0], drawn = () => requestAnimationFrame(() => requestAnimationFrame(done));"
+        "cevns.idle().then(() => setTimeout(drawn, 300))"
     )
 
 

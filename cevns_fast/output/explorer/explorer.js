@@ -7,6 +7,7 @@ const finest = 121, coarsest = 31, budget = 22; // points along an axis; millise
 const state = { model: 0, group: 0, chosen: [], step: 0, theta: [], widths: [], axes: [0, 1], ranges: [] };
 let kernel, whole, likelihood, sliders = [], stepper = null, widthSliders = [], plane = null, cost = 2e-3;
 const opened = new Map();
+let opening = Promise.resolve(); // of what was asked for last
 
 const modelNow = () => described.models[state.model];
 const groupNow = () => modelNow().groups[state.group];
@@ -19,13 +20,13 @@ function withUnit(value, unit, digits) {
 }
 
 /* The likelihood of a group of experiments at a step, opened once. */
-async function openedAt(model, group, step) {
+function openedAt(model, group, step) {
   const key = `${model} ${group} ${step}`;
   if (!opened.has(key)) {
     const block = described.models[model].groups[group].blocks[step];
     opened.set(key, numbersOf(block).then((numbers) => Likelihood.of(kernel, numbers)));
   }
-  return opened.get(key);
+  return opening = opened.get(key);
 }
 
 /* Takes what is chosen and the widths to the kernel. */
@@ -460,6 +461,13 @@ async function start() {
 /* For tests, and for those who want numbers: everything that is drawn, at any point. */
 window.cevns = {
   ready: start().then(() => true),
+  idle: async () => { // when nothing is being opened any more, and what waited for it has gone on
+    for (let seen = null; seen !== opening;) {
+      seen = opening;
+      await seen.catch(() => {});
+      await new Promise((done) => setTimeout(done));
+    }
+  },
   state,
   parameters: () => modelNow().parameters.map((each) => each.name),
   experiments: () => chosenExperiments().map((each) => each.name),
