@@ -74,13 +74,7 @@ def limit(command: argparse.ArgumentParser) -> None:
         "--delta-chi2", type=float, metavar="X", help="threshold above the smallest chi2, instead of --cl"
     )
     _model_options(command)
-    command.add_argument("--threads", type=int, default=1, metavar="N", help="default %(default)s")
-    _output_options(
-        command,
-        default="results",
-        what="where limits-EXPERIMENT.csv and the figure go; default %(default)s",
-        figure=True,
-    )
+    _curve_options(command, "limits-EXPERIMENT.csv")
 
 
 def scan(command: argparse.ArgumentParser) -> None:
@@ -146,13 +140,7 @@ def dark_matter(command: argparse.ArgumentParser) -> None:
         help="m_chi, MeV; default 0.3 60",
     )  # fmt: skip
     command.add_argument("--masses", type=int, default=120, metavar="N", help="how many masses; default %(default)s")
-    command.add_argument("--threads", type=int, default=1, metavar="N", help="default %(default)s")
-    _output_options(
-        command,
-        default="results",
-        what="where dark-matter-MODEL.csv and the figure go; default %(default)s",
-        figure=True,
-    )
+    _curve_options(command, "dark-matter-MODEL.csv")
 
 
 def reproduce(command: argparse.ArgumentParser) -> None:
@@ -251,6 +239,13 @@ def _model_options(command: argparse.ArgumentParser) -> None:
 def _listed(text: str) -> dict[str, Any]:
     """Several of NAME=VALUE."""
     return dict(parameter(each) for each in text.split(","))
+
+
+def _curve_options(command: argparse.ArgumentParser, table: str) -> None:
+    """Who computes curves over masses, and where their table and the figure go."""
+    command.add_argument("--threads", type=int, default=1, metavar="N", help="default %(default)s")
+    what = f"where {table} and the figure go; default %(default)s"
+    _output_options(command, default="results", what=what, figure=True)
 
 
 def _output_options(command: argparse.ArgumentParser, default: str | None, what: str, *, figure: bool = False) -> None:

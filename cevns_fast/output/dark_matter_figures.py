@@ -21,10 +21,7 @@ def draw_scalar_plane(table: Sheet) -> "Figure":
         figure, (axes, below) = _axes(2)
         _hatched(axes, table, 1.0)
         masses = table.numbers("m_chi")
-        axes.fill_between(
-            masses, table.numbers("seesaw low"), table.numbers("seesaw high"), color="#F0E442", alpha=0.5, lw=0,
-            label=r"seesaw, $m_\nu = 0.1$ eV", zorder=0.5,
-        )  # fmt: skip
+        _seesaw(axes, table, r"seesaw, $m_\nu = 0.1$ eV", alpha=0.5)
         _draw_bounds(axes, table)
         for factor, width in zip(DILUTIONS, (2.2, 1.2, 0.7), strict=True):
             label = r"$\Omega h^2 = 0.12$" if factor == 1 else f"… diluted by $10^{{{np.log10(factor):.0f}}}$"
@@ -45,10 +42,7 @@ def draw_dipole_plane(table: Sheet) -> "Figure":
         limits = (1e-18, 1e-1)
         _hatched(axes, table, limits[1])
         masses = table.numbers("m_chi")
-        axes.fill_between(
-            masses, table.numbers("seesaw low"), table.numbers("seesaw high"), color="#F0E442", alpha=0.6, lw=0,
-            label=r"mixing of the seesaw", zorder=0.5,
-        )  # fmt: skip
+        _seesaw(axes, table, "mixing of the seesaw", alpha=0.6)
         _draw_bounds(axes, table)
         stable = table.numbers("stable")
         axes.plot(masses, stable, color="#009E73", lw=2.2, label="as old as the universe")
@@ -83,6 +77,12 @@ def _hatched(axes: "Axes", table: Sheet, top: float) -> None:
         masses, low, np.where(np.isfinite(low), top, np.nan), facecolor="none", edgecolor="0.8", hatch="\\\\\\", lw=0,
         label=r"$N_\mathrm{eff}$, if thermal (rough)", zorder=0.1,
     )  # fmt: skip
+
+
+def _seesaw(axes: "Axes", table: Sheet, label: str, alpha: float) -> None:
+    """The band of what gives neutrinos their mass."""
+    low, high = table.numbers("seesaw low"), table.numbers("seesaw high")
+    axes.fill_between(table.numbers("m_chi"), low, high, color="#F0E442", alpha=alpha, lw=0, label=label, zorder=0.5)
 
 
 def _draw_bounds(axes: "Axes", table: Sheet) -> None:
